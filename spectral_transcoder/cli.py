@@ -1,0 +1,21 @@
+"""What every script shares: how it ends."""
+
+import sys
+
+from spectral_transcoder.errors import SpectralTranscoderError
+
+
+def run(main):
+    """Call a script's `main()` and exit: 0, or its own status; 1 for a failure, 2 for wrong usage.
+
+    Errors that a user can mend are told in one line, without a traceback; others are bugs and keep theirs.
+    """
+    try:
+        status = main()
+    except SpectralTranscoderError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = error.status
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = 130
+    sys.exit(status)

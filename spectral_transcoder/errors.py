@@ -1,0 +1,25 @@
+"""The errors that a user can mend. Scripts print them in one line and exit with `status`."""
+
+
+class SpectralTranscoderError(Exception):
+    """What was given, what was expected, what to do: the message says the three."""
+
+    status = 1
+
+
+class UsageError(SpectralTranscoderError):
+    """A wrong command line or argument: unknown name, option out of range."""
+
+    status = 2
+
+
+class AudioError(SpectralTranscoderError):
+    """A sound that cannot be used: unreadable, empty, truncated, with samples that are not numbers."""
+
+
+class MissingFileError(SpectralTranscoderError):
+    """A file that has to be made or fetched first; the message names the command."""
+
+
+class CheckpointError(SpectralTranscoderError):
+    """A file of weights or settings that is unsafe, damaged, or of another network."""

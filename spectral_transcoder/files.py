@@ -1,0 +1,53 @@
+"""Files that are whole or not there: atomic writes and checksums."""
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from spectral_transcoder.errors import SpectralTranscoderError
+
+
+@contextlib.contextmanager
+def atomic_path(path):
+    """Yield a temporary path beside `path`; the finished file takes the name `path`, a failed one vanishes.
+
+    Parameters
+    ----------
+    path : str or Path
+        The final name; its folder is made if it is missing. The temporary file keeps its suffix,
+        since soundfile and matplotlib choose the format by it.
+
+    Raises
+    ------
+    SpectralTranscoderError
+        The disk is full.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:100]}-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SpectralTranscoderError(
+                f"no space left to write {path}: free some, or choose another folder"
+            ) from error
+        raise
+
+
+def _umask():
+    """Return the process's umask: temporary files are private, finished ones are as any other file."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,11 @@
+"""Where things lie: the folders that the README names, from the project's root."""
+
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+AUDIO = PROJECT_ROOT / "audio"
+GENERATED_AUDIO = PROJECT_ROOT / "generated_audio"
+PRETRAINED_MODELS = PROJECT_ROOT / "pretrained_models"
+REFERENCE_MODELS = PROJECT_ROOT / "reference_models"
+RESULTS = PROJECT_ROOT / "results"
+EXPORT = PROJECT_ROOT / "export"
