@@ -67,11 +67,15 @@ def read_audio(path):
             promised, sr = sound.frames, sound.samplerate
             samples = sound.read(dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise AudioError(f"{path} cannot be read as audio ({error}): give a wav, flac, ogg or mp3 file") from error
+        raise AudioError(
+            f"{path} cannot be read as audio ({error}): give a wav, flac, ogg or mp3 file"
+        ) from error
     if len(samples) == 0:
         raise AudioError(f"{path} holds no sample: expected at least one")
     if len(samples) < promised:
-        raise AudioError(f"{path} is truncated: its header promises {promised} samples, {len(samples)} are there")
+        raise AudioError(
+            f"{path} is truncated: its header promises {promised} samples, {len(samples)} are there"
+        )
     return Recording(check_samples(samples.mean(axis=1), path), sr, path.stem)
 
 
@@ -100,7 +104,9 @@ def check_samples(samples, origin="the signal"):
     """Return `samples` if all are finite, else raise AudioError naming the first that is not."""
     wrong = np.flatnonzero(~np.isfinite(samples))
     if wrong.size:
-        raise AudioError(f"{origin}: {wrong.size} samples are not finite numbers, the first at index {wrong[0]}")
+        raise AudioError(
+            f"{origin}: {wrong.size} samples are not finite numbers, the first at index {wrong[0]}"
+        )
     return samples
 
 

@@ -9,7 +9,9 @@ def as_real_tensor(signal):
     """Return a floating-point tensor of a numpy array or tensor of (..., n ≥ 1) samples, on its own device."""
     tensor = torch.as_tensor(signal)
     if tensor.dim() == 0 or tensor.shape[-1] == 0:
-        raise UsageError(f"a signal of shape {tuple(tensor.shape)}: expected at least one sample on the last axis")
+        raise UsageError(
+            f"a signal of shape {tuple(tensor.shape)}: expected at least one sample on the last axis"
+        )
     return tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
 
 

@@ -3,6 +3,8 @@
 Each takes third-octave levels in dB [B, n, 29], one second each, and returns log Mels [B, T, 64].
 """
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -40,7 +42,7 @@ class CNN(nn.Module):
         channels = [1, *[nb_channels] * (n_inner + 1), 1]
         dilations = [1, *[max(dilation, 1)] * n_inner, 1]
         layers = []
-        for c_in, c_out, spacing in zip(channels, channels[1:], dilations, strict=True):
+        for (c_in, c_out), spacing in zip(pairwise(channels), dilations, strict=True):
             margin = (kernel_size - 1) // 2 * spacing
             layers += [
                 nn.ReplicationPad2d((margin, margin, 1, 1)),

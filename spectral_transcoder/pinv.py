@@ -39,7 +39,9 @@ class Pinv(nn.Module):
         super().__init__()
         way = way or ("magnitude" if front_end.power == 1 else "power")
         if way not in WAYS or (way == "magnitude" and front_end.power != 1):
-            raise UsageError(f"PINV way {way!r} for {front_end.name} Mels: expected power, or magnitude for YamNet")
+            raise UsageError(
+                f"PINV way {way!r} for {front_end.name} Mels: expected power, or magnitude for YamNet"
+            )
         self.third_octaves, self.front_end, self.way = third_octaves, front_end, way
 
         # magnitudes of two transforms compare as half their number of bins: 0.5·(1 + n/2)/(1 + 4096/2)

@@ -5,7 +5,6 @@ dict with a YAML file of settings beside them; checkpoints of ours describe them
 """
 
 import dataclasses
-import pickle
 import platform
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from spectral_transcoder.mels import front_end_named
 from spectral_transcoder.networks import CNN, MLP, MLPPinv
 from spectral_transcoder.pinv import Pinv
 from spectral_transcoder.third_octaves import ThirdOctaves
+from spectral_transcoder.weights import load_state, load_tensors
 
 NETWORKS = ("pinv", "cnn_pinv", "mlp", "mlp_pinv")
 CHECKPOINT_FORMAT = "spectral_transcoder checkpoint 1"
@@ -221,34 +221,6 @@ def load_transcoder(path):
     return transcoder
 
 
-def load_tensors(path):
-    """Return the dict that a torch file holds, read without executing anything it may carry."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} is damaged, or no safe file of weights: {reason}") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path} holds a {type(content).__name__}: expected a dict of weights")
-    return content
-
-
-def load_state(network, state_dict, path):
-    """Load weights that have exactly the network's keys and shapes, else raise CheckpointError naming what differs."""
-    expected = network.state_dict()
-    wrong = [f"{key} is missing" for key in expected.keys() - state_dict.keys()]
-    wrong += [f"{key} is unexpected" for key in state_dict.keys() - expected.keys()]
-    wrong += [
-        f"{key} has shape {tuple(state_dict[key].shape)}, expected {tuple(expected[key].shape)}"
-        for key in expected.keys() & state_dict.keys()
-        if state_dict[key].shape != expected[key].shape
-    ]
-    if wrong:
-        shown = "; ".join(sorted(wrong)[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-        raise CheckpointError(f"{path} holds the weights of another network: {shown}")
-    network.load_state_dict(state_dict)
-
-
 class SettingsLoader(yaml.SafeLoader):
     """Plain YAML, and the tuples that the published settings carry; any other Python object is refused."""
 
@@ -271,7 +243,7 @@ def published_settings(path):
     if not path.is_file():
         raise MissingFileError(f"published weights need their settings beside them: no {path}")
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=SettingsLoader)  # noqa: S506 (a safe loader)
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=SettingsLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is refused as settings: {' '.join(str(error).split())}") from error
     try:
