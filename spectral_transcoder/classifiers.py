@@ -17,6 +17,8 @@ from spectral_transcoder.mels import PANN_MELS, YAMNET_MELS, MelFrontEnd
 from spectral_transcoder.paths import PRETRAINED_MODELS
 from spectral_transcoder.weights import load_state, load_tensors
 
+LONGEST_FRAMES = 6001  # of a spectrogram classified as a whole: one minute
+
 
 @dataclass(frozen=True)
 class ClassifierRecord:
@@ -153,6 +155,21 @@ class Classifier(nn.Module):
         device = next(self.network.parameters()).device
         batches = tensor.float().split(batch_size)
         scores = torch.cat([self(batch.to(device)).to(tensor.device) for batch in batches])
+        return scores.numpy() if isinstance(mels, np.ndarray) else scores
+
+    def recording_scores(self, mels, batch_size=64):
+        """Return the scores of one recording: (n_labels,), the mean over its patches or parts.
+
+        `mels` is what `front_end.classifier_input` gives. A whole spectrogram longer than a minute is
+        classified in equal parts, since memory grows with its length.
+        """
+        tensor = torch.as_tensor(mels)
+        if not self.record.front_end.patches:
+            n_parts = -(-tensor.shape[1] // LONGEST_FRAMES)
+            parts = tensor[0].tensor_split(n_parts)
+            scores = torch.cat([self.scores(part[None]) for part in parts]).mean(0)
+        else:
+            scores = self.scores(tensor, batch_size).mean(0)
         return scores.numpy() if isinstance(mels, np.ndarray) else scores
 
 

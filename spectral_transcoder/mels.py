@@ -88,6 +88,10 @@ class MelFrontEnd:
             return 10 ** (log_mel / 10)
         return (torch.exp(log_mel) - LN_OFFSET).clamp(min=0)
 
+    def to_power_db(self, log_mel):
+        """Return log Mels, numpy or torch, as decibels of power, for pictures that compare front ends."""
+        return log_mel if self.log == "db" else log_mel * (20 / self.power / math.log(10))
+
     def mels(self, signal):
         """Return the log Mel spectrogram of one or many signals of any length.
 
