@@ -39,11 +39,10 @@ def main():
 
     transcoders, paths = transcoders_for("PANN", device=args.device)
     announce_transcoders(paths)
-    listeners = []
-    for name in available_classifiers():
-        listeners.append(
-            (load_classifier(name, device=args.device), transcoders_for(name, device=args.device)[0])
-        )
+    listeners = [
+        (load_classifier(name, device=args.device), *transcoders_for(name, device=args.device))
+        for name in available_classifiers()
+    ]
     if not listeners:
         fetch = CLASSIFIERS["YamNetMobile"].fetch_command
         print(f"no classifier here; the smallest (4 MB) comes with: {fetch}")
