@@ -23,3 +23,7 @@ class MissingFileError(SpectralTranscoderError):
 
 class CheckpointError(SpectralTranscoderError):
     """A file of weights or settings that is unsafe, damaged, or of another network."""
+
+
+class LevelsError(SpectralTranscoderError):
+    """A file of sensor levels that cannot be used: no levels in it, damaged, or not every 125 ms."""
