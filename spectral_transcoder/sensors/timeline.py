@@ -201,11 +201,14 @@ class Timeline:
         padding = -len(levels) % FRAMES_PER_SECOND
         levels = np.pad(levels, ((0, padding), (0, 0)), constant_values=SILENCE_DBFS)
         seconds = levels.reshape(-1, FRAMES_PER_SECOND, N_BANDS)
-        first_second = self.windowing.hop_s * np.arange(n_windows)
+        first_second = start_second = self.windowing.hop_s * np.arange(n_windows)
+        if complete and self.windowing.hop_s > self.windowing.window_s:  # seconds of no window are left out
+            own = start_second[:, None] + np.arange(self.windowing.window_s)
+            seconds, first_second = seconds[own.ravel()], self.windowing.window_s * np.arange(n_windows)
         return WindowBatch(
             sensor=np.full(n_windows, frames.sensor, object),
             file=np.full(n_windows, frames.file, object),
-            epoch_s=frames.epoch_s[first_second * FRAMES_PER_SECOND],
+            epoch_s=frames.epoch_s[start_second * FRAMES_PER_SECOND],
             first_second=first_second,
             n_seconds=np.full(n_windows, self.windowing.window_s if complete else len(seconds)),
             n_frames=np.full(n_windows, self.windowing.window_frames if complete else len(frames)),
