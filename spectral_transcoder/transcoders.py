@@ -168,8 +168,9 @@ class Transcoder(nn.Module):
             },
             "state_dict": self.network.state_dict(),
         }
-        with atomic_path(path) as temporary:
-            torch.save(checkpoint, temporary)
+        # given a name, torch refuses hidden files without a suffix, as `<identifier>_model` is while written
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            torch.save(checkpoint, file)
 
 
 def build_network(settings, front_end):

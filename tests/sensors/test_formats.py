@@ -42,7 +42,9 @@ def test_cense_csv(tmp_path, shuffle, third, unit, factor):
 def test_elastic_export_keeps_sensors_apart(tmp_path):
     both = np.repeat(LEVELS, 2, axis=0)
     epochs = np.repeat(epochs_s(N_FRAMES), 2) * 1000
-    path = write_csv(tmp_path / "export.csv", both, epochs, extra=[("sensor", "s"), ("date", "2020"), ("laeq", "5")])
+    path = write_csv(
+        tmp_path / "export.csv", both, epochs, extra=[("sensor", "s"), ("date", "2020"), ("laeq", "5")]
+    )
     lines = path.read_text().splitlines()
     lines[1:] = [line.replace(",s,", f",street{index % 2},") for index, line in enumerate(lines[1:])]
     path.write_text("\n".join(lines))
@@ -64,9 +66,7 @@ def test_fast_to_wav_csv_has_twenty_bands(tmp_path, delimiter):
 
 def test_cense_hdf5_days_in_the_order_of_the_calendar(tmp_path):
     days = {("2020_10", "2"): 3, ("2020_2", "10"): 1, ("2020_2", "9"): 0, ("2020_10", "1"): 2}
-    parts = {
-        day: (epochs_s(N_FRAMES, START_S + 86400 * rank), LEVELS + rank) for day, rank in days.items()
-    }
+    parts = {day: (epochs_s(N_FRAMES, START_S + 86400 * rank), LEVELS + rank) for day, rank in days.items()}
     times, levels, _, findings = read(write_cense_hdf5(tmp_path / "year.h5", parts))
     assert (np.diff(times) > 0).all()
     np.testing.assert_allclose(levels, np.concatenate([LEVELS + rank for rank in range(4)]), atol=1e-5)
@@ -139,7 +139,16 @@ def test_a_few_bad_rows_are_left_out_and_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("column", "band"),
-    [("31", 2), ("31.5", 2), ("31_5", 2), ("Fast_12500", 28), ("20", 0), ("16000", None), ("laeq", None), ("1e3", None)],
+    [
+        ("31", 2),
+        ("31.5", 2),
+        ("31_5", 2),
+        ("Fast_12500", 28),
+        ("20", 0),
+        ("16000", None),
+        ("laeq", None),
+        ("1e3", None),
+    ],
 )
 def test_band_names(column, band):
     assert band_of_column(column) == band

@@ -70,7 +70,8 @@ def test_clock_jitter_is_no_gap():
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"), [(quality.NOT_A_NUMBER, np.nan), (quality.NOT_A_NUMBER, -np.inf), (quality.TOO_LOUD, 201)]
+    ("kind", "value"),
+    [(quality.NOT_A_NUMBER, np.nan), (quality.NOT_A_NUMBER, -np.inf), (quality.TOO_LOUD, 201)],
 )
 def test_levels_that_cannot_be_are_left_out_and_told_by_time(kind, value):
     levels, findings = street_levels(80), Findings()
