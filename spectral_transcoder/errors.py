@@ -23,3 +23,7 @@ class MissingFileError(SpectralTranscoderError):
 
 class CheckpointError(SpectralTranscoderError):
     """A file of weights or settings that is unsafe, damaged, or of another network."""
+
+
+class DownloadError(SpectralTranscoderError):
+    """A file that did not arrive whole: unreachable or refusing server, wrong checksum, unsafe archive."""
