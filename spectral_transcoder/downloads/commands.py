@@ -80,7 +80,7 @@ def print_list(folders, mirror=None):
 
 
 def check(folders):
-    """Verify checksums, sizes and counts; print what is whole and each fault; return 1 for a fault, else 0."""
+    """Verify checksums, sizes and counts; print what is whole and each fault; return 1 for a fault or 0."""
     status = 0
     for folder in folders:
         faults = folder.faults()

@@ -44,7 +44,7 @@ def only_one(folder, say):
     Parameters
     ----------
     folder : Path
-        Made if it is missing. The lock is its file `.lock`, free again when the process ends, however it ends.
+        Made if it is missing. The lock is its file `.lock`, free when the process ends, however it ends.
     say : callable
         Is told the lines for the user.
 

@@ -69,6 +69,7 @@ class PartFile:
         """Add bytes that arrived, to the disk and to the checksum."""
         with full_disk_told(self._part):
             self._file.write(block)
+            self._file.flush()
         self._hash.update(block)
         self.position += len(block)
 

@@ -98,6 +98,8 @@ def _targets(archive, place):
 def _refuse_unsafe(member, archive):
     if member.kind not in ("file", "folder"):
         _refuse(archive, member.name, f"is a {member.kind}")
+    if member.kind == "file" and not PurePosixPath(member.name).name:
+        _refuse(archive, member.name, "has no name")
     if member.name.startswith("/") or ".." in member.name.split("/"):
         _refuse(archive, member.name, "leaves the folder")
     if any(character in member.name for character in "\\\0"):
@@ -127,7 +129,7 @@ def _zip_kind(info):
     mode = info.external_attr >> 16
     if info.flag_bits & 1:
         return "encrypted file"
-    if info.is_dir():
+    if info.orig_filename.endswith("/"):
         return "folder"
     return "file" if stat.S_IFMT(mode) in (0, stat.S_IFREG) else _special_kind(stat.S_ISLNK(mode))
 
