@@ -13,6 +13,8 @@ from spectral_transcoder.downloads.progress import Progress, readable_size
 from spectral_transcoder.errors import DownloadError, SpectralTranscoderError
 from spectral_transcoder.paths import PROJECT_ROOT
 
+FAULTS_SHOWN = 10  # per model or dataset: a missing one has as many faults as files
+
 
 def add_options(parser):
     """Add the options that both commands have to an argparse parser."""
@@ -32,7 +34,7 @@ def add_options(parser):
         "--manifest",
         type=Path,
         default=SHIPPED_MANIFEST,
-        help="another list of files, of the form of %(default)s",
+        help="another list of files, in the form of spectral_transcoder/data/downloads_manifest.yaml",
     )
 
 
@@ -85,8 +87,10 @@ def check(folders):
     for folder in folders:
         faults = folder.faults()
         status = 1 if faults else status
-        for fault in faults:
+        for fault in faults[:FAULTS_SHOWN]:
             print(f"{folder.entry.name}: {fault}")
+        if len(faults) > FAULTS_SHOWN:
+            print(f"{folder.entry.name}: and {len(faults) - FAULTS_SHOWN} faults more")
         if not faults:
             print("\n".join(f"whole: {line}" for line in folder.summary()))
     return status
@@ -110,19 +114,18 @@ def download(folders, mirror=None):
         ]
         fetch_bytes = sum(_bytes_left(jobs))
         require_space(folders[0].output, fetch_bytes, sum(folder.unpack_bytes() for folder in folders))
-        errors = _fetch_and_receive(jobs, owners, fetch_bytes)
-        errors += _finish([folder for folder in folders if not folder.missing()])
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
+        failed = _fetch_and_receive(jobs, owners, fetch_bytes)
+        failed += _finish([folder for folder in folders if folder not in failed])
+    if failed:
+        names = ", ".join(sorted({folder.entry.name for folder in failed}))
         raise DownloadError(
-            f"{len(errors)} failures, told above: run the same command again, it goes on from here"
+            f"{names} not complete, for the reasons above: the same command goes on from here"
         )
 
 
 def _fetch_and_receive(jobs, owners, fetch_bytes):
-    """Fetch the jobs' files, hand each to its folder as it arrives; return the errors, told to the user."""
-    progress, errors = Progress(fetch_bytes), []
+    """Fetch the jobs' files, hand each to its folder as it arrives; return the folders that lack one."""
+    progress, failed = Progress(fetch_bytes), []
     with contextlib.closing(progress), contextlib.closing(Downloader(progress).fetch_all(jobs)) as arrivals:
         for job, error in arrivals:
             try:
@@ -130,21 +133,22 @@ def _fetch_and_receive(jobs, owners, fetch_bytes):
                     raise error
                 owners[job.remote].receive(job.remote, progress)
             except SpectralTranscoderError as failure:
-                errors.append(failure)
+                failed.append(owners[job.remote])
                 progress.say(f"failed: {job.remote.path}: {failure}")
-    return errors
+    return failed
 
 
 def _finish(folders):
-    errors = []
+    """Let the folders make what is left to make, and tell what is where; return those that failed."""
+    failed = []
     for folder in folders:
         try:
             folder.finish()
             print("\n".join(folder.summary()))
         except SpectralTranscoderError as failure:
-            errors.append(failure)
+            failed.append(folder)
             print(f"failed: {folder.entry.name}: {failure}", file=sys.stderr)
-    return errors
+    return failed
 
 
 def _bytes_left(jobs):

@@ -1,6 +1,7 @@
 """Datasets on disk: archives unpacked into the layout that the experiments read, and a record of them."""
 
 import csv
+import functools
 import json
 
 import soundfile
@@ -13,7 +14,7 @@ from spectral_transcoder.files import atomic_path
 
 AUDIO_FOLDER = "audio"
 RECORD = ".unpacked.json"
-FAULTS_SHOWN = 5
+CLIPS_SHOWN = 5
 
 
 class DatasetFolder:
@@ -33,7 +34,6 @@ class DatasetFolder:
     def __init__(self, dataset, output, keep_archives=False):
         self.entry, self.output, self.keep_archives = dataset, output, keep_archives
         self.folder = output / dataset.folder
-        self._unpacked = self._read_record()
 
     def unpack_bytes(self):
         """Return what is still to be unpacked, in bytes, as far as the manifest tells."""
@@ -110,11 +110,11 @@ class DatasetFolder:
     def _unpacked_fault(self, remote):
         entry = self._unpacked.get(remote.name)
         if entry is None or entry["checksum"] != str(remote.checksum):
-            return f"{remote.path}: not unpacked"
+            return f"{remote.name}: not unpacked"
         damaged = self._damaged(entry)
         if damaged:
-            more = f" and {len(damaged) - FAULTS_SHOWN} more" if len(damaged) > FAULTS_SHOWN else ""
-            return f"{remote.path}: missing or of the wrong size: {', '.join(damaged[:FAULTS_SHOWN])}{more}"
+            more = f" and {len(damaged) - CLIPS_SHOWN} more" if len(damaged) > CLIPS_SHOWN else ""
+            return f"{remote.name}: missing or of the wrong size: {', '.join(damaged[:CLIPS_SHOWN])}{more}"
         return None
 
     def _damaged(self, entry):
@@ -158,7 +158,9 @@ class DatasetFolder:
         table = recalculated_path(self.folder / self.entry.clip_table)
         return None if table.is_file() else f"{table}: missing"
 
-    def _read_record(self):
+    @functools.cached_property
+    def _unpacked(self):
+        # Read when it is first needed: by then this process alone holds the folder.
         path = self.folder / RECORD
         if not path.is_file():
             return {}

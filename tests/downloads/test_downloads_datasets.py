@@ -234,3 +234,20 @@ def test_real_clips_keep_their_bytes_and_get_their_durations(tmp_path, shared, m
     assert found == corpora.expected
     rows = csv.DictReader(io.StringIO(table.decode()))
     assert {row["slice_file_name"]: float(row["duration"]) for row in rows} == corpora.durations_s
+
+
+def test_two_commands_at_once_on_one_dataset(corpora, tmp_path, server):
+    server.files |= tree(corpora.mirror)
+    archive = "URBAN-SOUND-8K/archives/UrbanSound8K.tar.gz"
+    server.faults[archive] = [Fault(hold_after=0)]
+    arguments = ("--manifest", corpora.manifest, "--mirror", server.url, "--output", tmp_path / "out")
+    first = start(SCRIPT, "--dataset", "URBAN-SOUND-8K", *arguments)
+    assert server.held.wait(30)
+    second = start(SCRIPT, "--dataset", "URBAN-SOUND-8K", *arguments)
+    assert "is under way" in second.stderr.readline()
+    server.release.set()
+    for command in (first, second):
+        command.communicate(timeout=60)
+        assert command.returncode == 0
+    assert server.ranges(archive) == [None]
+    assert datasets(corpora, tmp_path / "out", "--dataset", "URBAN-SOUND-8K", "--check").returncode == 0
