@@ -1,0 +1,99 @@
+"""Hear what third octaves keep of a recording, and what a classifier makes of it.
+
+    python3 generate_audio.py myfile.wav            # audio/myfile.wav, or any path, or a folder
+    python3 generate_audio.py a.flac b.wav --device cuda --output elsewhere
+
+Input: sounds of any format, rate, channel count and duration that soundfile reads.
+Output: generated_audio/myfile/myfile_original.wav, …_generated_from_groundtruth_mel.wav,
+…_generated_from_pinv.wav, …_generated_from_transcoder.wav (CNN-logits), …_generated_from_cnn_mels.wav
+and …_spectrograms.png; the ten first classes are printed. Trained models and classifiers are used where
+they have been downloaded. Takes 2 s for each 10 s of sound on a laptop.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from spectral_transcoder import cli
+from spectral_transcoder.audio import find_audio, read_audio
+from spectral_transcoder.classifiers import CLASSIFIERS, available_classifiers, load_classifier
+from spectral_transcoder.errors import AudioError, UsageError
+from spectral_transcoder.paths import AUDIO, GENERATED_AUDIO
+from spectral_transcoder.reference_models import FETCH_COMMAND, describe
+from spectral_transcoder.regeneration import format_classes, regenerate, top_classes, transcoders_for
+
+
+def main():
+    """Regenerate and classify each sound; those that cannot be read are told at the end."""
+    args = parse_arguments()
+    files = find_audio(args.files, AUDIO)
+    twice = [stem for stem, count in Counter(path.stem for path in files).items() if count > 1]
+    if twice:
+        raise UsageError(
+            f"several files are called {twice[0]}: their output would mix, give them to two --output"
+        )
+
+    transcoders, paths = transcoders_for("PANN", device=args.device)
+    announce_transcoders(paths)
+    listeners = [
+        (load_classifier(name, device=args.device), *transcoders_for(name, device=args.device))
+        for name in available_classifiers()
+    ]
+    if not listeners:
+        fetch = CLASSIFIERS["YamNetMobile"].fetch_command
+        print(f"no classifier here; the smallest (4 MB) comes with: {fetch}")
+
+    failures = []
+    for path in tqdm(files, unit="file", disable=len(files) == 1):
+        try:
+            recording = read_audio(path)
+        except AudioError as error:
+            failures.append(str(error))
+            continue
+        written = regenerate(recording, transcoders, args.output, args.device, args.n_iter)
+        tqdm.write(f"\n{recording.name} ({recording.duration_s:.1f} s): {written[0].parent}")
+        for classifier, its_transcoders, its_paths in listeners:
+            classes = top_classes(recording, classifier, its_transcoders)
+            models = ", ".join(describe(path) for path in its_paths.values()) or "no trained model"
+            tqdm.write(f"\n{classifier.record.name} hears in {recording.name} ({models}):")
+            tqdm.write(format_classes(classes))
+
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    if len(files) > len(failures):
+        print(f"\n{len(files) - len(failures)} of {len(files)} sounds are in {args.output}")
+    return 1 if failures else 0
+
+
+def parse_arguments():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "files", nargs="+", help="sounds or folders of sounds; bare names are looked for in audio/"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=GENERATED_AUDIO, help="folder (default generated_audio)"
+    )
+    parser.add_argument("--n_iter", type=int, default=24, help="rounds of the inversion (default 24)")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", default=device, help=f"cpu or cuda (default here: {device})")
+    return parser.parse_args()
+
+
+def announce_transcoders(paths):
+    """Say which trained transcoders are used, and how to get those that are missing."""
+    for name, path in paths.items():
+        print(f"{name}: {describe(path)}")
+    if len(paths) < 2:
+        missing = " and ".join({"transcoder", "cnn_mels"} - paths.keys())
+        print(f"no trained model here for {missing}; the published ones come with: {FETCH_COMMAND}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

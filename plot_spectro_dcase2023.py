@@ -1,0 +1,69 @@
+"""Plot the paper's spectrograms: one second through PINV, CNN-mels and CNN-logits, beside the true Mels.
+
+    python3 plot_spectro_dcase2023.py [--audio audio/myfile.wav] [--start_s 2] [--classifier YamNet]
+
+Input: a sound (by default the first in audio/), and the trained models of reference_models/; those that
+are missing are left out, and the command that fetches them is printed.
+Output: results/spectro_dcase2023_<classifier>_<file>.png. Takes a few seconds.
+"""
+
+import argparse
+from pathlib import Path
+
+from spectral_transcoder import cli
+from spectral_transcoder.audio import find_audio, read_audio
+from spectral_transcoder.classifiers import classifier_record
+from spectral_transcoder.errors import UsageError
+from spectral_transcoder.figures import plot_mels
+from spectral_transcoder.paths import AUDIO, RESULTS
+from spectral_transcoder.reference_models import FETCH_COMMAND
+from spectral_transcoder.regeneration import TITLES, transcoders_for
+
+
+def main():
+    """Draw the panels in the paper's order."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--audio", default=str(AUDIO), help="a sound, or a folder whose first sound is taken")
+    parser.add_argument(
+        "--start_s", type=float, default=0.0, help="where the second begins, in seconds (default 0)"
+    )
+    parser.add_argument(
+        "--classifier", default="PANN", help="whose Mels: PANN (default), YamNet or YamNetMobile"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the figure (default results)")
+    args = parser.parse_args()
+
+    front_end = classifier_record(args.classifier).front_end
+    transcoders, _ = transcoders_for(args.classifier)
+    recording = read_audio(find_audio([args.audio], AUDIO)[0])
+    if not 0 <= args.start_s < recording.duration_s:
+        raise UsageError(f"--start_s {args.start_s}: {recording.name} lasts {recording.duration_s:.2f} s")
+
+    panels = {}
+    for name in ("pinv", "cnn_mels", "transcoder"):
+        if name in transcoders:
+            sr = transcoders[name].third_octaves.sr
+            panels[TITLES[name]] = one_second(
+                transcoders[name].transcode, recording, args.start_s, sr, front_end
+            )
+        else:
+            print(f"{TITLES[name]} is left out: no model here; the published ones come with: {FETCH_COMMAND}")
+    panels[TITLES["groundtruth_mel"]] = one_second(
+        front_end.mels, recording, args.start_s, front_end.sr, front_end
+    )
+    path = args.output / f"spectro_dcase2023_{front_end.name}_{recording.name}.png"
+    plot_mels(panels, front_end, path, f"{front_end.name} Mels of {recording.name}, from {args.start_s:g} s")
+    print(f"written: {path}")
+
+
+def one_second(analyse, recording, start_s, sr, front_end):
+    """Return the Mels (n_frames, 64) of one second of a recording at `sr`."""
+    start = round(start_s * sr)
+    mels = analyse(recording.at(sr)[start : start + sr])
+    return mels.reshape(-1, front_end.n_mels)[: front_end.chunk_frames]
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,57 @@
+"""Trained transcoders in `reference_models/`: the published ones once downloaded, and our own.
+
+A file is called `<identifier>_model`, and its identifier says what it is: `factor=value` joined by `+`
+(SPEC section 5).
+"""
+
+from spectral_transcoder.classifiers import CLASSIFIERS, classifier_record
+from spectral_transcoder.paths import REFERENCE_MODELS
+
+SUFFIX = "_model"
+FETCH_COMMAND = "python3 download_pretrained_models.py --models transcoders"
+PUBLISHED_DATASET = "full"  # the published ones were trained on the whole of TAU; ours are not
+
+
+def parse_identifier(identifier):
+    """Return {factor: value} of an identifier, all strings; what is no `factor=value` is left out."""
+    pairs = (part.partition("=") for part in identifier.split("+"))
+    return {factor: value for factor, equals, value in pairs if equals}
+
+
+def find_reference_model(classifier, taught, folder=REFERENCE_MODELS):
+    """Return the path of the best trained CNN for a classifier, or None.
+
+    Parameters
+    ----------
+    classifier : str
+        A classifier's name. Transcoders made for another classifier with the same front end serve too,
+        after its own.
+    taught : bool
+        True: CNN-logits, taught by the classifier's outputs (`ts=1`). False: CNN-mels (`ts=0`).
+    folder : Path
+        Where to look.
+
+    Returns
+    -------
+    Path or None
+        Published models come before our own.
+    """
+    front_end = classifier_record(classifier).front_end
+    candidates = []
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        factors = parse_identifier(path.name.removesuffix(SUFFIX))
+        record = CLASSIFIERS.get(factors.get("classifier"))
+        if record is None or record.front_end != front_end or factors.get("ts") != str(int(taught)):
+            continue
+        candidates.append((record.name != classifier, factors.get("dataset") != PUBLISHED_DATASET, path))
+    return min(candidates)[-1] if candidates else None
+
+
+def describe(path):
+    """Return one line saying which model a path of `reference_models/` is."""
+    factors = parse_identifier(path.name.removesuffix(SUFFIX))
+    kind = "CNN-logits" if factors.get("ts") == "1" else "CNN-mels"
+    origin = (
+        "published" if factors.get("dataset") == PUBLISHED_DATASET else f"trained on {factors.get('dataset')}"
+    )
+    return f"{kind} for {factors.get('classifier')}, {origin}"

@@ -1,0 +1,35 @@
+"""Files of weights, read without executing anything, and loaded only where they fit."""
+
+import pickle
+
+import torch
+
+from spectral_transcoder.errors import CheckpointError
+
+
+def load_tensors(path):
+    """Return the dict that a torch file holds, read without executing anything it may carry."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path} is damaged, or no safe file of weights: {reason}") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} holds a {type(content).__name__}: expected a dict of weights")
+    return content
+
+
+def load_state(network, state_dict, path):
+    """Load weights that have exactly the network's keys and shapes, else raise CheckpointError naming what differs."""
+    expected = network.state_dict()
+    wrong = [f"{key} is missing" for key in expected.keys() - state_dict.keys()]
+    wrong += [f"{key} is unexpected" for key in state_dict.keys() - expected.keys()]
+    wrong += [
+        f"{key} has shape {tuple(state_dict[key].shape)}, expected {tuple(expected[key].shape)}"
+        for key in expected.keys() & state_dict.keys()
+        if state_dict[key].shape != expected[key].shape
+    ]
+    if wrong:
+        shown = "; ".join(sorted(wrong)[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+        raise CheckpointError(f"{path} holds the weights of another network: {shown}")
+    network.load_state_dict(state_dict)
