@@ -104,6 +104,20 @@ def download(folders, mirror=None):
     SpectralTranscoderError
         Too little disk, before the first byte; else, when all the others have been tried, what failed.
     """
+    try:
+        failed = _download_alone(folders, mirror)
+    except KeyboardInterrupt:
+        print("what has arrived is kept: the same command goes on from here", file=sys.stderr)
+        raise
+    if failed:
+        names = ", ".join(sorted({folder.entry.name for folder in failed}))
+        raise DownloadError(
+            f"{names} not complete, for the reasons above: the same command goes on from here"
+        )
+
+
+def _download_alone(folders, mirror):
+    """Do the work of `download` while no other process may; return the folders that are not complete."""
     with contextlib.ExitStack() as stack:
         for place in sorted({folder.folder for folder in folders}):
             stack.enter_context(only_one(place, lambda line: print(line, file=sys.stderr)))
@@ -115,12 +129,7 @@ def download(folders, mirror=None):
         fetch_bytes = sum(_bytes_left(jobs))
         require_space(folders[0].output, fetch_bytes, sum(folder.unpack_bytes() for folder in folders))
         failed = _fetch_and_receive(jobs, owners, fetch_bytes)
-        failed += _finish([folder for folder in folders if folder not in failed])
-    if failed:
-        names = ", ".join(sorted({folder.entry.name for folder in failed}))
-        raise DownloadError(
-            f"{names} not complete, for the reasons above: the same command goes on from here"
-        )
+        return failed + _finish([folder for folder in folders if folder not in failed])
 
 
 def _fetch_and_receive(jobs, owners, fetch_bytes):
@@ -132,7 +141,7 @@ def _fetch_and_receive(jobs, owners, fetch_bytes):
                 if error:
                     raise error
                 owners[job.remote].receive(job.remote, progress)
-            except SpectralTranscoderError as failure:
+            except (SpectralTranscoderError, OSError) as failure:
                 failed.append(owners[job.remote])
                 progress.say(f"failed: {job.remote.path}: {failure}")
     return failed
@@ -145,7 +154,7 @@ def _finish(folders):
         try:
             folder.finish()
             print("\n".join(folder.summary()))
-        except SpectralTranscoderError as failure:
+        except (SpectralTranscoderError, OSError) as failure:
             failed.append(folder)
             print(f"failed: {folder.entry.name}: {failure}", file=sys.stderr)
     return failed

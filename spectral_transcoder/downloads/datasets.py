@@ -51,7 +51,7 @@ class DatasetFolder:
             return
         self._remove_damaged(remote)
         archive = self.output / remote.path
-        with progress.file(f"unpacking {remote.name}", None) as move_bar:
+        with progress.file(f"unpacking {remote.name}", None, counted=False) as move_bar:
             files = unpack(archive, self.folder, self.entry.place, move_bar)
         if not files:
             raise DownloadError(f"{archive} holds none of the files of {self.entry.name}")
@@ -63,7 +63,7 @@ class DatasetFolder:
         with atomic_path(self.folder / RECORD) as temporary:
             temporary.write_text(json.dumps(self._unpacked, indent=0), encoding="utf-8")
         self._remove_unpacked_archive(remote)
-        progress.say(f"unpacked {remote.name}: {len(files)} files")
+        progress.say(f"unpacked {remote.name}: {len(files)} file{'s' * (len(files) != 1)}")
 
     def finish(self):
         """Delete archives that a killed run left, recompute the durations where needed, count the clips.

@@ -92,7 +92,7 @@ class Downloader:
         try:
             for _ in jobs:
                 job, error = ended.get()
-                if error and not isinstance(error, SpectralTranscoderError):
+                if error and not isinstance(error, (SpectralTranscoderError, OSError)):
                     raise error
                 yield job, error
         finally:
@@ -124,7 +124,7 @@ class Downloader:
                 except DownloadError as error:
                     errors.append(error)
                 else:
-                    self.progress.say(f"fetched {remote.path} ({readable_size(part.position)})")
+                    self.progress.say(f"fetched {remote.name} ({readable_size(part.position)})")
                     return
         raise errors[0] if len(errors) == 1 else DownloadError("; ".join(map(str, errors)))
 
@@ -143,8 +143,6 @@ class Downloader:
             except Unreachable as error:
                 unreachable = error
                 ended.put((job, error))
-            except OSError as error:
-                ended.put((job, DownloadError(f"{error.filename or job.path}: {error.strerror}")))
             except Exception as error:
                 ended.put((job, error))
 

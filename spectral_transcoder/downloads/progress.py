@@ -44,15 +44,19 @@ class Progress:
         tqdm.write(text, file=self.stream)
 
     @contextlib.contextmanager
-    def file(self, name, total_bytes, start_bytes=0):
-        """Yield a function that moves one file's bar to an absolute position in bytes."""
+    def file(self, name, total_bytes, start_bytes=0, counted=True):
+        """Yield a function that moves one file's bar to an absolute position in bytes.
+
+        The steps count for the whole batch too, unless `counted` is off.
+        """
         bar = self._bar(name, total_bytes, leave=False)
 
         def move_to(position_bytes):
             with self._lock:
                 step = position_bytes - bar.n
                 bar.update(step)
-                self._total.update(step)
+                if counted:
+                    self._total.update(step)
                 if not self.bars:
                     self._say_now_and_then()
 

@@ -170,7 +170,7 @@ def _accept(answer, part):
         )
         part.restart()
         raise Interruption(wrong)
-    reason = f"{urlsplit(answer.url).netloc} answers {status} {answer.reason}"
+    reason = f"answered {status} {answer.reason}"
     if status in STATUS_WORTH_RETRYING or status >= 500:
         raise Interruption(reason, _retry_after_s(answer.headers.get("Retry-After")))
     raise DownloadError(f"{answer.url}: {reason}")

@@ -251,3 +251,14 @@ def test_two_commands_at_once_on_one_dataset(corpora, tmp_path, server):
         assert command.returncode == 0
     assert server.ranges(archive) == [None]
     assert datasets(corpora, tmp_path / "out", "--dataset", "URBAN-SOUND-8K", "--check").returncode == 0
+
+
+def test_a_file_where_a_folder_has_to_be_is_told_in_one_line(corpora, tmp_path):
+    folder = tmp_path / "out" / "SONYC-UST"
+    folder.mkdir(parents=True)
+    (folder / "audio").write_bytes(b"the user's")
+    ended = datasets(corpora, tmp_path / "out")
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    assert f"'{folder / 'audio'}'" in ended.stderr and "SONYC-UST not complete" in ended.stderr
+    assert (folder / "audio").read_bytes() == b"the user's"
+    assert "TAU: 12 of 12 clips" in ended.stdout and "URBAN-SOUND-8K: 10 of 10" in ended.stdout

@@ -127,13 +127,13 @@ def test_a_server_that_asks_for_an_hour_is_given_up(server, tmp_path):
 def test_refusals_are_retried_a_bounded_number_of_times(server, tmp_path):
     server.files["file"] = CONTENT
     server.faults["file"] = [Fault(status=503)] * 100
-    with pytest.raises(DownloadError, match=r"answers 503.*given up after 4 attempts"):
+    with pytest.raises(DownloadError, match=r"answered 503.*given up after 4 attempts"):
         downloader().fetch(job(server, tmp_path / "file"))
     assert len(server.gets) == 4
 
 
 def test_404_is_final(server, tmp_path):
-    with pytest.raises(DownloadError, match="answers 404"):
+    with pytest.raises(DownloadError, match="answered 404"):
         downloader().fetch(job(server, tmp_path / "file"))
     assert len(server.gets) == 1 and tree(tmp_path) == {}
 

@@ -5,8 +5,9 @@ import sys
 import types
 
 import pytest
+import torch
 import yaml
-from loopback import models_manifest, noise, run, start, tree
+from loopback import Fault, models_manifest, noise, run, start, tree
 
 from spectral_transcoder.downloads import commands
 from spectral_transcoder.downloads.manifest import SHIPPED_MANIFEST, load_manifest
@@ -58,19 +59,32 @@ def test_the_mobile_yamnet_is_converted_on_arrival_and_again_when_lost(tmp_path,
 
 
 @pytest.mark.shared
-def test_the_published_transcoders_come_with_their_card(tmp_path, shared):
-    mirror, output = tmp_path / "mirror", tmp_path / "out"
-    (mirror / "reference_models").mkdir(parents=True)
+def test_the_published_transcoders_come_with_their_card(tmp_path, shared, server):
+    output = tmp_path / "out"
     for path in (shared / "reference" / "published_transcoders").iterdir():
-        (mirror / "reference_models" / path.name).write_bytes(path.read_bytes())
-    ended = run(SCRIPT, "--models", "transcoders", "--mirror", mirror, "--output", output)
+        server.files[f"reference_models/{path.name}"] = path.read_bytes()
+    ended = run(SCRIPT, "--models", "transcoders", "--mirror", server.url, "--output", output)
     assert ended.returncode == 0, ended.stderr
     found = tree(output)
     card = found.pop("reference_models/PUBLISHED_TRANSCODERS.md").decode()
-    assert found == tree(mirror)
+    assert found == server.files
     for fact in ("Tailleur", "9599ac8987cd429783953104c179d5d99c9dc784", "b7720cc59dc57d93f6780db2587e1ec5"):
         assert fact in card
     assert run(SCRIPT, "--models", "transcoders", "--check", "--output", output).returncode == 0
+
+
+@pytest.mark.shared
+def test_the_real_tflite_file_becomes_the_real_checkpoint(tmp_path, shared):
+    mirror = tmp_path / "mirror" / "pretrained_models"
+    mirror.mkdir(parents=True)
+    name = "yamnet_classification.tflite"
+    (mirror / name).write_bytes((shared / "pretrained" / name).read_bytes())
+    ended = run(SCRIPT, "--models", "YamNetMobile", "--mirror", mirror.parent, "--output", tmp_path / "out")
+    assert ended.returncode == 0, ended.stderr
+    made = torch.load(tmp_path / "out" / "pretrained_models" / "yamnet_mobile_relu6.pth", weights_only=True)
+    expected = torch.load(shared / "pretrained" / "yamnet_mobile_relu6.pth", weights_only=True)
+    assert made.keys() == expected.keys()
+    assert all(torch.equal(made[key], expected[key]) for key in expected)
 
 
 def test_check_names_the_damaged_and_the_missing(tmp_path, server):
@@ -115,11 +129,11 @@ def test_an_output_that_cannot_be_written_is_told(tmp_path):
     assert ended.returncode == 1 and "cannot write in" in ended.stderr and "Traceback" not in ended.stderr
 
 
-def test_interrupted_by_the_user(tmp_path, server):
+def test_interrupted_by_the_user_while_the_server_is_mute(tmp_path, server):
     content = noise(300_000)
     manifest = models_manifest(tmp_path / "manifest.yaml", server.url, {"model.pth": content})
     server.files["model.pth"] = content
-    server.block_delay_s = 0.5
+    server.faults["model.pth"] = [Fault(hold_after=65_536)]
     running = start(SCRIPT, "--manifest", manifest, "--output", tmp_path / "out")
     part = tmp_path / "out" / "pretrained_models" / "model.pth.part"
     while not (part.is_file() and part.stat().st_size):
@@ -127,5 +141,5 @@ def test_interrupted_by_the_user(tmp_path, server):
     running.send_signal(2)
     told = running.communicate(timeout=10)[1]
     assert running.returncode == 130
-    assert "interrupted" in told and "Traceback" not in told
+    assert "interrupted" in told and "the same command goes on" in told and "Traceback" not in told
     assert content.startswith(part.read_bytes())
