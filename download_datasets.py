@@ -10,7 +10,7 @@ Output, below `--output`:
     SONYC-UST/{audio/*.wav,annotations.csv}
     URBAN-SOUND-8K/{audio/*.wav,metadata/UrbanSound8K_recalculated.csv}
 with 23,040, 18,510 and 8,732 clips: counted, and verified by checksum.
-Duration: 47 GB, so about an hour and a quarter at 100 Mbit/s, and half an hour to unpack.
+Duration: 47 GB, so about an hour and a quarter at 100 Mbit/s, and a quarter of an hour to unpack.
 An interrupted run goes on where it stopped.
 """
 

@@ -91,8 +91,7 @@ class DatasetFolder:
         """Return "here" or "unpacked" for a file that is done with, else None; nothing is hashed."""
         if _is_archive(remote) and not self._unpacked_fault(remote):
             return "unpacked"
-        path = self.output / remote.path
-        return "here" if path.is_file() and remote.size in (None, path.stat().st_size) else None
+        return "here" if remote.seems_whole(self.output) else None
 
     def summary(self):
         """Return lines that say what is where."""

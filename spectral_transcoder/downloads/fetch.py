@@ -1,6 +1,5 @@
 """The downloader: many files, at most two streams per host, each resumed, retried and verified."""
 
-import contextlib
 import queue
 import random
 import threading
@@ -113,10 +112,11 @@ class Downloader:
             if remote.checksum.of_file(path) == remote.checksum:
                 return
             self.progress.say(f"{path} is not the published file: fetching it again")
-        with contextlib.ExitStack() as stack:
-            part = stack.enter_context(PartFile(path, remote))
-            move_bar = stack.enter_context(self.progress.file(remote.name, remote.size, part.position))
-            session = stack.enter_context(requests.Session())
+        with (
+            PartFile(path, remote) as part,
+            self.progress.file(remote.name, remote.size, part.position) as move_bar,
+            requests.Session() as session,
+        ):
             errors = []
             for location in job.locations:
                 try:
@@ -161,7 +161,7 @@ class Downloader:
 
     def _receive(self, location, part, session, move_bar):
         """Receive the bytes that are missing, over as many connections as it takes."""
-        failures, furthest, answered = 0, part.position, False
+        failures, begun, furthest, answered = 0, part.position, part.position, False
         while part.total is None or part.position < part.total:
             try:
                 for block in sources.continue_from(location, part, session):
@@ -174,7 +174,7 @@ class Downloader:
             except sources.Interruption as interruption:
                 failures = 1 if part.position > furthest else failures + 1
                 furthest = max(furthest, part.position)
-                answered = answered or not interruption.unreachable or part.position > 0
+                answered = answered or not interruption.unreachable or part.position != begun
                 self._pause(location, interruption, failures, answered)
             else:
                 return

@@ -43,6 +43,11 @@ class RemoteFile:
         """The file's name, without folders."""
         return self.path.rpartition("/")[2]
 
+    def seems_whole(self, output):
+        """Return whether the file is below a folder with its size; nothing is hashed."""
+        path = output / self.path
+        return path.is_file() and self.size in (None, path.stat().st_size)
+
 
 @dataclass(frozen=True)
 class Card:
@@ -132,8 +137,10 @@ def choose(entries, names, option):
     Raises
     ------
     UsageError
-        A name is none of the entries.
+        A name is none of the entries, or there are none.
     """
+    if not entries:
+        raise UsageError(f"--manifest: the list of files has no entry for {option}")
     if names is None:
         return list(entries.values())
     wanted = [name.strip() for name in names.split(",")]

@@ -51,8 +51,7 @@ class ModelFolder:
 
     def state(self, remote):
         """Return "here" for a file that is there with its size, else None; nothing is hashed."""
-        path = self.output / remote.path
-        return "here" if path.is_file() and remote.size in (None, path.stat().st_size) else None
+        return "here" if remote.seems_whole(self.output) else None
 
     def summary(self):
         """Return lines that say what is where."""

@@ -156,7 +156,9 @@ def _accept(answer, part):
     if status == 200:
         part.restart()
         part.etag = answer.headers.get("ETag")
-        _note_total(part, answer.headers.get("Content-Length"))
+        length = answer.headers.get("Content-Length", "")
+        if part.total is None and length.isdigit():
+            part.total = int(length)
         return True
     if status == 206:
         return _accept_rest(answer, part)
@@ -184,29 +186,21 @@ def _accept_rest(answer, part):
     if start != part.position or changed:
         asked = part.position
         part.restart()
-        raise Interruption(
-            "the file changed on the server"
-            if changed
-            else f"asked for the bytes from {asked} on, the server sent those from {start}"
-        )
+        if changed:
+            raise Interruption("the file changed on the server")
+        raise Interruption(f"asked for the bytes from {asked} on, the server sent those from {start}")
     part.stitched = True
-    _note_total(part, length)
+    if part.total is None:
+        part.total = length
     return True
 
 
 def _content_range(answer):
     """Return the first position and the whole length that `Content-Range` states, None where it does not."""
     match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", answer.headers.get("Content-Range", "").strip())
-    return (
-        tuple(int(text) if text and text != "*" else None for text in match.groups())
-        if match
-        else (None, None)
-    )
-
-
-def _note_total(part, length):
-    if part.total is None and length is not None:
-        part.total = int(length)
+    if match is None:
+        return None, None
+    return tuple(int(text) if text and text != "*" else None for text in match.groups())
 
 
 def _retry_after_s(text):

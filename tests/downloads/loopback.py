@@ -1,5 +1,6 @@
 """A web server on 127.0.0.1 that misbehaves on demand, and what the tests need around it."""
 
+import gzip
 import hashlib
 import random
 import re
@@ -46,6 +47,7 @@ class Server(ThreadingHTTPServer):
         self.gets = []  # (path, Range header, time)
         self.at_once = self.most_at_once = 0
         self.block_delay_s = 0.0
+        self.compresses = False  # the answers to whoever accepts it
         self.held, self.release = threading.Event(), threading.Event()
         self.lock = threading.Lock()
 
@@ -103,6 +105,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
+        if self.server.compresses and "gzip" in self.headers.get("Accept-Encoding", ""):
+            content = gzip.compress(content)
         size, start, etag = _size(content), 0, self.server.etags.get(path)
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         if_range = self.headers.get("If-Range")

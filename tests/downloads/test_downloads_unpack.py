@@ -68,6 +68,10 @@ def test_names_that_leave_the_folder(tmp_path, name):
     refused(make_tar(tmp_path / "a.tar.gz", members), tmp_path, name, reason)
 
 
+def test_a_name_that_zipfile_would_cut_short(tmp_path):
+    refused(make_zip(tmp_path / "a.zip", [("out.wav\0.txt", b"bad", 0)]), tmp_path, "out.wav\0.txt", "path")
+
+
 def test_a_layout_that_would_leave_the_folder(tmp_path):
     archive = make_zip(tmp_path / "a.zip", [("fine.wav", b"fine", 0)])
     with pytest.raises(DownloadError, match="leaves"):
@@ -119,14 +123,15 @@ def test_a_file_inside_a_file(tmp_path):
     refused(archive, tmp_path, "a/b.wav", "inside")
 
 
-def test_a_file_of_the_user_is_not_overwritten(tmp_path):
+@pytest.mark.parametrize("mine", [b"mine!!", b"theirs and more", b"the", b""])
+def test_a_file_of_the_user_is_not_overwritten(tmp_path, mine):
     archive = make_zip(tmp_path / "a.zip", [("mine.wav", b"theirs", 0)])
     folder = tmp_path / "inside"
     folder.mkdir()
-    (folder / "mine.wav").write_bytes(b"mine!!")
+    (folder / "mine.wav").write_bytes(mine)
     with pytest.raises(DownloadError, match=r"mine.wav is in the way"):
         unpack(archive, folder, same_place)
-    assert (folder / "mine.wav").read_bytes() == b"mine!!"
+    assert (folder / "mine.wav").read_bytes() == mine
 
 
 def test_a_link_of_the_user_is_not_written_through(tmp_path):
