@@ -87,7 +87,7 @@ class Transcoder(nn.Module):
         """Return log Mels [B, T, 64] of third-octave levels in dB [B, n, 29], one second each."""
         return self.network(levels_db)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def transcode_seconds(self, levels_db, batch_size=64):
         """Return log Mels [S, T, 64] of S seconds of levels [S, n, 29], a tensor on any device, in batches."""
         device = next((t.device for t in (*self.parameters(), *self.buffers())), torch.device("cpu"))
