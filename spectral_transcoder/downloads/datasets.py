@@ -2,15 +2,16 @@
 
 import csv
 import functools
+import io
 import json
 
 import soundfile
 
+from spectral_transcoder.downloads.folders import write_alone
 from spectral_transcoder.downloads.manifest import ARCHIVE_SUFFIXES
 from spectral_transcoder.downloads.progress import readable_size
 from spectral_transcoder.downloads.unpack import unpack
 from spectral_transcoder.errors import DownloadError
-from spectral_transcoder.files import atomic_path
 
 AUDIO_FOLDER = "audio"
 RECORD = ".unpacked.json"
@@ -60,8 +61,7 @@ class DatasetFolder:
             "files": files,
             "keep_archive": self.keep_archives,
         }
-        with atomic_path(self.folder / RECORD) as temporary:
-            temporary.write_text(json.dumps(self._unpacked, indent=0), encoding="utf-8")
+        write_alone(self.folder / RECORD, [json.dumps(self._unpacked, indent=0).encode()])
         self._remove_unpacked_archive(remote)
         progress.say(f"unpacked {remote.name}: {len(files)} file{'s' * (len(files) != 1)}")
 
@@ -195,10 +195,11 @@ def write_recalculated(table, audio_folder):
     with table.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         rows = [row | {"duration": _duration_s(audio_folder / row["slice_file_name"])} for row in reader]
-    with atomic_path(recalculated_path(table)) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=[*reader.fieldnames, "duration"])
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=[*reader.fieldnames, "duration"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_alone(recalculated_path(table), [text.getvalue().encode()])
 
 
 def _duration_s(path):

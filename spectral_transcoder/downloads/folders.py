@@ -1,12 +1,14 @@
-"""The disk that downloads go to: room enough, and one command at a time."""
+"""The disk that downloads go to: room enough, one command at a time, files that are whole."""
 
 import contextlib
 import errno
 import fcntl
+import os
 import shutil
 
 from spectral_transcoder.downloads.progress import readable_size
 from spectral_transcoder.errors import DownloadError
+from spectral_transcoder.files import full_disk_told
 
 # What file systems answer that have no locks: Lustre mounted without them, some network folders.
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
@@ -71,3 +73,31 @@ def only_one(folder, say):
                 raise
             say(f"{folder} is on a file system without locks: do not start two downloads into it at once")
         yield
+
+
+def write_alone(path, blocks):
+    """Write a file that is whole or not there; only for the process that holds the folder (`only_one`).
+
+    On the way it has one name for all files of its folder: what a killed run left, the next one writes over.
+
+    Parameters
+    ----------
+    path : Path
+    blocks : iterable of bytes
+
+    Raises
+    ------
+    SpectralTranscoderError
+        The disk is full.
+    """
+    unfinished = path.with_name(".unfinished.part")
+    with full_disk_told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with unfinished.open("wb") as file:
+                file.writelines(blocks)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Pretrained models on disk: classifier weights and published transcoders, each under its checksum."""
 
+from spectral_transcoder.downloads.folders import write_alone
 from spectral_transcoder.downloads.progress import readable_size
-from spectral_transcoder.files import atomic_path
 
 
 class ModelFolder:
@@ -37,8 +37,7 @@ class ModelFolder:
             if remote.converted_to and not self._converted(remote).is_file():
                 self._convert(remote)
         if self.entry.card:
-            with atomic_path(self.output / self.entry.card.path) as temporary:
-                temporary.write_text(self._card_text(), encoding="utf-8")
+            write_alone(self.output / self.entry.card.path, [self._card_text().encode()])
 
     def faults(self):
         """Return what is not as it should be, one line each."""

@@ -1,7 +1,5 @@
 """Archives unpacked safely: nothing leaves the folder, nothing of the user's is overwritten."""
 
-import contextlib
-import os
 import stat
 import tarfile
 import zipfile
@@ -12,11 +10,10 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from spectral_transcoder.downloads.checksums import BLOCK_BYTES
+from spectral_transcoder.downloads.folders import write_alone
 from spectral_transcoder.errors import DownloadError
-from spectral_transcoder.files import full_disk_told
 
 DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError)
-UNPACKING = ".unpacking.part"
 
 
 @dataclass(frozen=True)
@@ -156,20 +153,11 @@ def _keep_or_write(stream, path, archive):
                 f"{path} is in the way: it is not what {archive.name} holds; move it elsewhere"
             )
         return
-    # One name per folder, so that what a killed run leaves is written over by the next.
-    unfinished = path.with_name(UNPACKING)
-    with full_disk_told(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            while block := stream.read(BLOCK_BYTES):
-                file.write(block)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+    write_alone(path, iter(partial(stream.read, BLOCK_BYTES), b""))
 
 
 def _same_bytes(stream, path):
-    with path.open("rb") as file, contextlib.closing(stream):
+    with path.open("rb") as file:
         while block := stream.read(BLOCK_BYTES):
             if block != file.read(len(block)):
                 return False

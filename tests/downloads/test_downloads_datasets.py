@@ -2,15 +2,15 @@
 
 import csv
 import io
-import random
 import shutil
-import time
+import signal
+import subprocess
 
 import pytest
 import soundfile
 import yaml
-from corpora import TAU_NAME, URBAN_COLUMNS, build, wav
-from loopback import Fault, run, start, tree
+from corpora import TAU_NAME, URBAN_COLUMNS, build
+from loopback import Fault, command, run, start, tree
 
 from spectral_transcoder.downloads import commands
 from spectral_transcoder.downloads.datasets import DatasetFolder
@@ -194,27 +194,35 @@ def test_sizes_that_are_not_published_are_asked_for(corpora, tmp_path, server, m
     assert server.gets == []
 
 
-def test_killed_while_unpacking_the_same_command_goes_on(tmp_path, monkeypatch):
-    monkeypatch.delenv("SPECTRAL_TRANSCODER_MIRROR", raising=False)
-    clips = {f"park-london-{i}-{i}-a.wav": wav(5000, i) for i in range(400)}
-    corpora, output = build(tmp_path, tau_clips=clips), tmp_path / "out"
+# The worst moment to die: a file is on the disk, and has not got its name yet.
+KILL_ITSELF = """
+import itertools, os, runpy, signal, sys
+sync, calls, last = os.fsync, itertools.count(1), int(sys.argv[1])
+def fsync_and_die(handle):
+    sync(handle)
+    if next(calls) == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+os.fsync = fsync_and_die
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_killed_again_and_again_while_fetching_and_unpacking_it_ends_whole(corpora, tmp_path):
+    output, kept, kills = tmp_path / "out", {}, 0
     arguments = ("--manifest", corpora.manifest, "--mirror", corpora.mirror, "--output", output)
-    audio, unpacked = output / TAU_NAME / "audio", 0
-    for goal in sorted(random.Random(9).sample(range(10, 300), 4)):
-        running = start(SCRIPT, "--dataset", "TAU", *arguments)
-        while running.poll() is None and unpacked < goal:
-            unpacked = sum(path.suffix == ".wav" for path in audio.iterdir()) if audio.is_dir() else 0
-            time.sleep(0.0005)
-        running.kill()
-        running.communicate()
-        unpacked = sum(path.suffix == ".wav" for path in audio.iterdir())
-        assert goal <= unpacked < len(clips)
-        assert all(path.read_bytes() == clips[path.name] for path in audio.glob("[!.]*.wav"))
-    inodes = {path.name: path.stat().st_ino for path in audio.iterdir() if path.suffix == ".wav"}
-    assert datasets(corpora, output).returncode == 0
+    interpreter, *script = command(SCRIPT, *arguments)
+    while kills < 40:
+        ended = subprocess.run([interpreter, "-c", KILL_ITSELF, "6", *script], capture_output=True, text=True)
+        clips = {path: path.stat().st_ino for path in output.rglob("audio/*.wav")}
+        assert kept.items() <= clips.items()  # what was unpacked is not written again
+        kept = clips
+        if ended.returncode == 0:
+            break
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+        kills += 1
+    assert 5 <= kills < 40
     assert delivered(output, corpora)[0] == corpora.expected
-    kept = {path.name: path.stat().st_ino for path in audio.iterdir()}
-    assert inodes.items() <= kept.items()
 
 
 @pytest.mark.shared
@@ -246,9 +254,9 @@ def test_two_commands_at_once_on_one_dataset(corpora, tmp_path, server):
     second = start(SCRIPT, "--dataset", "URBAN-SOUND-8K", *arguments)
     assert "is under way" in second.stderr.readline()
     server.release.set()
-    for command in (first, second):
-        command.communicate(timeout=60)
-        assert command.returncode == 0
+    for running in (first, second):
+        running.communicate(timeout=60)
+        assert running.returncode == 0
     assert server.ranges(archive) == [None]
     assert datasets(corpora, tmp_path / "out", "--dataset", "URBAN-SOUND-8K", "--check").returncode == 0
 

@@ -153,7 +153,7 @@ def test_what_is_there_already_is_kept_not_written_again(tmp_path):
     assert tree(folder) == contents
     (folder / "audio/7.wav").unlink()
     inodes = {path.name: path.stat().st_ino for path in (folder / "audio").iterdir()}
-    (folder / "audio" / ".unpacking.part").write_bytes(b"half of a killed run's")
+    (folder / "audio" / ".unfinished.part").write_bytes(b"half of a killed run's")
     unpack(archive, folder, same_place)
     assert tree(folder) == contents
     assert inodes.items() <= {path.name: path.stat().st_ino for path in (folder / "audio").iterdir()}.items()
