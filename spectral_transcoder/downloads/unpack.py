@@ -72,15 +72,19 @@ def _targets(archive, place):
     """Return where each file of an archive goes, by member name; refuse an archive with an unsafe one."""
     targets, taken = {}, {}
     for member in _members(archive):
-        _refuse_unsafe(member, archive)
+        if member.kind not in ("file", "folder"):
+            _refuse(archive, member.name, f"is a {member.kind}")
         path = PurePosixPath(member.name)
+        if member.kind == "folder" and path.name == "":
+            continue  # "./", the archive's own top
+        _refuse_unsafe_name(archive, member.name)
         # What macOS adds to archives (.DS_Store, ._name, __MACOSX/) is nobody's data.
         if member.kind == "folder" or any(part.startswith((".", "__MACOSX")) for part in path.parts):
             continue
         target = place(str(path))
         if target is None:
             continue
-        _refuse_unsafe(Member(target, 0, "file", None), archive)
+        _refuse_unsafe_name(archive, target)
         if target.casefold() in taken:
             _refuse(archive, member.name, f"goes where {taken[target.casefold()]!r} goes already")
         taken[target.casefold()] = member.name
@@ -92,15 +96,13 @@ def _targets(archive, place):
     return targets
 
 
-def _refuse_unsafe(member, archive):
-    if member.kind not in ("file", "folder"):
-        _refuse(archive, member.name, f"is a {member.kind}")
-    if member.kind == "file" and not PurePosixPath(member.name).name:
-        _refuse(archive, member.name, "has no name")
-    if member.name.startswith("/") or ".." in member.name.split("/"):
-        _refuse(archive, member.name, "leaves the folder")
-    if any(character in member.name for character in "\\\0"):
-        _refuse(archive, member.name, "has a character that some systems take for a path")
+def _refuse_unsafe_name(archive, name):
+    if not PurePosixPath(name).name:
+        _refuse(archive, name, "has no name")
+    if name.startswith("/") or ".." in name.split("/"):
+        _refuse(archive, name, "leaves the folder")
+    if any(character in name for character in "\\\0"):
+        _refuse(archive, name, "has a character that some systems take for a path")
 
 
 def _refuse(archive, name, reason):
@@ -134,11 +136,8 @@ def _zip_kind(info):
 def _tar_kind(info):
     if info.isdir():
         return "folder"
-    return (
-        "file"
-        if info.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
-        else _special_kind(info.issym() or info.islnk())
-    )
+    is_file = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
+    return "file" if is_file else _special_kind(info.issym() or info.islnk())
 
 
 def _special_kind(is_link):

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loopback import Fault, models_manifest, noise, run, start, tree
 
+from spectral_transcoder.downloads import progress
 from spectral_transcoder.downloads.checksums import Checksum
 from spectral_transcoder.downloads.fetch import Downloader, Job, Patience
 from spectral_transcoder.downloads.manifest import RemoteFile
@@ -218,6 +219,13 @@ def test_what_is_there_is_verified_and_what_is_damaged_is_replaced(server, tmp_p
     (tmp_path / "file").write_bytes(CONTENT[:-1])
     downloader().fetch(job(server, tmp_path / "file"))
     assert tree(tmp_path) == {"file": CONTENT}
+
+
+def test_without_a_terminal_a_plain_line_now_and_then(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0)
+    server.files["file"], told = CONTENT, io.StringIO()
+    Downloader(Progress(len(CONTENT), told), QUICK).fetch(job(server, tmp_path / "file"))
+    assert "... 65.5 KB of 300.0 KB\n" in told.getvalue() and "\r" not in told.getvalue()
 
 
 def test_git_blob_checksum(server, tmp_path):

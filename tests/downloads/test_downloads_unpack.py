@@ -172,9 +172,12 @@ def test_a_cut_archive_is_told_as_damaged(tmp_path, suffix):
 
 
 def test_what_macos_adds_stays_packed(tmp_path):
-    names = ["./audio/a.wav", "audio/._a.wav", "audio/.DS_Store", "__MACOSX/audio/._a.wav"]
-    archive = make_tar(tmp_path / "a.tar.gz", [(name, b"1", tarfile.REGTYPE) for name in names])
-    unpack(archive, tmp_path / "inside", same_place)
+    names = ["./", "audio/", "./audio/a.wav", "audio/._a.wav", "audio/.DS_Store", "__MACOSX/audio/._a.wav"]
+    kinds = [tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE for name in names]
+    members = [
+        (name, b"" if name.endswith("/") else b"1", kind) for name, kind in zip(names, kinds, strict=True)
+    ]
+    unpack(make_tar(tmp_path / "a.tar.gz", members), tmp_path / "inside", same_place)
     assert list(tree(tmp_path / "inside")) == ["audio/a.wav"]
 
 
