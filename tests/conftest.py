@@ -1,9 +1,15 @@
 """Fixtures that every test may use, and the rule for tests that need the shared reference data."""
 
+import importlib.util
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
+
+from spectral_transcoder.yamnet import YAMNet
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SPECTRAL_TRANSCODER_SHARED", ROOT.parent / "shared"))
@@ -46,3 +52,45 @@ def pytest_sessionfinish(session):
 def shared():
     """The folder of reference data; tests that use it carry the marker `shared`."""
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def golden(shared):
+    """What the published code computes of three clips: {clip: {array name: array}}."""
+    clips = {}
+    with np.load(shared / "reference/dcase2023_golden.npz") as arrays:
+        for key in arrays.files:
+            clip, name = key.split("/")
+            clips.setdefault(clip, {})[name] = arrays[key]
+    assert len(clips) == 3
+    return clips
+
+
+@pytest.fixture(scope="session")
+def published_weights(shared):
+    """The files of the published transcoders by (classifier, whether it was taught by the classifier)."""
+    folder = shared / "reference/published_transcoders"
+
+    def find(classifier, taught):
+        (path,) = folder.glob(f"classifier={classifier}+*+ts={int(taught)}_model")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def fill_deterministically(shared):
+    """The function that gives a state dict the values with which the reference networks were run."""
+    spec = importlib.util.spec_from_file_location("reference_fill", shared / "reference/fill.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.fill_deterministically
+
+
+@pytest.fixture(scope="session")
+def yamnet_weights(tmp_path_factory):
+    """A weights file of YAMNet with random values, in its own layout."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "yamnet.pth"
+    torch.save(YAMNet(nn.ReLU()).state_dict(), path)
+    return path
