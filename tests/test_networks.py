@@ -63,9 +63,7 @@ def test_the_papers_cnn_has_186497_parameters():
     [(5, 5, 1, 5), (3, 3, 1, 3), (5, 1, 1, 2), (3, 5, 2, 5), (5, 4, 3, 4)],
 )
 def test_cnn_equals_a_slow_twin(front_end, kernel_size, nb_layers, dilation, n_convolutions):
-    network = cnn(
-        front_end, kernel_size=kernel_size, nb_layers=nb_layers, nb_channels=4, dilation=dilation
-    )
+    network = cnn(front_end, kernel_size=kernel_size, nb_layers=nb_layers, nb_channels=4, dilation=dilation)
     state = network.state_dict()
     weights = [value for key, value in state.items() if key.endswith("weight")]
     assert len(weights) == n_convolutions
