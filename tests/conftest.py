@@ -2,6 +2,10 @@
 
 import importlib.util
 import os
+import runpy
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +98,53 @@ def yamnet_weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "yamnet.pth"
     torch.save(YAMNet(nn.ReLU()).state_dict(), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """A fresh clone in another place: scripts and library, no models, no sounds, no results."""
+    clone = tmp_path_factory.mktemp("clone")
+    for script in ROOT.glob("*.py"):
+        shutil.copy(script, clone)
+    shutil.copytree(
+        ROOT / "spectral_transcoder",
+        clone / "spectral_transcoder",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    (clone / "audio").mkdir()
+    return clone
+
+
+@pytest.fixture(scope="session")
+def run_script(project, tmp_path_factory):
+    """Run a script of the fresh clone as a user does: from another folder, without a display."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    environment = {key: value for key, value in os.environ.items() if key not in ("MPLBACKEND", "DISPLAY")}
+    environment["PYTHONPATH"] = str(project)
+
+    def run(script, *arguments, cwd=elsewhere):
+        return subprocess.run(
+            [sys.executable, project / script, *map(str, arguments)],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def call_script(monkeypatch, capsys):
+    """Run a script inside this process, which takes no start-up time: (exit status, stdout, stderr)."""
+
+    def call(script, *arguments):
+        monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return call
