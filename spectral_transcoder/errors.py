@@ -27,3 +27,7 @@ class CheckpointError(SpectralTranscoderError):
 
 class LevelsError(SpectralTranscoderError):
     """A file of sensor levels that cannot be used: no levels in it, damaged, or not every 125 ms."""
+
+
+class DownloadError(SpectralTranscoderError):
+    """A file that did not arrive whole: unreachable or refusing server, wrong checksum, unsafe archive."""

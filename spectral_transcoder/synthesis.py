@@ -28,6 +28,7 @@ def street_scene(duration_s=10.0, sr=32000, seed=0):
         coloured_noise(len(time_s), sr, (80, 4000), rng) * 3 / (1 + ((time_s - 0.45 * duration_s) / 0.9) ** 2)
     )
     scene = 0.3 * hum + passing + 0.12 * siren(time_s) + birdsong(time_s, rng) + footsteps(time_s, sr, rng)
+    scene += 0.01 * rng.standard_normal(len(time_s))  # no microphone is silent
     return 0.9 * scene / np.abs(scene).max()
 
 

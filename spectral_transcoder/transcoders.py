@@ -16,12 +16,11 @@ from torch import nn
 
 import spectral_transcoder
 from spectral_transcoder.errors import CheckpointError, MissingFileError, UsageError
-from spectral_transcoder.files import atomic_path
 from spectral_transcoder.mels import front_end_named
 from spectral_transcoder.networks import CNN, MLP, MLPPinv
 from spectral_transcoder.pinv import Pinv
 from spectral_transcoder.third_octaves import ThirdOctaves
-from spectral_transcoder.weights import load_state, load_tensors
+from spectral_transcoder.weights import load_state, load_tensors, write_tensors
 
 NETWORKS = ("pinv", "cnn_pinv", "mlp", "mlp_pinv")
 CHECKPOINT_FORMAT = "spectral_transcoder checkpoint 1"
@@ -61,7 +60,7 @@ class TranscoderSettings:
         """Build the record from what `to_dict` gave; unknown or missing names raise CheckpointError."""
         try:
             return cls(**{**values, "third_octaves": ThirdOctaves(**values["third_octaves"])})
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, UsageError) as error:
             raise CheckpointError(f"transcoder settings {values}: {error}") from error
 
 
@@ -87,7 +86,7 @@ class Transcoder(nn.Module):
         """Return log Mels [B, T, 64] of third-octave levels in dB [B, n, 29], one second each."""
         return self.network(levels_db)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def transcode_seconds(self, levels_db, batch_size=64):
         """Return log Mels [S, T, 64] of S seconds of levels [S, n, 29], a tensor on any device, in batches."""
         device = next((t.device for t in (*self.parameters(), *self.buffers())), torch.device("cpu"))
@@ -163,14 +162,12 @@ class Transcoder(nn.Module):
             "training": self.training_record,
             "versions": {
                 "spectral_transcoder": spectral_transcoder.__version__,
-                "torch": torch.__version__,
+                "torch": str(torch.__version__),  # a class of torch's own, which a safe reader refuses
                 "python": platform.python_version(),
             },
             "state_dict": self.network.state_dict(),
         }
-        # given a name, torch refuses hidden files without a suffix, as `<identifier>_model` is while written
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            torch.save(checkpoint, file)
+        write_tensors(path, checkpoint)
 
 
 def build_network(settings, front_end):
@@ -211,12 +208,18 @@ def load_transcoder(path):
         )
     content = load_tensors(path)
     if content.get("format") == CHECKPOINT_FORMAT:
+        missing = {"settings", "state_dict", "training"} - content.keys()
+        if missing:
+            raise CheckpointError(f"{path} lacks what a checkpoint has: {', '.join(sorted(missing))}")
         settings = TranscoderSettings.from_dict(content["settings"])
         state_dict, training = content["state_dict"], content["training"]
     else:
         settings = published_settings(path.with_name(path.name + "_settings.yaml"))
         state_dict, training = content, {"published": path.name}
-    transcoder = Transcoder(settings)
+    try:
+        transcoder = Transcoder(settings)
+    except UsageError as error:
+        raise CheckpointError(f"{path} has settings of no transcoder: {error}") from error
     load_state(transcoder.network, state_dict, path)
     transcoder.training_record = training
     return transcoder

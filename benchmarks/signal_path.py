@@ -1,0 +1,96 @@
+"""Speed of the signal path, as ratios to yardsticks measured in the same run.
+
+    make bench        # or: python3 benchmarks/signal_path.py
+
+Third octaves and PINV are compared with a bare numpy.fft.rfft of the 80 × 4096 frames of 10 s; the CNN with
+one bare 64 → 64 convolution; the inversion of 10 s with librosa's. Takes a minute; nothing is written.
+"""
+
+import librosa
+import numpy as np
+import torch
+from timing import medians_s
+
+from spectral_transcoder.inversion import mel_to_audio
+from spectral_transcoder.mels import PANN_MELS
+from spectral_transcoder.synthesis import street_scene
+from spectral_transcoder.third_octaves import ThirdOctaves
+from spectral_transcoder.transcoders import Transcoder, TranscoderSettings
+
+SECONDS = 64  # of a batch
+
+
+def main():
+    """Print each ratio."""
+    third_octaves = ThirdOctaves()
+    signal = street_scene(10.0, third_octaves.sr)
+    frames = np.random.default_rng(0).standard_normal((80, third_octaves.frame_length))
+    levels = torch.tensor(third_octaves.levels(signal, "per_second"), dtype=torch.float32)
+    levels = levels.repeat(SECONDS // len(levels) + 1, 1, 1)[:SECONDS]
+    pinv, cnn = Transcoder(TranscoderSettings("pinv")), Transcoder(TranscoderSettings("cnn_pinv"))
+
+    with torch.inference_mode():
+        medians = medians_s(
+            {
+                "rfft": lambda: np.fft.rfft(frames),
+                "third octaves of 10 s": lambda: third_octaves.levels(signal),
+                "the same, frame by frame": lambda: levels_frame_by_frame(third_octaves, signal),
+                f"PINV of {SECONDS} s": lambda: pinv(levels),
+            },
+            rounds=30,
+        )
+    yardstick = medians.pop("rfft")
+    print(f"one rfft of the frames of 10 s: {1e3 * yardstick:.2f} ms")
+    for name, median in medians.items():
+        print(f"{name}: {1e3 * median:.2f} ms, {median / yardstick:.2f} times the rfft")
+
+    convolution = torch.nn.Conv2d(64, 64, (3, 5), padding=(1, 2)).to(memory_format=torch.channels_last)
+    image = torch.randn(SECONDS, 64, PANN_MELS.chunk_frames, PANN_MELS.n_mels)
+    image = image.to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        medians = medians_s({"convolution": lambda: convolution(image), "CNN": lambda: cnn(levels)}, rounds=7)
+    print(f"one convolution on {SECONDS} s: {1e3 * medians['convolution']:.0f} ms")
+    print(f"CNN of {SECONDS} s: {1e3 * medians['CNN']:.0f} ms, "
+          f"{medians['CNN'] / medians['convolution']:.2f} times the convolution")  # fmt: skip
+    compare_inversions(PANN_MELS.mels(signal.astype(np.float32)))
+
+
+def levels_frame_by_frame(third_octaves, signal):
+    """Return the levels as a plain loop over frames and bands computes them."""
+    window, levels = third_octaves.window, []
+    for index in range(third_octaves.n_frames(len(signal))):
+        frame = signal[index * third_octaves.hop_length :][: third_octaves.frame_length]
+        power = np.abs(np.fft.rfft(frame * window[: len(frame)], third_octaves.frame_length)) ** 2
+        bands = [power[first : last + 1].sum() for first, last in third_octaves.band_bins]
+        levels.append(third_octaves.power_to_level(np.array(bands) / np.mean(window**2)).numpy())
+    return np.stack(levels)
+
+
+def compare_inversions(mels):
+    """Print how long ours and librosa's inversion of PANN Mels take, and how near their sounds' Mels are."""
+
+    def with_librosa():
+        return librosa.feature.inverse.mel_to_audio(
+            10 ** (mels.T / 10),
+            sr=PANN_MELS.sr,
+            n_fft=PANN_MELS.n_fft,
+            hop_length=PANN_MELS.hop_length,
+            power=PANN_MELS.power,
+            n_iter=32,
+            fmin=PANN_MELS.fmin,
+            fmax=PANN_MELS.fmax,
+        )
+
+    def with_ours():
+        return mel_to_audio(mels, PANN_MELS)
+
+    medians = medians_s({"librosa": with_librosa, "ours": with_ours}, rounds=5)
+    for name, invert in (("librosa", with_librosa), ("ours", with_ours)):
+        rebuilt = PANN_MELS.mels(invert().astype(np.float32))
+        error = np.mean((rebuilt - mels) ** 2)
+        print(f"inversion of 10 s by {name}: {medians[name]:.2f} s, re-analysed Mel MSE {error:.3f} dB²")
+    print(f"ours takes 1/{medians['librosa'] / medians['ours']:.1f} of librosa's time")
+
+
+if __name__ == "__main__":
+    main()
