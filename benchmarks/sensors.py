@@ -38,12 +38,12 @@ def main():
     )
     parser.add_argument("measurement", choices=("day", "bands"))
     parser.add_argument("--audio_path", nargs="+", default=[], help="folders of sounds (bands)")
-    parser.add_argument("--every", type=int, default=1, help="take one sound of so many in each folder")
+    parser.add_argument("--most", type=int, default=40, help="sounds of each folder, evenly spaced (bands)")
     parser.add_argument("--hours", type=float, default=24, help="of levels (day)")
     args, options = parser.parse_known_args()
     if args.measurement == "day":
         return measure_day(args.hours, options)
-    return measure_bands(args.audio_path, args.every)
+    return measure_bands(args.audio_path, args.most)
 
 
 def measure_day(hours, options):
@@ -74,13 +74,13 @@ def write_day(path, n_rows):
             np.savetxt(file, rows, "%.3f,%.1f,%.1f" + ",%.2f" * N_BANDS)
 
 
-def measure_bands(folders, every):
+def measure_bands(folders, most):
     """Compare scores of sounds through 29 and through 20 bands, and write the table."""
     rows = []
     for transcoder in ("pinv", "cnn_logits"):
         model = SensorClassifier.load(transcoder=transcoder)
         for folder in folders:
-            sounds = find_audio([folder], AUDIO)[::every]
+            sounds = evenly(find_audio([folder], AUDIO), most)
             pairs = [compare_bands(model, sound) for sound in tqdm(sounds, desc=f"{transcoder}, {folder}")]
             full, reduced = (np.concatenate(scores) for scores in zip(*pairs, strict=True))
             rows.append(
@@ -100,6 +100,11 @@ def measure_bands(folders, every):
         writer.writeheader()
         writer.writerows(rows)
     print(path.read_text(encoding="utf-8") + f"written: {path}")
+
+
+def evenly(sounds, most):
+    """Return at most so many sounds, evenly spaced."""
+    return sounds[:: -(-len(sounds) // most)]
 
 
 def compare_bands(model, sound):
