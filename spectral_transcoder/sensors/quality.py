@@ -89,7 +89,7 @@ class Findings:
                 for source, start_s, end_s in finding.ranges[:SHOWN_RANGES]
             ]
             more = finding.n_ranges - len(times)
-            rows = f"{finding.n_rows} rows" if finding.n_rows else f"{finding.n_ranges}"
+            rows = f"{finding.n_rows} rows" if finding.n_rows else f"{finding.n_ranges} of them"
             lines.append(f"{kind}: {rows}: {'; '.join(times)}" + (f"; and {more} more times" if more else ""))
         return lines
 

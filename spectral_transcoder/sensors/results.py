@@ -82,19 +82,19 @@ class Parts:
         self.output = output
         self.folder = output.with_name(output.name + ".parts")
         self.record = json.loads(json.dumps(record))
-        record_path = self.folder / "record.json"
-        if record_path.is_file() and json.loads(record_path.read_text(encoding="utf-8")) != self.record:
+        self.done = next(index for index in itertools.count() if not self._path(index).is_file())
+        if self.done and json.loads((self.folder / "record.json").read_text(encoding="utf-8")) != self.record:
             raise UsageError(
                 f"{self.folder} holds parts made from other files or options: delete it, or choose another output"
             )
-        write_json(record_path, self.record)
-        self.done = next(index for index in itertools.count() if not self._path(index).is_file())
 
     def _path(self, index):
         return self.folder / f"{index:06d}.arrow"
 
     def add(self, index, table):
-        """Write part number `index`, atomically."""
+        """Write part number `index`, atomically; before the first, what all of them are made from."""
+        if index == 0:
+            write_json(self.folder / "record.json", self.record)
         with atomic_path(self._path(index)) as temporary, pa.ipc.new_file(temporary, table.schema) as writer:
             writer.write_table(table)
         self.done = index + 1

@@ -114,8 +114,10 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(shared, tmp_path):
 
 
 def test_parts_of_other_options_are_refused(tmp_path):
-    results.Parts(tmp_path / "a.csv", {"offset": 1})
-    assert results.Parts(tmp_path / "a.csv", {"offset": 1}).done == 0
+    parts = results.Parts(tmp_path / "a.csv", {"offset": 0})
+    assert not parts.folder.exists()  # nothing is left of a run that failed before its first part
+    parts.add(0, pyarrow.table({"a": [1]}))
+    assert results.Parts(tmp_path / "a.csv", {"offset": 0}).done == 1
     with pytest.raises(results.UsageError, match="made from other files or options"):
         results.Parts(tmp_path / "a.csv", {"offset": 2})
 
