@@ -18,7 +18,7 @@ from spectral_transcoder.sensors.quality import Findings
 from spectral_transcoder.sensors.timeline import WindowBatch, Windowing, window_batches
 from spectral_transcoder.transcoders import SHORTEST_TAIL_S
 
-BATCH_SECONDS = 64
+BATCH_SECONDS = 16
 TVB = "tvb"  # traffic, voices and birds are always told
 
 

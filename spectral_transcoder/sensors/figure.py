@@ -93,11 +93,13 @@ def plot_results(parts, classes, path):
     list of Path
         What was written: at most 16 pictures.
     """
+    columns = ["sensor", "epoch_s", "duration_s", *LEVEL_COLUMNS, *(f"{name}_present" for name in classes)]
+    columns += [f"{rank}_{what}" for rank in RANKS for what in ("label", "score")]
     spans = {}
-    for sensor, table in by_sensor(parts.tables()):
+    for sensor, table in by_sensor(parts.tables(columns)):
         spans.setdefault(sensor, Span()).add(table)
     cells = {sensor: Cells(spans[sensor], classes) for sensor in list(spans)[:MOST_SENSORS]}
-    for sensor, table in by_sensor(parts.tables()):
+    for sensor, table in by_sensor(parts.tables(columns)):
         if sensor in cells:
             cells[sensor].add(table)
     written = []

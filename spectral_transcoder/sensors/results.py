@@ -25,7 +25,7 @@ from spectral_transcoder.sensors.levels import NOMINAL_HZ
 SUFFIXES = (".csv", ".h5", ".hdf5", ".parquet")
 LEVEL_COLUMNS = [f"level_{name}" for name in NOMINAL_HZ]
 RANKS = ("first", "second", "third")
-ROWS_PER_GROUP = 16384
+ROWS_PER_GROUP = 8192
 
 
 def check_output(path):
@@ -102,9 +102,9 @@ class Parts:
     def tables(self, columns=None):
         """Give the parts in order, one after the other, all columns or some."""
         for index in range(self.done):
-            with pa.memory_map(str(self._path(index))) as file:
+            with pa.OSFile(str(self._path(index))) as file:
                 table = pa.ipc.open_file(file).read_all()
-                yield table if columns is None else table.select(columns)
+            yield table if columns is None else table.select(columns)
 
     def join(self):
         """Write the output from the parts, atomically; memory holds some of them at a time."""

@@ -23,7 +23,7 @@ from spectral_transcoder.sensors.levels import (
 from spectral_transcoder.sensors.quality import CLIPPED, GAP, FrameFilter
 
 GAP_FROM_S = 1.5 * FRAME_S
-SECONDS_PER_BATCH = 1024
+SECONDS_PER_BATCH = 512
 SILENCE_DBFS = float(THIRD_OCTAVES.power_to_level(0.0)) - THIRD_OCTAVES.offset_db
 FULL_SCALE_SINE_DBFS = -3.01
 
