@@ -110,14 +110,19 @@ class Ledger:
 
     def state(self, setting):
         """Return the `State` of a setting."""
+        return self.look(setting)[0]
+
+    def look(self, setting):
+        """Return the `State` of a setting and the marker that tells so: (State, Marker or None)."""
         marker = self.marker(setting)
         if marker is None:
-            return State.PENDING
-        if marker.state == State.RUNNING.value:
-            return State.RUNNING if self._is_locked(setting) else State.PENDING
-        if marker.state == State.DONE.value and not self._is_current(setting, marker):
-            return State.PENDING
-        return State(marker.state)
+            return State.PENDING, None
+        state = State(marker.state)
+        if state is State.RUNNING and not self._is_locked(setting):
+            state = State.PENDING
+        if state is State.DONE and not self._is_current(setting, marker):
+            state = State.PENDING
+        return state, marker
 
     @contextlib.contextmanager
     def locked(self, setting):
