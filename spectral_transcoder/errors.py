@@ -23,3 +23,13 @@ class MissingFileError(SpectralTranscoderError):
 
 class CheckpointError(SpectralTranscoderError):
     """A file of weights or settings that is unsafe, damaged, or of another network."""
+
+
+class DatasetError(SpectralTranscoderError):
+    """A dataset that is damaged, being made by another process, of other parameters, or that cannot be made."""
+
+
+class Interrupted(SpectralTranscoderError):
+    """A computation that was asked to stop and kept what it had: the same command goes on from there."""
+
+    status = 143

@@ -1,0 +1,81 @@
+"""Experiment 1 as an `Experiment`: its folders, metrics and options (SPEC sections 5 and 6)."""
+
+from pathlib import Path
+
+from spectral_transcoder.experiments.experiment import Experiment, MetricRecord
+from spectral_transcoder.experiments.train_plans import STEPS, train_plans
+
+FOLDER = Path("training_experiments", "train_exp")
+KINDS = {"model": "model", "loss": "loss", "metric": "metric"}
+PUBLISHED_PREFIX = "Dcase-Task1-"  # of the folders of the published datasets
+EVALUATION_DATA = "{0}/{0}_eval_third_octave_data.npy"
+
+
+def _logit_metrics(infix, labels):
+    return (
+        MetricRecord(f"logit{infix}_mse", f"mean squared error of the scores of {labels}", True, decimals=6),
+        MetricRecord(
+            f"logit{infix}_bce", f"binary cross-entropy of the scores of {labels}", True, decimals=6
+        ),
+        MetricRecord(f"logit{infix}_cos", f"cosine similarity of the scores of {labels}", False, decimals=4),
+        MetricRecord(f"logit{infix}_kl", f"KL divergence of the scores of {labels}", True, decimals=6),
+    )
+
+
+def _agreement(suffix, description):
+    return MetricRecord(f"ptopafc{suffix}", description, False, unit="%", decimals=1, spread=False)
+
+
+METRICS = (
+    MetricRecord("mel_mse", "mean squared error of the log Mels, per clip", True, unit="log²"),
+    *_logit_metrics("", "all labels"),
+    *_logit_metrics("_tvb", "traffic, voices and birds"),
+    _agreement("", "clips whose top class is the oracle's"),
+    _agreement("_tvb", "the same among traffic, voices and birds"),
+    _agreement("_weighted", "the same, as the mean over the oracle's classes"),
+    _agreement("_weighted_tvb", "the mean over classes, among traffic, voices and birds"),
+    MetricRecord("ptopafc_hits", "1 for a clip whose top class is the oracle's", False, shown=False),
+)
+
+
+def add_options(parser):
+    """Add the options of experiment 1."""
+    parser.add_argument(
+        "--dataset_path", type=Path, help="folder of the datasets (default: data in --data_path)"
+    )
+    parser.add_argument(
+        "--corpus", action="append", default=[], help="a further modality of dataset; those found are known"
+    )
+
+
+def dataset_folder(options):
+    """Return the folder that holds the datasets, each in a folder of its name."""
+    return options.dataset_path or options.data_path / "data"
+
+
+def build_experiment(options):
+    """Return experiment 1 for the folders and corpora of a command line."""
+    corpora = dict.fromkeys([*options.corpus, *find_corpora(dataset_folder(options))])
+    return Experiment(
+        "training",
+        train_plans(corpora),
+        STEPS,
+        options.data_path / FOLDER,
+        KINDS,
+        METRICS,
+        configuration=configuration,
+        options=options,
+    )
+
+
+def find_corpora(folder):
+    """Return the names of a folder's datasets that are not the published ones, sorted."""
+    names = (path.name for path in sorted(folder.glob("*/")) if not path.name.startswith(PUBLISHED_PREFIX))
+    return [name for name in names if (folder / EVALUATION_DATA.format(name)).is_file()]
+
+
+def configuration(setting, experiment):
+    """Return what a setting's result depends on beyond its factors: its dataset."""
+    from spectral_transcoder.experiments import train_steps
+
+    return train_steps.configuration(setting, experiment)
