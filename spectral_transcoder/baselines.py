@@ -8,16 +8,15 @@ ImageNet EfficientNets that take the levels as an image.
 import dataclasses
 from dataclasses import dataclass, field
 
-import torch
 from torch import nn
 from torchvision.models import efficientnet_b0, efficientnet_b7
 
-from spectral_transcoder.classifiers import classifier_record
-from spectral_transcoder.errors import MissingFileError, UsageError
+from spectral_transcoder.classifiers import classifier_record, load_classifier
+from spectral_transcoder.errors import CheckpointError, MissingFileError, UsageError
 from spectral_transcoder.paths import PRETRAINED_MODELS
 from spectral_transcoder.pinv import Pinv
 from spectral_transcoder.third_octaves import ThirdOctaves
-from spectral_transcoder.weights import load_tensors
+from spectral_transcoder.weights import CHECKPOINT_FORMAT, load_state, load_tensors, save_checkpoint
 
 IMAGE_SHAPE = (101, 64)  # what the 8 × 29 levels are stretched to for an EfficientNet
 EFFICIENTNETS = {
@@ -51,6 +50,72 @@ class BaselineSettings:
     def to_dict(self):
         """Return plain values that a checkpoint can hold."""
         return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """Build the record from what `to_dict` gave; unknown or missing names raise CheckpointError."""
+        try:
+            return cls(**{**values, "third_octaves": ThirdOctaves(**values["third_octaves"])})
+        except (TypeError, KeyError) as error:
+            raise CheckpointError(f"baseline settings {values}: {error}") from error
+
+
+class Baseline(nn.Module):
+    """From third octaves to scores, one second at a time, as a `Transcoder` is from third octaves to Mels.
+
+    Parameters
+    ----------
+    settings : BaselineSettings
+        Unknown networks and classifiers raise UsageError.
+    """
+
+    def __init__(self, settings):
+        super().__init__()
+        self.settings = settings
+        self.network = build_network(settings)
+        self.training_record = {}
+        self.eval()
+
+    def forward(self, levels_db):
+        """Return scores in 0 … 1, [B, n_labels], of third-octave levels in dB [B, n, 29]."""
+        return self.network(levels_db)
+
+    def load_pretrained(self, folder=PRETRAINED_MODELS):
+        """Take the weights that training starts from: the classifier's own for `self`, else ImageNet's.
+
+        Raises
+        ------
+        MissingFileError
+            They are not there; the message names the command that fetches them.
+        """
+        name = self.settings.network
+        if name == "self":
+            record = classifier_record(self.settings.classifier)
+            trained = load_classifier(record.name, folder / record.weights).network
+            self.network.classifier.load_state_dict(trained.state_dict())
+            return
+        path = folder / EFFICIENTNETS[name][1]
+        if not path.is_file():
+            command = f"python3 download_pretrained_models.py --models {name}"
+            raise MissingFileError(f"no ImageNet weights at {path}; fetch them with: {command}")
+        self.network.load_imagenet(load_tensors(path))
+
+    def save(self, path):
+        """Write a checkpoint that describes itself, atomically."""
+        save_checkpoint(path, self)
+
+
+def load_baseline(path):
+    """Load a checkpoint that `Baseline.save` wrote; MissingFileError and CheckpointError as for transcoders."""
+    if not path.is_file():
+        raise MissingFileError(f"no baseline at {path}: train it first")
+    content = load_tensors(path)
+    if content.get("format") != CHECKPOINT_FORMAT:
+        raise CheckpointError(f"{path} is no checkpoint of a baseline")
+    baseline = Baseline(BaselineSettings.from_dict(content["settings"]))
+    load_state(baseline.network, content["state_dict"], path)
+    baseline.training_record = content["training"]
+    return baseline
 
 
 class SelfClassifier(nn.Module):
@@ -86,7 +151,7 @@ class EfficientNetScores(nn.Module):
         self.network.load_state_dict(own | fitting)
 
 
-def build_baseline(settings):
+def build_network(settings):
     """Return the network that `settings` describe, with random weights."""
     record = classifier_record(settings.classifier)
     if settings.network == "self":
@@ -95,12 +160,3 @@ def build_baseline(settings):
     if settings.network not in EFFICIENTNETS:
         raise UsageError(f"baseline {settings.network!r}: expected one of {', '.join(BASELINES)}")
     return EfficientNetScores(EFFICIENTNETS[settings.network][0], record.n_labels)
-
-
-def load_imagenet_weights(network, name, folder=PRETRAINED_MODELS):
-    """Give an `EfficientNetScores` the ImageNet weights that torchvision publishes for `name`."""
-    path = folder / EFFICIENTNETS[name][1]
-    if not path.is_file():
-        command = f"python3 download_pretrained_models.py --models {name}"
-        raise MissingFileError(f"no ImageNet weights at {path}; fetch them with: {command}")
-    network.load_imagenet(load_tensors(path))

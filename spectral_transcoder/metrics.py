@@ -44,12 +44,6 @@ class Clips:
         return total / count.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def mel_mse(true_mels, transcoded_mels, clips):
-    """Return each clip's mean squared error over chunks, frames and bins: (n_clips,), dB² for PANN."""
-    error = np.stack([np.mean((a - b) ** 2, dtype=np.float64) for a, b in zip(true_mels, transcoded_mels, strict=True)])
-    return clips.mean(error)
-
-
 def logit_metrics(oracle, scores, clips):
     """Return per-clip distances between a classifier's scores on true Mels and a model's.
 
@@ -116,7 +110,9 @@ def all_metrics(oracle, scores, clips, labels):
     metrics = {}
     for suffix, columns in (("", slice(None)), ("_tvb", tvb)):
         seen, heard = oracle[:, columns], scores[:, columns]
-        metrics |= {f"logit{suffix}_{name}": values for name, values in logit_metrics(seen, heard, clips).items()}
+        metrics |= {
+            f"logit{suffix}_{name}": values for name, values in logit_metrics(seen, heard, clips).items()
+        }
         top, hits = top_hits(seen, heard, clips)
         metrics[f"ptopafc{suffix}"] = np.array([hits.mean()])
         metrics[f"ptopafc_weighted{suffix}"] = np.array([weighted_share(top, hits)])

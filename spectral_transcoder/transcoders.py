@@ -5,7 +5,6 @@ dict with a YAML file of settings beside them; checkpoints of ours describe them
 """
 
 import dataclasses
-import platform
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,17 +13,15 @@ import torch
 import yaml
 from torch import nn
 
-import spectral_transcoder
 from spectral_transcoder.errors import CheckpointError, MissingFileError, UsageError
-from spectral_transcoder.files import atomic_path
 from spectral_transcoder.mels import front_end_named
 from spectral_transcoder.networks import CNN, MLP, MLPPinv
-from spectral_transcoder.pinv import Pinv
+from spectral_transcoder.pinv import MelStretch, Pinv
 from spectral_transcoder.third_octaves import ThirdOctaves
-from spectral_transcoder.weights import load_state, load_tensors
+from spectral_transcoder.weights import CHECKPOINT_FORMAT, load_state, load_tensors, save_checkpoint
 
 NETWORKS = ("pinv", "cnn_pinv", "mlp", "mlp_pinv")
-CHECKPOINT_FORMAT = "spectral_transcoder checkpoint 1"
+SOURCES = ("levels", "mel_time", "mel_freq")
 SHORTEST_TAIL_S = 0.5  # a last chunk of this much keeps its YamNet patch (SPEC, framing)
 
 
@@ -44,6 +41,9 @@ class TranscoderSettings:
         What its input is, dB offset included.
     options : dict
         The network's sizes: kernel_size, nb_layers, nb_channels, dilation; or hidden1, hidden2.
+    source : str
+        What it starts from: "levels"; "mel_time", third octaves at the Mel's own frames; "mel_freq", Mels
+        averaged to the third octaves' frames (SPEC section 5).
     """
 
     network: str = "cnn_pinv"
@@ -51,6 +51,7 @@ class TranscoderSettings:
     pinv_way: str | None = None
     third_octaves: ThirdOctaves = field(default_factory=ThirdOctaves)
     options: dict = field(default_factory=dict)
+    source: str = "levels"
 
     def to_dict(self):
         """Return plain values that a checkpoint or a JSON file can hold."""
@@ -157,25 +158,13 @@ class Transcoder(nn.Module):
 
     def save(self, path):
         """Write a checkpoint that describes itself, atomically: settings, weights, training record, versions."""
-        checkpoint = {
-            "format": CHECKPOINT_FORMAT,
-            "settings": self.settings.to_dict(),
-            "training": self.training_record,
-            "versions": {
-                "spectral_transcoder": spectral_transcoder.__version__,
-                "torch": torch.__version__,
-                "python": platform.python_version(),
-            },
-            "state_dict": self.network.state_dict(),
-        }
-        with atomic_path(path) as temporary:
-            torch.save(checkpoint, temporary)
+        save_checkpoint(path, self)
 
 
 def build_network(settings, front_end):
     """Return the untrained network that `settings` describe."""
     third_octaves, options = settings.third_octaves, settings.options
-    pinv = Pinv(third_octaves, front_end, settings.pinv_way)
+    pinv = first_estimate(settings, front_end)
     try:
         if settings.network == "pinv":
             return pinv
@@ -188,6 +177,15 @@ def build_network(settings, front_end):
     except TypeError as error:
         raise UsageError(f"{settings.network} with options {options}: {error}") from error
     raise UsageError(f"transcoder {settings.network!r}: expected one of {', '.join(NETWORKS)}")
+
+
+def first_estimate(settings, front_end):
+    """Return what the networks correct: PINV, or only the stretching where the input is Mels already."""
+    if settings.source not in SOURCES:
+        raise UsageError(f"transcoder source {settings.source!r}: expected one of {', '.join(SOURCES)}")
+    if settings.source == "mel_freq":
+        return MelStretch(front_end)
+    return Pinv(settings.third_octaves, front_end, settings.pinv_way)
 
 
 def load_transcoder(path):

@@ -1,10 +1,35 @@
-"""Files of weights, read without executing anything, and loaded only where they fit."""
+"""Files of weights: read without executing anything, loaded only where they fit, and describing themselves."""
 
 import pickle
+import platform
 
 import torch
 
+import spectral_transcoder
 from spectral_transcoder.errors import CheckpointError
+from spectral_transcoder.files import atomic_path
+
+CHECKPOINT_FORMAT = "spectral_transcoder checkpoint 1"
+
+
+def save_checkpoint(path, model):
+    """Write a model that describes itself, atomically: settings, weights, training record, versions.
+
+    `model` has `settings` with `to_dict()`, a `network`, and a `training_record` of plain values.
+    """
+    checkpoint = {
+        "format": CHECKPOINT_FORMAT,
+        "settings": model.settings.to_dict(),
+        "training": model.training_record,
+        "versions": {
+            "spectral_transcoder": spectral_transcoder.__version__,
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+        },
+        "state_dict": model.network.state_dict(),
+    }
+    with atomic_path(path) as temporary:
+        torch.save(checkpoint, temporary)
 
 
 def load_tensors(path):

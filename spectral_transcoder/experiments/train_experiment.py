@@ -4,9 +4,10 @@ from pathlib import Path
 
 from spectral_transcoder.experiments.experiment import Experiment, MetricRecord
 from spectral_transcoder.experiments.train_plans import STEPS, train_plans
+from spectral_transcoder.paths import PRETRAINED_MODELS
 
 FOLDER = Path("training_experiments", "train_exp")
-KINDS = {"model": "model", "loss": "loss", "metric": "metric"}
+KINDS = {"model": "model", "loss": "loss", "output": "output", "metric": "metric"}
 PUBLISHED_PREFIX = "Dcase-Task1-"  # of the folders of the published datasets
 EVALUATION_DATA = "{0}/{0}_eval_third_octave_data.npy"
 
@@ -45,6 +46,12 @@ def add_options(parser):
     )
     parser.add_argument(
         "--corpus", action="append", default=[], help="a further modality of dataset; those found are known"
+    )
+    parser.add_argument(
+        "--devices", type=int, default=1, help="GPUs, or processes on the CPU, of one training"
+    )
+    parser.add_argument(
+        "--precision", help="Fabric's, e.g. 32-true (default: bf16-mixed on a GPU, 32-true on a CPU)"
     )
 
 
