@@ -48,6 +48,9 @@ def add_options(parser):
         "--corpus", action="append", default=[], help="a further modality of dataset; those found are known"
     )
     parser.add_argument(
+        "--models_path", type=Path, default=PRETRAINED_MODELS, help="folder of the classifiers' weights"
+    )
+    parser.add_argument(
         "--devices", type=int, default=1, help="GPUs, or processes on the CPU, of one training"
     )
     parser.add_argument(
