@@ -17,8 +17,7 @@ from torch import nn
 from tqdm import tqdm
 
 from spectral_transcoder.errors import SpectralTranscoderError, UsageError
-from spectral_transcoder.files import atomic_path
-from spectral_transcoder.weights import load_tensors
+from spectral_transcoder.weights import load_tensors, write_tensors
 
 SPLITS = ("train", "valid", "eval")
 LOGIT_WEIGHT = {"PANN": 1500.0, "YamNet": 10.0}  # k of SPEC section 5, by front end
@@ -210,8 +209,7 @@ def fit(network, loss_function, splits, recipe, state_path, fabric=None, report=
             best = copy_weights(network)
         if fabric.is_global_zero:
             weights = {"weights": copy_weights(network), "best": best, "optimizer": optimizer.state_dict()}
-            with atomic_path(state_path) as temporary:
-                torch.save(state | weights, temporary)
+            write_tensors(state_path, state | weights)
         if report:
             report(history)
     network.load_state_dict(best)

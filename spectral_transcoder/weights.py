@@ -28,8 +28,14 @@ def save_checkpoint(path, model):
         },
         "state_dict": model.network.state_dict(),
     }
-    with atomic_path(path) as temporary:
-        torch.save(checkpoint, temporary)
+    write_tensors(path, checkpoint)
+
+
+def write_tensors(path, content):
+    """Write a dict of tensors and plain values, atomically; equal content gives equal bytes."""
+    # torch keeps the name of a path inside the file, and refuses some; it has none for an open file
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)
 
 
 def load_tensors(path):
