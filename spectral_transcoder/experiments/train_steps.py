@@ -5,6 +5,7 @@ model's scores of every chunk and its Mel error of every clip to output/; metric
 """
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -176,10 +177,11 @@ def train(setting, experiment):
     with experiment.progress(job.recipe.epochs, "training", "epoch") as progress:
         # several processes cannot share a bar: each epoch is told once the run is over
         report = EpochReport(loss_path, progress if options.devices == 1 else None)
+        run = partial(train_process, job=job, model_path=model_path, state_path=state_path, report=report)
         if options.devices == 1:
-            train_process(fabric, job, model_path, state_path, report)
+            run(fabric)
         else:
-            fabric.launch(train_process, job, model_path, state_path, report)
+            fabric.launch(run)
     state_path.unlink(missing_ok=True)
 
 
