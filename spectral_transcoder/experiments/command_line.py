@@ -94,7 +94,7 @@ def _computer(experiment, step, options, argv):
     if options.compute == 1:
         return InThisProcess(experiment, step, options.force)
     command = [sys.executable, sys.argv[0], *argv, WORKER, "-s"]  # the last -s counts
-    return Workers(experiment, command, options.compute)
+    return Workers(experiment, command, options.compute, options.force)
 
 
 def list_states(experiment, settings):

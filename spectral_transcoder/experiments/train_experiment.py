@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from spectral_transcoder.experiments.experiment import Experiment, MetricRecord
-from spectral_transcoder.experiments.train_plans import STEPS, train_plans
+from spectral_transcoder.experiments.train_plans import MEL_DATASETS, STEPS, train_plans
 
 FOLDER = Path("training_experiments", "train_exp")
 KINDS = {"model": "model", "loss": "loss", "metric": "metric"}
-PUBLISHED_PREFIX = "Dcase-Task1-"  # of the folders of the published datasets
+PUBLISHED_NAMES = {f"Dcase-Task1-{dataset}" for dataset in MEL_DATASETS}  # of the folders of datasets
 EVALUATION_DATA = "{0}/{0}_eval_third_octave_data.npy"
 
 
@@ -70,12 +70,22 @@ def build_experiment(options):
 
 def find_corpora(folder):
     """Return the names of a folder's datasets that are not the published ones, sorted."""
-    names = (path.name for path in sorted(folder.glob("*/")) if not path.name.startswith(PUBLISHED_PREFIX))
+    names = sorted({path.name for path in folder.glob("*/")} - PUBLISHED_NAMES)
     return [name for name in names if (folder / EVALUATION_DATA.format(name)).is_file()]
 
 
+def step(setting, experiment):
+    """Compute a setting: its factor `step` is train, evaluate or metric."""
+    getattr(_train_steps(), setting.step)(setting, experiment)
+
+
 def configuration(setting, experiment):
-    """Return what a setting's result depends on beyond its factors: its dataset."""
+    """Return what a setting's result depends on beyond its factors."""
+    return _train_steps().configuration(setting, experiment)
+
+
+def _train_steps():
+    """Import the steps where they are needed: torch is slow to import, and tables of results need none."""
     from spectral_transcoder.experiments import train_steps
 
-    return train_steps.configuration(setting, experiment)
+    return train_steps
