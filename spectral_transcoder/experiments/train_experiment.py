@@ -11,30 +11,36 @@ PUBLISHED_NAMES = {f"Dcase-Task1-{dataset}" for dataset in MEL_DATASETS}  # of t
 EVALUATION_DATA = "{0}/{0}_eval_third_octave_data.npy"
 
 
+# The paper's four are shown unless others are asked for: more columns than these are hard to read.
+PAPERS = ("mel_mse", "logit_bce", "logit_kl", "ptopafc")
+
+
+def _metric(name, description, lower_is_better, **options):
+    return MetricRecord(name, description, lower_is_better, shown=name in PAPERS, **options)
+
+
 def _logit_metrics(infix, labels):
     return (
-        MetricRecord(f"logit{infix}_mse", f"mean squared error of the scores of {labels}", True, decimals=6),
-        MetricRecord(
-            f"logit{infix}_bce", f"binary cross-entropy of the scores of {labels}", True, decimals=6
-        ),
-        MetricRecord(f"logit{infix}_cos", f"cosine similarity of the scores of {labels}", False, decimals=4),
-        MetricRecord(f"logit{infix}_kl", f"KL divergence of the scores of {labels}", True, decimals=6),
+        _metric(f"logit{infix}_mse", f"mean squared error of the scores of {labels}", True, decimals=6),
+        _metric(f"logit{infix}_bce", f"binary cross-entropy of the scores of {labels}", True, decimals=6),
+        _metric(f"logit{infix}_cos", f"cosine similarity of the scores of {labels}", False, decimals=4),
+        _metric(f"logit{infix}_kl", f"KL divergence of the scores of {labels}", True, decimals=6),
     )
 
 
 def _agreement(suffix, description):
-    return MetricRecord(f"ptopafc{suffix}", description, False, unit="%", decimals=1, spread=False)
+    return _metric(f"ptopafc{suffix}", description, False, unit="%", decimals=1, spread=False)
 
 
 METRICS = (
-    MetricRecord("mel_mse", "mean squared error of the log Mels, per clip", True, unit="log²"),
+    _metric("mel_mse", "mean squared error of the log Mels, per clip", True, unit="log²"),
     *_logit_metrics("", "all labels"),
     *_logit_metrics("_tvb", "traffic, voices and birds"),
     _agreement("", "clips whose top class is the oracle's"),
     _agreement("_tvb", "the same among traffic, voices and birds"),
     _agreement("_weighted", "the same, as the mean over the oracle's classes"),
     _agreement("_weighted_tvb", "the mean over classes, among traffic, voices and birds"),
-    MetricRecord("ptopafc_hits", "1 for a clip whose top class is the oracle's", False, shown=False),
+    _metric("ptopafc_hits", "1 for a clip whose top class is the oracle's", False, unit="%", decimals=1),
 )
 
 

@@ -31,7 +31,7 @@ def table_of(experiment, selector, metrics=None):
 
 def test_constant_factors_are_in_the_title_and_varying_ones_in_columns(experiment):
     table = table_of(experiment, "deep/rate=-3")
-    assert table.title == "toy: plan: deep kind: cnn rate: -3"
+    assert table.title == "toy, plan: deep kind: cnn rate: -3"
     assert list(table.shown) == ["size", "error (dB²) ↓", "hit_rate (%) ↑"]
     assert table.shown.to_numpy().tolist() == [[1, "1.00 ± 0.25", "12.5"], [2, "2.00 ± 0.25", "25.0"]]
 
@@ -58,7 +58,7 @@ def test_hidden_factor_is_a_column_where_it_varies(experiment):
 
 def test_one_row_is_all_title(experiment):
     table = table_of(experiment, "deep/size=1+rate=-4")
-    assert table.title == "toy: plan: deep kind: cnn size: 1 rate: -4"
+    assert table.title == "toy, plan: deep kind: cnn size: 1 rate: -4"
     assert table.n_factors == 0
 
 
@@ -72,7 +72,7 @@ def test_csv_holds_every_factor_and_plain_numbers(experiment, tmp_path):
 
 def test_html_holds_the_table(experiment, tmp_path):
     text = export(table_of(experiment, "deep/rate=-3"), tmp_path / "t.html").read_text()
-    assert "<caption>toy: plan: deep kind: cnn rate: -3</caption>" in text
+    assert "<caption>toy, plan: deep kind: cnn rate: -3</caption>" in text
     assert re.findall(r"<th[^>]*>(.*)</th>", text) == ["size", "error (dB²) ↓", "hit_rate (%) ↑"]
     cells = re.findall(r"<td[^>]*>(.*)</td>", text)
     assert cells == ["1", "1.00 ± 0.25", "12.5", "2", "2.00 ± 0.25", "25.0"]
@@ -115,7 +115,7 @@ def run(experiment, tmp_path, monkeypatch):
 def test_display_and_export_from_the_command_line(run, capsys, tmp_path):
     assert run("-s", "deep/rate=-3", "-d", "-e", "results.csv") == 0
     out = capsys.readouterr().out
-    assert "toy: plan: deep kind: cnn rate: -3" in out
+    assert "toy, plan: deep kind: cnn rate: -3" in out
     assert f"written: {tmp_path / 'export' / 'results.csv'}" in out
     assert len(pd.read_csv(tmp_path / "export" / "results.csv")) == 2
 
@@ -126,6 +126,11 @@ def test_indices_choose_metrics(run, capsys, indices):
     out = capsys.readouterr().out
     assert "hit_rate" in out
     assert "error" not in out
+
+
+def test_metrics_that_are_not_shown_are_told(run, capsys):
+    run("-s", "deep/", "-d")
+    assert "further metrics, by -d: 2 detail" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("indices", ["3", "x", "-1"])
