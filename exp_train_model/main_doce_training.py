@@ -12,14 +12,7 @@ minutes, a training up to hours.
 
 from spectral_transcoder import cli
 from spectral_transcoder.experiments.command_line import run_experiment
-from spectral_transcoder.experiments.train_experiment import add_options, build_experiment
-
-
-def step(setting, experiment):
-    """Compute a setting: its factor `step` is train, evaluate or metric."""
-    from spectral_transcoder.experiments import train_steps  # torch is slow to import, and lists need none
-
-    getattr(train_steps, setting.step)(setting, experiment)
+from spectral_transcoder.experiments.train_experiment import add_options, build_experiment, step
 
 
 def main():

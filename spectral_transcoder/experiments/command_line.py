@@ -52,10 +52,7 @@ def run_experiment(build, step, description, add_options=None, argv=None):
     if options.compute:
         status = Runner(experiment, _computer(experiment, step, options, argv)).run(settings)
     if options.display is not None or options.export:
-        table = results_table(experiment, settings, _metrics(experiment, options.display))
-        print(table.text())
-        if options.export:
-            print(f"written: {export(table, EXPORT / options.export)}")
+        show_results(experiment, settings, options)
     return status
 
 
@@ -94,7 +91,7 @@ def _computer(experiment, step, options, argv):
     if options.compute == 1:
         return InThisProcess(experiment, step, options.force)
     command = [sys.executable, sys.argv[0], *argv, WORKER, "-s"]  # the last -s counts
-    return Workers(experiment, command, options.compute)
+    return Workers(experiment, command, options.compute, options.force)
 
 
 def list_states(experiment, settings):
@@ -118,6 +115,17 @@ def _detail(state, marker, log):
     return ""
 
 
+def show_results(experiment, settings, options):
+    """Print the table of a selection's results, and write it where `-e` says."""
+    metrics = _metrics(experiment, options.display)
+    table = results_table(experiment, settings, metrics)
+    print(table.text())
+    if not options.display and len(metrics) < len(experiment.metrics):
+        print(f"further metrics, by -d: {_numbered(experiment, without=metrics)}")
+    if options.export:
+        print(f"written: {export(table, EXPORT / options.export)}")
+
+
 def _metrics(experiment, indices):
     """Return the records of the metrics that `-d 0,3` or `-d [0,3]` asks for, by default those shown."""
     if not indices:
@@ -125,8 +133,12 @@ def _metrics(experiment, indices):
     try:
         return [experiment.metrics[_index(text)] for text in indices.strip("[] ").split(",")]
     except (ValueError, IndexError) as error:
-        names = ", ".join(f"{index} {metric.name}" for index, metric in enumerate(experiment.metrics))
-        raise UsageError(f"-d {indices}: expected indices of metrics, of {names}") from error
+        raise UsageError(f"-d {indices}: expected indices of metrics, of {_numbered(experiment)}") from error
+
+
+def _numbered(experiment, without=()):
+    metrics = enumerate(experiment.metrics)
+    return ", ".join(f"{index} {metric.name}" for index, metric in metrics if metric not in without)
 
 
 def _index(text):

@@ -79,7 +79,7 @@ def results_table(experiment, settings, metrics):
         shown[_heading(metric)] = [_format(metric, numbers) for numbers in reduced]
         for position, suffix in enumerate(("", "_std")[: len(metric.reductions)]):
             values[f"{metric.name}{suffix}"] = [row[position] if row else np.nan for row in reduced]
-    return Table(f"{experiment.project.name}: {title}".rstrip(": "), shown, values, len(header))
+    return Table(f"{experiment.project.name}, {title}", shown, values, len(header))
 
 
 def read_metrics(experiment, setting, metrics):

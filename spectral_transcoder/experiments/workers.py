@@ -16,7 +16,7 @@ import joblib
 from spectral_transcoder.errors import Interrupted
 from spectral_transcoder.experiments.runner import Outcome
 from spectral_transcoder.experiments.selectors import selector_of
-from spectral_transcoder.experiments.states import Ledger, RunningElsewhere
+from spectral_transcoder.experiments.states import Ledger, RunningElsewhere, State
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # SIGUSR1: SLURM's, before the time limit
 
@@ -32,10 +32,13 @@ class Workers:
         Computes one setting, whose selector is appended.
     n_processes : int
         How many at a time.
+    force : bool
+        Compute what is done, too.
     """
 
-    def __init__(self, experiment, command, n_processes):
+    def __init__(self, experiment, command, n_processes, force=False):
         self.ledger, self.command, self.n_processes = Ledger(experiment), list(command), n_processes
+        self.force = force
         self.alive, self.stopping = set(), False
         threads = max(1, joblib.cpu_count() // n_processes)
         self.environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
@@ -71,6 +74,8 @@ class Workers:
     def _work(self, setting):
         if self.stopping:
             return Outcome.INTERRUPTED
+        if not self.force and self.ledger.state(setting) is State.DONE:  # no need to start a process
+            return Outcome.UP_TO_DATE
         process = subprocess.Popen(
             [*self.command, selector_of(setting)],
             stdin=subprocess.PIPE,
