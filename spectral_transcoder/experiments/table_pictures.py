@@ -10,7 +10,7 @@ PADDING_CHARACTERS = 3
 NARROWEST_CHARACTERS = 60  # so that titles have room
 
 
-def draw_table(title, header, cells, n_left):
+def draw_table(title, header, cells, n_left, bold=()):
     """Return a table as a matplotlib figure.
 
     Parameters
@@ -23,6 +23,8 @@ def draw_table(title, header, cells, n_left):
         Row by row.
     n_left : int
         How many of the first columns are aligned to the left; the others, of numbers, to the right.
+    bold : collection of (int, int)
+        Row and column of the cells in bold.
     """
     widths_in = [
         CHARACTER_IN * (PADDING_CHARACTERS + max(len(line) for text in column for line in text.split("\n")))
@@ -46,6 +48,8 @@ def draw_table(title, header, cells, n_left):
         style = {"fontsize": FONT_PT, "ha": align, "parse_math": False}
         axis.text(x_in, rule_in - 0.3 * ROW_IN, name, va="bottom", fontweight="bold", **style)
         for row, row_cells in enumerate(cells):
-            axis.text(x_in, rule_in + ROW_IN * (row + 0.75), row_cells[index], va="center", **style)
+            weight = "bold" if (row, index) in bold else "normal"
+            y_in = rule_in + ROW_IN * (row + 0.75)
+            axis.text(x_in, y_in, row_cells[index], va="center", fontweight=weight, **style)
         start_in += width
     return figure

@@ -76,7 +76,7 @@ def results_table(experiment, settings, metrics):
     values = pd.DataFrame(factors, columns=columns)
     for metric in metrics:
         reduced = [found.get(metric.name, ()) for _, found in rows]
-        shown[_heading(metric)] = [_format(metric, numbers) for numbers in reduced]
+        shown[heading(metric)] = [_format(metric, numbers) for numbers in reduced]
         for position, suffix in enumerate(("", "_std")[: len(metric.reductions)]):
             values[f"{metric.name}{suffix}"] = [row[position] if row else np.nan for row in reduced]
     return Table(f"{experiment.project.name}, {title}", shown, values, len(header))
@@ -137,7 +137,8 @@ def _prune(rows, columns):
     return title.strip(), varying, header
 
 
-def _heading(metric):
+def heading(metric):
+    """Return a metric's name with its unit and which way is up, for the top of a column."""
     unit = f" ({metric.unit})" if metric.unit else ""
     return f"{metric.name}{unit} {'↓' if metric.lower_is_better else '↑'}"
 
