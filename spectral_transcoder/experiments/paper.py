@@ -42,6 +42,10 @@ ROWS = (
     Row("EfficientNet-B0", "ts", {"transcoder": "effnet_b0", "learning_rate": -5}),
     Row("EfficientNet-B7", "ts", {"transcoder": "effnet_b7", "learning_rate": -5}),
 )
+PUBLISHED_ROWS = (
+    Row("CNN-mels, published weights", "published", {"transcoder": "cnn_mels"}, trained=False),
+    Row("CNN-logits, published weights", "published", {"transcoder": "cnn_logits"}, trained=False),
+)
 REFERENCE_DATASETS = ("full", "urban", "urban_mel_time", "urban_mel_freq")
 DETAILS = (  # beyond the restricted experiment: hyperparameters one at a time, and how hard each resolution is
     Row("MLP", "mlp", {"learning_rate": -3, "hidden1": [100, 300], "hidden2": [1000, 3000]}),
@@ -144,11 +148,15 @@ def paper_table(classifier, columns, records, n_clips):
         Evaluation clips, for the title.
     """
     published = published_results().get(classifier, {})
-    header, cells, bold = ["transcoder"], [[row.name] for row in ROWS], set()
+    rows = [
+        *ROWS,
+        *(row for row in PUBLISHED_ROWS if any(row.name in cells_of for cells_of in columns.values())),
+    ]
+    header, cells, bold = ["transcoder"], [[row.name] for row in rows], set()
     for name, cells_of in columns.items():
         record = records[name]
         header += [heading(record).replace(" ", "\n", 1), "published"]
-        for index, row in enumerate(ROWS):
+        for index, row in enumerate(rows):
             cell = cells_of.get(row.name)
             if cell is not None and cell.best:
                 bold.add((index, len(cells[index])))

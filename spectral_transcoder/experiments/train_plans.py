@@ -1,4 +1,7 @@
-"""The five plans of experiment 1 (SPEC section 5), and what this project adds to them."""
+"""The five plans of experiment 1 (SPEC section 5), and what this project adds to them.
+
+A sixth, `published`, scores weights that were trained elsewhere.
+"""
 
 from spectral_transcoder.experiments.plans import Plan
 
@@ -8,6 +11,13 @@ MEL_DATASETS = (*TRAINING_DATASETS, "urban_mel_time", "urban_mel_freq")
 CLASSIFIERS = ("YamNet", "PANN")
 LEARNING_RATES = (-3, -4, -5)  # powers of ten
 
+# The weights of reference_models/, scored without training: a plan of this project's own.
+TRAINED_ELSEWHERE = {
+    "step": STEPS[1:],
+    "transcoder": ("cnn_mels", "cnn_logits"),
+    "dataset": TRAINING_DATASETS,
+    "classifier": CLASSIFIERS,
+}
 ADDED_CLASSIFIERS = ("YamNetMobile",)
 ADDED_EPOCHS = (2, 3, 5, 10, 15, 20, 30, 50, 100)
 SIGNAL_FACTORS = {"pinv_way": ("default", "power", "magnitude")}
@@ -85,4 +95,5 @@ def train_plans(corpora=()):
     plans = [Plan("reference", PUBLISHED["reference"], added, SIGNAL_FACTORS)]
     for name in ("mlp", "cnn", "hybridts", "ts"):
         plans.append(Plan(name, PUBLISHED[name], {**added, "epoch": ADDED_EPOCHS}, TRAINING_FACTORS))
+    plans.append(Plan("published", TRAINED_ELSEWHERE, added))
     return {plan.name: plan for plan in plans}

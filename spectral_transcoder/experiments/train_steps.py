@@ -18,9 +18,11 @@ from spectral_transcoder import baselines, metrics
 from spectral_transcoder.classifiers import classifier_record, load_classifier
 from spectral_transcoder.corpora import SPLITS, TAU_DATASET_TYPES, tau_dataset_name
 from spectral_transcoder.datasets import mel_freq, open_dataset, read_manifest
+from spectral_transcoder.errors import MissingFileError
 from spectral_transcoder.experiments.train_experiment import dataset_folder
 from spectral_transcoder.files import atomic_path
 from spectral_transcoder.oracles import oracle_scores
+from spectral_transcoder.reference_models import FETCH_COMMAND, find_reference_model
 from spectral_transcoder.training import Chunks, Recipe, TaughtLoss, fit, mel_loss, score_loss
 from spectral_transcoder.transcoders import Transcoder, TranscoderSettings, load_transcoder
 
@@ -141,7 +143,8 @@ class Job:
 
 def pinv_way(setting):
     """Return the way that PINV takes Mels (SPEC defect 6); the factor's default is the front end's own."""
-    return None if setting.pinv_way == "default" else setting.pinv_way
+    way = setting.values.get("pinv_way", "default")
+    return None if way == "default" else way
 
 
 def recipe_of(values):
@@ -301,9 +304,16 @@ def evaluate(setting, experiment):
 
 
 def evaluated_model(job, setting, experiment, dataset):
-    """Return the model that a setting evaluates: PINV, the true Mels themselves, or a trained one."""
+    """Return the model that a setting evaluates: PINV, the true Mels themselves, or one trained here or elsewhere."""
     if job.plan == "reference":
         return torch.nn.Identity() if job.transcoder == "oracle" else job.build(dataset.third_octaves)
+    if job.plan == "published":
+        path = find_reference_model(job.classifier, taught=job.transcoder == "cnn_logits")
+        if path is None:
+            raise MissingFileError(
+                f"no {job.transcoder} for {job.classifier} in reference_models/; fetch it with: {FETCH_COMMAND}"
+            )
+        return load_transcoder(path)
     load = baselines.load_baseline if job.transcoder in baselines.BASELINES else load_transcoder
     return load(experiment.file("model", setting.at("train"), "model"))
 
