@@ -29,3 +29,7 @@ class Interrupted(SpectralTranscoderError):
     """A computation that was asked to stop and kept what it had: the same command goes on from there."""
 
     status = 143
+
+
+class DownloadError(SpectralTranscoderError):
+    """A file that did not arrive whole: unreachable or refusing server, wrong checksum, unsafe archive."""

@@ -25,7 +25,7 @@ def atomic_path(path):
         The disk is full.
     """
     path = Path(path)
-    try:
+    with full_disk_told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem[:100]}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
@@ -38,6 +38,19 @@ def atomic_path(path):
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def full_disk_told(path):
+    """Turn the errors of a full disk, or of a spent quota, into one that names the file to be written.
+
+    Raises
+    ------
+    SpectralTranscoderError
+        The disk is full.
+    """
+    try:
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise SpectralTranscoderError(
