@@ -12,6 +12,7 @@ from spectral_transcoder.errors import AudioError, MissingFileError, UsageError
 from spectral_transcoder.files import atomic_path
 
 AUDIO_SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".oga", ".opus"}
+AUDIO_SUFFIXES -= {".raw"}  # headerless: it says neither rate nor format
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def read_audio(path):
         with soundfile.SoundFile(path) as sound:
             promised, sr = sound.frames, sound.samplerate
             samples = sound.read(dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError) as error:
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:  # TypeError: a headerless file
         raise AudioError(
             f"{path} cannot be read as audio ({error}): give a wav, flac, ogg or mp3 file"
         ) from error
@@ -146,7 +147,7 @@ def find_audio(names, folder):
         if path is None:
             raise MissingFileError(f"no audio file {name}: expected a path, or a name inside {folder}")
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in AUDIO_SUFFIXES)
+            inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() in AUDIO_SUFFIXES)
             if not inside:
                 raise MissingFileError(f"the folder {path} holds no audio file")
             found += inside
@@ -159,6 +160,8 @@ def write_wav(path, samples, sr):
     """Write (n,) samples as a 16-bit wav, atomically; louder than full scale is scaled down to it."""
     if sr <= 0:
         raise UsageError(f"a sample rate of {sr} Hz: expected a positive one")
-    peak = np.abs(samples).max(initial=0)
+    if Path(path).suffix.lower() != ".wav":
+        raise UsageError(f"{path}: expected a name that ends in .wav")
+    peak = np.abs(check_samples(samples, path)).max(initial=0)
     with atomic_path(path) as temporary:
         soundfile.write(temporary, samples / max(peak, 1.0), sr, subtype="PCM_16")
