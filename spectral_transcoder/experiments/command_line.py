@@ -9,7 +9,7 @@ from spectral_transcoder.errors import UsageError
 from spectral_transcoder.experiments.runner import InThisProcess, Runner, compute_one
 from spectral_transcoder.experiments.selectors import select, selector_of
 from spectral_transcoder.experiments.states import Ledger, State
-from spectral_transcoder.experiments.tables import export, results_table
+from spectral_transcoder.experiments.tables import export, exportable, results_table
 from spectral_transcoder.experiments.workers import Workers, stop_with_launcher
 from spectral_transcoder.paths import EXPORT
 
@@ -42,6 +42,7 @@ def run_experiment(build, step, description, add_options=None, argv=None):
     options = _parser(description, add_options).parse_args(argv)
     experiment = build(options)
     settings = select(experiment.plans, options.select)
+    metrics = _metrics(experiment, options.display)
     if options.worker:
         stop_with_launcher()
         (setting,) = settings
@@ -52,7 +53,7 @@ def run_experiment(build, step, description, add_options=None, argv=None):
     if options.compute:
         status = Runner(experiment, _computer(experiment, step, options, argv)).run(settings)
     if options.display is not None or options.export:
-        show_results(experiment, settings, options)
+        show_results(experiment, settings, metrics, options)
     return status
 
 
@@ -70,7 +71,9 @@ def _parser(description, add_options):
     parser.add_argument(
         "-d", "--display", nargs="?", const="", help="print the results; indices choose metrics: -d 0,3"
     )
-    parser.add_argument("-e", "--export", help="write the results to export/NAME.{png,html,tex,csv}")
+    parser.add_argument(
+        "-e", "--export", type=exportable, help="write the results to export/NAME.{png,html,tex,csv}"
+    )
     parser.add_argument(
         "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"folder (default {DEFAULT_DATA_PATH})"
     )
@@ -115,9 +118,8 @@ def _detail(state, marker, log):
     return ""
 
 
-def show_results(experiment, settings, options):
+def show_results(experiment, settings, metrics, options):
     """Print the table of a selection's results, and write it where `-e` says."""
-    metrics = _metrics(experiment, options.display)
     table = results_table(experiment, settings, metrics)
     print(table.text())
     if not options.display and len(metrics) < len(experiment.metrics):

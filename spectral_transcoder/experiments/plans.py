@@ -53,6 +53,10 @@ class Setting(doce.setting.Setting):
         """Return the setting of another step of the same chain."""
         return self.replace(STEP, value=step)
 
+    def last(self):
+        """Return the setting of the last step of the chain, whose files are the results."""
+        return self.at(self._factor.steps[-1]) if STEP in self.values else self
+
     def previous(self):
         """Return the setting of the step before this one in the chain, or None."""
         steps = self._factor.steps

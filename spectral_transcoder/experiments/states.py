@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import socket
+import tempfile
 import time
 import uuid
 from dataclasses import asdict, dataclass, field, replace
@@ -28,6 +29,7 @@ from spectral_transcoder.files import atomic_path
 LOCK_TRIES, LOCK_PAUSE_S = 5, 0.05  # somebody who lists the states holds a lock for a moment
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
 PACKAGES = ("torch", "numpy", "doce")
+HELD = set()  # paths of the locks that this process holds
 
 
 class State(enum.Enum):
@@ -99,7 +101,6 @@ class Ledger:
     def __init__(self, experiment):
         self.experiment = experiment
         self.folder = Path(experiment.path.state)
-        self._held = set()
 
     def marker(self, setting):
         """Return the marker of a setting, or None where there is none that can be read."""
@@ -128,9 +129,9 @@ class Ledger:
     def locked(self, setting):
         """Hold the lock of a setting's chain.
 
-        POSIX locks hold between the nodes of a cluster on NFS, GPFS and Lustre (mounted with `flock`), and
-        the system lets go of them when the process ends in whatever way. They are not inherited by
-        subprocesses, so a worker that outlives its parent keeps nothing locked.
+        POSIX locks hold between the nodes of a cluster on NFS, GPFS and Lustre (mounted with `flock`). The
+        system lets go of them when the process ends, in whatever way, and the processes that a step starts
+        do not inherit them.
 
         Raises
         ------
@@ -143,11 +144,14 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as file:
             _lock(file, path)
-            self._held.add(path)
+            HELD.add(path)
             try:
+                # NFS remembers which names exist: making one here renews that, so that the marker which the
+                # last holder of the lock wrote is seen.
+                tempfile.TemporaryFile(dir=self.folder).close()
                 yield
             finally:
-                self._held.discard(path)
+                HELD.discard(path)
 
     def start(self, setting):
         """Write that a setting is running, which ends what was true of it before; return the marker."""
@@ -184,7 +188,7 @@ class Ledger:
 
     def _is_locked(self, setting):
         path = self._lock_path(setting)
-        if path in self._held:  # opening and closing it here would let go of it
+        if path in HELD:  # opening and closing it here would let go of it
             return True
         try:
             with self.locked(setting):

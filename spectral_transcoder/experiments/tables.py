@@ -64,7 +64,8 @@ def results_table(experiment, settings, metrics):
     SpectralTranscoderError
         Nothing of the selection has been computed.
     """
-    rows = [(setting, read_metrics(experiment, setting, metrics)) for setting in _last_steps(settings)]
+    chains = {setting.chain: setting.last() for setting in settings}
+    rows = [(setting, read_metrics(experiment, setting, metrics)) for setting in chains.values()]
     rows = [(setting, found) for setting, found in rows if found]
     if not rows:
         raise SpectralTranscoderError("no results in this selection: -l lists its states, -c computes it")
@@ -79,7 +80,7 @@ def results_table(experiment, settings, metrics):
         shown[heading(metric)] = [_format(metric, numbers) for numbers in reduced]
         for position, suffix in enumerate(("", "_std")[: len(metric.reductions)]):
             values[f"{metric.name}{suffix}"] = [row[position] if row else np.nan for row in reduced]
-    return Table(f"{experiment.project.name}, {title}", shown, values, len(header))
+    return Table(f"{experiment.project.name}, {title}".rstrip(", "), shown, values, len(header))
 
 
 def read_metrics(experiment, setting, metrics):
@@ -101,17 +102,16 @@ def export(table, path):
     UsageError
         Another suffix than png, html, tex and csv; a picture of too many rows.
     """
-    path = Path(path)
-    writers = {".png": _write_png, ".html": _write_html, ".tex": _write_tex, ".csv": _write_csv}
-    if path.suffix not in writers:
-        raise UsageError(f"export {path.name}: expected a name that ends in {', '.join(writers)}")
-    writers[path.suffix](table, path)
+    path = Path(exportable(path))
+    WRITERS[path.suffix](table, path)
     return path
 
 
-def _last_steps(settings):
-    last = [s.at(s._factor.steps[-1]) if hasattr(s, STEP) else s for s in settings]
-    return list({setting.id(): setting for setting in last}.values())
+def exportable(name):
+    """Return a file name unchanged; raise UsageError if its suffix is not of a format that there is."""
+    if Path(name).suffix not in WRITERS:
+        raise UsageError(f"export {Path(name).name}: expected a name that ends in {', '.join(WRITERS)}")
+    return name
 
 
 def _factor_rows(settings):
@@ -188,3 +188,6 @@ def _write_png(table, path):
     header = [name.replace(" ", "\n", 1) for name in table.shown.columns]
     cells = table.shown.astype(str).to_numpy().tolist()
     save(draw_table(table.title, header, cells, table.n_factors), path)
+
+
+WRITERS = {".png": _write_png, ".html": _write_html, ".tex": _write_tex, ".csv": _write_csv}

@@ -8,8 +8,13 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from toy import build
+
+from spectral_transcoder.experiments.selectors import select
+from spectral_transcoder.experiments.states import Ledger, State
 
 TOY = Path(__file__).with_name("toy.py")
 ROOT = TOY.parent.parent.parent
@@ -183,6 +188,16 @@ def test_an_interrupted_step_is_pending(toy, n_processes):
     toy.run("-s", "deep/", "-c", n_processes, status=143)
     assert toy.states() == {"pending": N_DEEP}
     assert len(toy.calls("begin")) <= int(n_processes) + 1
+
+
+def test_asking_for_a_state_inside_a_step_keeps_the_lock(tmp_path):
+    experiment = build(SimpleNamespace(data_path=tmp_path, scale=1.0))
+    (setting,) = select(experiment.plans, "deep/size=1+rate=-3+step=train")
+    with Ledger(experiment).locked(setting):
+        Ledger(experiment).start(setting)
+        assert Ledger(experiment).state(setting) is State.RUNNING
+        listing = Toy(tmp_path).run("-s", "deep/size=1+rate=-3+step=train", "-l")
+    assert "1 running" in listing
 
 
 def test_wrong_names_end_with_status_2(toy):

@@ -133,6 +133,12 @@ def test_metrics_that_are_not_shown_are_told(run, capsys):
     assert "further metrics, by -d: 2 detail" in capsys.readouterr().out
 
 
+def test_a_wrong_name_is_told_before_anything_is_computed(run, capsys):
+    with pytest.raises(UsageError, match=r"results.pdf: expected a name that ends in"):
+        run("-s", "deep/", "-c", "-e", "results.pdf")
+    assert "computed" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("indices", ["3", "x", "-1"])
 def test_wrong_indices_name_the_metrics(run, indices):
     with pytest.raises(UsageError, match="0 error, 1 hit_rate, 2 detail"):
