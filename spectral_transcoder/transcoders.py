@@ -14,6 +14,7 @@ import yaml
 from torch import nn
 
 from spectral_transcoder.errors import CheckpointError, MissingFileError, UsageError
+from spectral_transcoder.framing import as_real_tensor
 from spectral_transcoder.mels import front_end_named
 from spectral_transcoder.networks import CNN, MLP, MLPPinv
 from spectral_transcoder.pinv import MelStretch, Pinv
@@ -110,8 +111,15 @@ class Transcoder(nn.Module):
         np.ndarray or torch.Tensor, as given
             PANN: (n_frames, 64) and YamNet: (n_patches, 96, 64), as long as the recording's own Mels of
             `front_end.classifier_input(…, SHORTEST_TAIL_S)` (SPEC, framing, and defect 9).
+
+        Raises
+        ------
+        UsageError
+            No sample, or more than one channel.
         """
-        tensor = torch.as_tensor(signal)
+        tensor = as_real_tensor(signal)
+        if tensor.dim() != 1:
+            raise UsageError(f"a signal of shape {tuple(tensor.shape)}: expected one recording, (n_samples,)")
         levels = self.third_octaves.levels(tensor, framing="per_second")
         mels = self.join(self.transcode_seconds(levels, batch_size), len(tensor))
         return mels.numpy() if isinstance(signal, np.ndarray) else mels
