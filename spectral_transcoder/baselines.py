@@ -16,7 +16,13 @@ from spectral_transcoder.errors import CheckpointError, MissingFileError, UsageE
 from spectral_transcoder.paths import PRETRAINED_MODELS
 from spectral_transcoder.pinv import Pinv
 from spectral_transcoder.third_octaves import ThirdOctaves
-from spectral_transcoder.weights import CHECKPOINT_FORMAT, load_state, load_tensors, save_checkpoint
+from spectral_transcoder.weights import (
+    CHECKPOINT_FORMAT,
+    checkpoint_parts,
+    load_state,
+    load_tensors,
+    save_checkpoint,
+)
 
 IMAGE_SHAPE = (101, 64)  # what the 8 × 29 levels are stretched to for an EfficientNet
 EFFICIENTNETS = {
@@ -112,9 +118,10 @@ def load_baseline(path):
     content = load_tensors(path)
     if content.get("format") != CHECKPOINT_FORMAT:
         raise CheckpointError(f"{path} is no checkpoint of a baseline")
-    baseline = Baseline(BaselineSettings.from_dict(content["settings"]))
-    load_state(baseline.network, content["state_dict"], path)
-    baseline.training_record = content["training"]
+    settings, state_dict, training = checkpoint_parts(content, path)
+    baseline = Baseline(BaselineSettings.from_dict(settings))
+    load_state(baseline.network, state_dict, path)
+    baseline.training_record = training
     return baseline
 
 

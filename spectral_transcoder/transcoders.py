@@ -19,7 +19,13 @@ from spectral_transcoder.mels import front_end_named
 from spectral_transcoder.networks import CNN, MLP, MLPPinv
 from spectral_transcoder.pinv import MelStretch, Pinv
 from spectral_transcoder.third_octaves import ThirdOctaves
-from spectral_transcoder.weights import CHECKPOINT_FORMAT, load_state, load_tensors, save_checkpoint
+from spectral_transcoder.weights import (
+    CHECKPOINT_FORMAT,
+    checkpoint_parts,
+    load_state,
+    load_tensors,
+    save_checkpoint,
+)
 
 NETWORKS = ("pinv", "cnn_pinv", "mlp", "mlp_pinv")
 SOURCES = ("levels", "mel_time", "mel_freq")
@@ -216,11 +222,8 @@ def load_transcoder(path):
         )
     content = load_tensors(path)
     if content.get("format") == CHECKPOINT_FORMAT:
-        missing = {"settings", "state_dict", "training"} - content.keys()
-        if missing:
-            raise CheckpointError(f"{path} lacks what a checkpoint has: {', '.join(sorted(missing))}")
-        settings = TranscoderSettings.from_dict(content["settings"])
-        state_dict, training = content["state_dict"], content["training"]
+        settings, state_dict, training = checkpoint_parts(content, path)
+        settings = TranscoderSettings.from_dict(settings)
     else:
         settings = published_settings(path.with_name(path.name + "_settings.yaml"))
         state_dict, training = content, {"published": path.name}

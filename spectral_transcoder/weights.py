@@ -31,6 +31,15 @@ def save_checkpoint(path, model):
     write_tensors(path, checkpoint)
 
 
+def checkpoint_parts(content, path):
+    """Return settings, state dict and training record of a checkpoint; raise CheckpointError where one is missing."""
+    parts = ("settings", "state_dict", "training")
+    missing = [part for part in parts if part not in content]
+    if missing:
+        raise CheckpointError(f"{path} lacks what a checkpoint has: {', '.join(missing)}")
+    return tuple(content[part] for part in parts)
+
+
 def write_tensors(path, content):
     """Write a dict of tensors and plain values, atomically; equal content gives equal bytes."""
     # torch keeps the name of a path inside the file, and refuses some; it has none for an open file
