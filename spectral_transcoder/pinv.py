@@ -98,7 +98,7 @@ def published_inverse(third_octaves):
     Its rounding noise, some 1e-7, leaks loud low bands into the weakest Mels (0.02 dB at most on street
     recordings); the published weights were trained with it, so it stays.
     """
-    matrix = torch.tensor(third_octaves.band_matrix, dtype=torch.float32)
+    matrix = torch.tensor(third_octaves.band_matrix, dtype=torch.float32, device="cpu")
     return torch.linalg.pinv(matrix, rcond=1e-15).clamp(min=0).double().numpy()
 
 
