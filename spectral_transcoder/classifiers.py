@@ -126,7 +126,7 @@ class Classifier(nn.Module):
             mels = nn.functional.pad(mels, (0, 0, 0, missing), value=silence)
         return self.network(mels)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def scores(self, mels, batch_size=64):
         """Return scores of many Mels, in batches on the network's device.
 

@@ -27,3 +27,7 @@ class CheckpointError(SpectralTranscoderError):
 
 class DatasetError(SpectralTranscoderError):
     """A dataset that is damaged, being made by another process, of other parameters, or that cannot be made."""
+
+
+class DownloadError(SpectralTranscoderError):
+    """A file that did not arrive whole: unreachable or refusing server, wrong checksum, unsafe archive."""

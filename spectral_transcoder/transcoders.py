@@ -16,12 +16,11 @@ from torch import nn
 
 import spectral_transcoder
 from spectral_transcoder.errors import CheckpointError, MissingFileError, UsageError
-from spectral_transcoder.files import atomic_path
 from spectral_transcoder.mels import front_end_named
 from spectral_transcoder.networks import CNN, MLP, MLPPinv
 from spectral_transcoder.pinv import Pinv
 from spectral_transcoder.third_octaves import ThirdOctaves
-from spectral_transcoder.weights import load_state, load_tensors
+from spectral_transcoder.weights import load_state, load_tensors, write_tensors
 
 NETWORKS = ("pinv", "cnn_pinv", "mlp", "mlp_pinv")
 CHECKPOINT_FORMAT = "spectral_transcoder checkpoint 1"
@@ -87,7 +86,7 @@ class Transcoder(nn.Module):
         """Return log Mels [B, T, 64] of third-octave levels in dB [B, n, 29], one second each."""
         return self.network(levels_db)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def transcode_seconds(self, levels_db, batch_size=64):
         """Return log Mels [S, T, 64] of S seconds of levels [S, n, 29], a tensor on any device, in batches."""
         device = next((t.device for t in (*self.parameters(), *self.buffers())), torch.device("cpu"))
@@ -163,13 +162,12 @@ class Transcoder(nn.Module):
             "training": self.training_record,
             "versions": {
                 "spectral_transcoder": spectral_transcoder.__version__,
-                "torch": torch.__version__,
+                "torch": str(torch.__version__),
                 "python": platform.python_version(),
             },
             "state_dict": self.network.state_dict(),
         }
-        with atomic_path(path) as temporary:
-            torch.save(checkpoint, temporary)
+        write_tensors(path, checkpoint)
 
 
 def build_network(settings, front_end):

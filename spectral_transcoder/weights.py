@@ -5,6 +5,14 @@ import pickle
 import torch
 
 from spectral_transcoder.errors import CheckpointError
+from spectral_transcoder.files import atomic_path
+
+
+def write_tensors(path, content):
+    """Write a dict of tensors and plain values, atomically; equal content gives equal bytes."""
+    # torch keeps the name of a path inside the file, and refuses some; it has none for an open file
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)
 
 
 def load_tensors(path):

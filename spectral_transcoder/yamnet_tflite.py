@@ -11,7 +11,7 @@ import tflite
 import torch
 
 from spectral_transcoder.errors import CheckpointError
-from spectral_transcoder.files import atomic_path
+from spectral_transcoder.weights import write_tensors
 from spectral_transcoder.yamnet import BN_EPS, SEPARABLE_LAYERS
 
 WEIGHTED_OPERATORS = (
@@ -30,9 +30,7 @@ def convert_yamnet_tflite(tflite_path, checkpoint_path):
     CheckpointError
         The file is not Google's `yamnet/classification/tflite/1`.
     """
-    state_dict = read_yamnet_tflite(tflite_path)
-    with atomic_path(checkpoint_path) as temporary:
-        torch.save(state_dict, temporary)
+    write_tensors(checkpoint_path, read_yamnet_tflite(tflite_path))
 
 
 def read_yamnet_tflite(path):

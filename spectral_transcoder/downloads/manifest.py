@@ -1,0 +1,191 @@
+"""The list of files that the project downloads, read from a YAML file of the form of the shipped one."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import yaml
+
+from spectral_transcoder.downloads.checksums import ALGORITHMS, Checksum
+from spectral_transcoder.errors import UsageError
+
+SHIPPED_MANIFEST = Path(__file__).resolve().parent.parent / "data" / "downloads_manifest.yaml"
+ARCHIVE_SUFFIXES = (".zip", ".tar.gz")
+ARCHIVES_FOLDER = "archives"
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file to fetch.
+
+    Attributes
+    ----------
+    path : str
+        Where it lies below the output folder, and likewise below a mirror.
+    urls : tuple of str
+        Where it is published; the later ones are tried when the first fails.
+    size : int or None
+        In bytes; None where none is published.
+    checksum : Checksum
+    converted_to : str or None
+        Name of the checkpoint that is made of it, in the same folder.
+    """
+
+    path: str
+    urls: tuple
+    size: int | None
+    checksum: Checksum
+    converted_to: str | None = None
+
+    @property
+    def name(self):
+        """The file's name, without folders."""
+        return self.path.rpartition("/")[2]
+
+    def seems_whole(self, output):
+        """Return whether the file is below a folder with its size; nothing is hashed."""
+        path = output / self.path
+        return path.is_file() and self.size in (None, path.stat().st_size)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A text to be written beside models: its path below the output folder, and what it says."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ModelGroup:
+    """One entry of `--models`: its files, and the card that says whose they are, if they have one."""
+
+    name: str
+    folder: str
+    files: tuple
+    card: Card | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One entry of `--dataset`.
+
+    Attributes
+    ----------
+    name, folder : str
+    files : tuple of RemoteFile
+    clips : int
+        How many wav files `audio/` holds in the end.
+    unpacked_bytes : int
+        What the unpacked files take.
+    layout : tuple of (re.Pattern, str)
+        Whole name of an archive's member, and its place below the folder; the first match decides.
+    clip_table : str or None
+        The csv of clips whose durations have to be recomputed from the audio.
+    """
+
+    name: str
+    folder: str
+    files: tuple
+    clips: int
+    unpacked_bytes: int
+    layout: tuple
+    clip_table: str | None = None
+
+    def place(self, member):
+        """Return where an archive's member goes below the dataset's folder, or None if it stays packed."""
+        for pattern, goes_to in self.layout:
+            match = pattern.fullmatch(member)
+            if match:
+                return match.expand(goes_to)
+        return None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole list: `models` and `datasets` map the names of the command line to their entries."""
+
+    models: dict
+    datasets: dict
+
+
+def load_manifest(path=SHIPPED_MANIFEST):
+    """Read a list of files.
+
+    Raises
+    ------
+    UsageError
+        The file is missing, is not YAML, or lacks what the shipped manifest has.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        models = {name: _model_group(name, entry) for name, entry in content.get("models", {}).items()}
+        datasets = {name: _dataset(name, entry) for name, entry in content.get("datasets", {}).items()}
+    except OSError as error:
+        raise UsageError(f"--manifest {path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, re.error) as error:
+        raise UsageError(
+            f"--manifest {path}: {type(error).__name__} {error}; expected the form of {SHIPPED_MANIFEST}"
+        ) from error
+    return Manifest(models, datasets)
+
+
+def choose(entries, names, option):
+    """Return the entries that a comma list names, in the manifest's order; all of them for None.
+
+    Raises
+    ------
+    UsageError
+        A name is none of the entries, or there are none.
+    """
+    if not entries:
+        raise UsageError(f"--manifest: the list of files has no entry for {option}")
+    if names is None:
+        return list(entries.values())
+    wanted = [name.strip() for name in names.split(",")]
+    for name in wanted:
+        if name not in entries:
+            raise UsageError(f"{option} {name!r} is unknown: choose from {', '.join(entries)}")
+    return [entry for name, entry in entries.items() if name in wanted]
+
+
+def _model_group(name, entry):
+    folder = entry["folder"]
+    files = tuple(_remote_file(file, entry, folder) for file in entry["files"])
+    card = (
+        Card(_inside(f"{folder}/{entry['card']['name']}"), entry["card"]["text"]) if "card" in entry else None
+    )
+    return ModelGroup(name, folder, files, card)
+
+
+def _dataset(name, entry):
+    folder = _inside(entry["folder"])
+    packed = f"{folder}/{ARCHIVES_FOLDER}"
+    files = tuple(
+        _remote_file(file, entry, packed if file["name"].endswith(ARCHIVE_SUFFIXES) else folder)
+        for file in entry["files"]
+    )
+    layout = tuple((re.compile(rule["member"]), rule["goes_to"]) for rule in entry["layout"])
+    clips, unpacked_bytes = int(entry["clips"]), int(entry["unpacked_bytes"])
+    return Dataset(name, folder, files, clips, unpacked_bytes, layout, entry.get("clip_table"))
+
+
+def _remote_file(file, entry, folder):
+    urls = file.get("url", entry["url"])
+    urls = [urls] if isinstance(urls, str) else urls
+    (algorithm,) = (key for key in file if key in ALGORITHMS)
+    return RemoteFile(
+        path=_inside(f"{folder}/{file['name']}"),
+        urls=tuple(url.replace("{name}", quote(file["name"], safe="")) for url in urls),
+        size=file.get("bytes"),
+        checksum=Checksum(algorithm, file[algorithm]),
+        converted_to=file.get("converted_to"),
+    )
+
+
+def _inside(path):
+    """Return a relative path unchanged; a list from elsewhere must not write outside the output folder."""
+    if path.startswith("/") or ".." in path.split("/"):
+        raise ValueError(f"{path!r} leaves the output folder")
+    return path

@@ -1,0 +1,105 @@
+"""A file on its way: `<name>.part` until its checksum is right, then, in one step, `<name>`."""
+
+import os
+
+from spectral_transcoder.downloads.checksums import BLOCK_BYTES
+from spectral_transcoder.errors import DownloadError
+from spectral_transcoder.files import full_disk_told
+
+
+class WrongChecksum(DownloadError):
+    """The bytes that arrived are not the published ones."""
+
+
+class PartFile:
+    """What has arrived of a file, hashed as it arrives; a context manager.
+
+    Parameters
+    ----------
+    path : Path
+        The final name; its folder is made if it is missing.
+    remote : RemoteFile
+        The published size and checksum.
+
+    Attributes
+    ----------
+    position : int
+        Bytes in hand.
+    total : int or None
+        Length of the whole in bytes; set from the server's answer where none is published.
+    stitched : bool
+        The bytes came over more than one connection: a changed file on the server would spoil them.
+    """
+
+    def __init__(self, path, remote):
+        self.path, self.total, self._remote = path, remote.size, remote
+        self._part = part_path(path)
+        self._etag = path.with_name(f"{path.name}.part.etag")
+
+    def __enter__(self):
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._part.open("a+b")
+        self._hash, self.position = self._remote.checksum.start(), 0
+        self._file.seek(0)
+        while block := self._file.read(BLOCK_BYTES):
+            self._hash.update(block)
+            self.position += len(block)
+        self.stitched = self.position > 0
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+        if self.position == 0:
+            self._part.unlink(missing_ok=True)
+
+    @property
+    def etag(self):
+        """The validator under which the server sent the bytes in hand, or None."""
+        return self._etag.read_text(encoding="latin-1") if self.position and self._etag.is_file() else None
+
+    @etag.setter
+    def etag(self, value):
+        # A weak validator ("W/...") does not promise the same bytes.
+        if value and not value.startswith("W/"):
+            self._etag.write_text(value, encoding="latin-1")
+        else:
+            self._etag.unlink(missing_ok=True)
+
+    def append(self, block):
+        """Add bytes that arrived, to the disk and to the checksum."""
+        with full_disk_told(self._part):
+            self._file.write(block)
+            self._file.flush()
+        self._hash.update(block)
+        self.position += len(block)
+
+    def restart(self):
+        """Forget what has arrived, and what the server said of it."""
+        self._file.truncate(0)
+        self._hash, self.position, self.stitched = self._remote.checksum.start(), 0, False
+        self.total, self.etag = self._remote.size, None
+
+    def finish(self):
+        """Give the file its final name.
+
+        Raises
+        ------
+        WrongChecksum
+            Naming what was expected and what was found; the bytes stay until `restart`.
+        """
+        expected = self._remote.checksum
+        found = expected.of_file(self._part).digest if expected.needs_size_first else self._hash.hexdigest()
+        if found != expected.digest:
+            size = "" if self._remote.size is None else f" ({self._remote.size} bytes)"
+            raise WrongChecksum(
+                f"{self.path.name}: expected {expected}{size}, found {found} ({self.position} bytes)"
+            )
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._part.replace(self.path)
+        self.etag = None
+
+
+def part_path(path):
+    """Return the name under which a file lies until it is whole."""
+    return path.with_name(f"{path.name}.part")

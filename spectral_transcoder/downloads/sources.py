@@ -1,0 +1,220 @@
+"""Where a file's bytes come from: a web server or a folder, from any position on."""
+
+import email.utils
+import os
+import re
+import time
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import requests
+import urllib3
+
+from spectral_transcoder.downloads.checksums import BLOCK_BYTES
+from spectral_transcoder.errors import DownloadError, UsageError
+
+MIRROR_VARIABLE = "SPECTRAL_TRANSCODER_MIRROR"
+# A connection that breaks loses what its last block holds so far.
+NETWORK_BLOCK_BYTES = 1 << 16
+TIMEOUT_S = (10, 60)  # to connect, and between two pieces of an answer
+# "identity": servers that compress on the way would change the bytes, their number and the meaning of Range.
+HEADERS = {"Accept-Encoding": "identity", "User-Agent": "spectral-transcoder (python-requests)"}
+STATUS_WORTH_RETRYING = {403, 408, 425, 429}  # Zenodo says 403 as well as 429 to those who ask too often
+
+
+class Interruption(Exception):
+    """A transfer that stopped and may go on: `retry_after_s` is the server's wish, if it said one."""
+
+    def __init__(self, reason, retry_after_s=None, unreachable=False):
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+        self.unreachable = unreachable
+
+
+def parse_mirror(text):
+    """Return the mirror as a URL (str) or a folder (Path); None for no mirror.
+
+    Parameters
+    ----------
+    text : str or None
+        The option `--mirror`; without it the environment variable SPECTRAL_TRANSCODER_MIRROR counts.
+
+    Raises
+    ------
+    UsageError
+        Neither http(s) address nor folder.
+    """
+    text = text or os.environ.get(MIRROR_VARIABLE)
+    if not text:
+        return None
+    if text.startswith(("http://", "https://")):
+        return text.rstrip("/")
+    if not Path(text).is_dir():
+        raise UsageError(
+            f"mirror {text}: expected an existing folder, or an address http://... or https://..."
+        )
+    return Path(text).resolve()
+
+
+def locations(remote, mirror):
+    """Return the places to take a file from, best first: its published URLs, or the mirror alone.
+
+    Parameters
+    ----------
+    remote : RemoteFile
+    mirror : str, Path or None
+        As `parse_mirror` returns it.
+    """
+    if mirror is None:
+        return remote.urls
+    if isinstance(mirror, Path):
+        return (mirror / remote.path,)
+    return (f"{mirror}/{quote(remote.path)}",)
+
+
+def host(location):
+    """Return the server that a location is on; an empty text for a folder."""
+    return "" if isinstance(location, Path) else urlsplit(location).netloc
+
+
+def ask_size(location):
+    """Return a file's size in bytes as its server or folder says it, or None where nothing is said."""
+    if isinstance(location, Path):
+        return location.stat().st_size if location.is_file() else None
+    try:
+        answer = requests.head(location, headers=HEADERS, timeout=TIMEOUT_S, allow_redirects=True)
+    except requests.RequestException:
+        return None
+    length = answer.headers.get("Content-Length", "")
+    return int(length) if answer.ok and length.isdigit() else None
+
+
+def continue_from(location, part, session):
+    """Yield the bytes of a file that follow those in hand, in blocks.
+
+    Parameters
+    ----------
+    location : str or Path
+    part : PartFile
+        What is in hand; sent back to its start where the rest cannot be had alone. Its `total` is
+        filled in where it was unknown.
+    session : requests.Session
+
+    Raises
+    ------
+    Interruption
+        Trying again may help.
+    DownloadError
+        It will not.
+    """
+    if isinstance(location, Path):
+        return _continue_from_folder(location, part)
+    return _continue_over_http(location, part, session)
+
+
+def _continue_from_folder(path, part):
+    try:
+        with path.open("rb") as file:
+            if part.total is None:
+                part.total = path.stat().st_size
+            file.seek(part.position)
+            while block := file.read(BLOCK_BYTES):
+                yield block
+    except FileNotFoundError as error:
+        raise DownloadError(f"the mirror lacks {path}") from error
+    if part.position < part.total:
+        raise DownloadError(f"{path} has {part.position} bytes, expected {part.total}")
+
+
+def _continue_over_http(url, part, session):
+    headers = dict(HEADERS)
+    if part.position:
+        headers["Range"] = f"bytes={part.position}-"
+        if part.etag:
+            headers["If-Range"] = part.etag
+    try:
+        with session.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
+            if not _accept(answer, part):
+                return
+            # The raw stream: a .tar.gz that is labelled "Content-Encoding: gzip" must stay packed.
+            yield from answer.raw.stream(NETWORK_BLOCK_BYTES, decode_content=False)
+    except requests.exceptions.ConnectionError as error:
+        raise Interruption(_short(error), unreachable=True) from error
+    except (requests.exceptions.Timeout, urllib3.exceptions.HTTPError) as error:
+        raise Interruption(_short(error)) from error
+    except requests.RequestException as error:
+        raise DownloadError(f"{url}: {_short(error)}") from error
+    if part.total is None:
+        part.total = part.position  # a stream without a length that ended in good order
+    if part.position < part.total:
+        raise Interruption(f"the answer ended after {part.position} of {part.total} bytes")
+
+
+def _accept(answer, part):
+    """Bring `part` in line with the server's answer; return whether bytes follow."""
+    status = answer.status_code
+    if status == 200:
+        part.restart()
+        part.etag = answer.headers.get("ETag")
+        length = answer.headers.get("Content-Length", "")
+        if part.total is None and length.isdigit():
+            part.total = int(length)
+        return True
+    if status == 206:
+        return _accept_rest(answer, part)
+    if status == 416 and part.position:
+        length = _content_range(answer)[1]
+        if length == part.position and part.total in (None, length):
+            part.total = length
+            return False
+        wrong = (
+            f"the server's file has {length} bytes, with {part.position} in hand and {part.total} expected"
+        )
+        part.restart()
+        raise Interruption(wrong)
+    reason = f"answered {status} {answer.reason}"
+    if status in STATUS_WORTH_RETRYING or status >= 500:
+        raise Interruption(reason, _retry_after_s(answer.headers.get("Retry-After")))
+    raise DownloadError(f"{answer.url}: {reason}")
+
+
+def _accept_rest(answer, part):
+    """Check that a 206 continues the bytes in hand, of the same edition of the file."""
+    start, length = _content_range(answer)
+    etag = answer.headers.get("ETag")
+    changed = part.etag and etag and etag != part.etag
+    if start != part.position or changed:
+        asked = part.position
+        part.restart()
+        if changed:
+            raise Interruption("the file changed on the server")
+        raise Interruption(f"asked for the bytes from {asked} on, the server sent those from {start}")
+    part.stitched = True
+    if part.total is None:
+        part.total = length
+    return True
+
+
+def _content_range(answer):
+    """Return the first position and the whole length that `Content-Range` states, None where it does not."""
+    match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", answer.headers.get("Content-Range", "").strip())
+    if match is None:
+        return None, None
+    return tuple(int(text) if text and text != "*" else None for text in match.groups())
+
+
+def _retry_after_s(text):
+    """Return the seconds that a `Retry-After` header asks for, given as a number or as a date."""
+    if not text:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    date = email.utils.parsedate_tz(text)
+    return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+
+
+def _short(error):
+    """Return an error's innermost cause in a few words: urllib3's own texts run over several lines."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error)[:200] or type(error).__name__
