@@ -83,7 +83,14 @@ def parse_arguments():
     parser.add_argument("--n_iter", type=int, default=24, help="rounds of the inversion (default 24)")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument("--device", default=device, help=f"cpu or cuda (default here: {device})")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.n_iter < 0:
+        raise UsageError(f"--n_iter {args.n_iter}: expected 0 rounds or more")
+    try:
+        torch.empty(0, device=args.device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"--device {args.device}: not on this machine, expected cpu or cuda") from error
+    return args
 
 
 def announce_transcoders(paths):

@@ -28,8 +28,8 @@ def main():
     parser.add_argument("--duration_s", type=float, default=10.0, help="duration in seconds (default 10)")
     parser.add_argument("--seed", type=int, default=0, help="of the random parts (default 0)")
     args = parser.parse_args()
-    if not 0 < args.duration_s <= 3600:
-        raise UsageError(f"--duration_s {args.duration_s}: expected more than 0 and at most 3600 seconds")
+    if not 0.01 <= args.duration_s <= 3600:
+        raise UsageError(f"--duration_s {args.duration_s}: expected 0.01 to 3600 seconds")
     path = AUDIO / args.name if args.name == Path(args.name.name) else args.name
     write_wav(path, street_scene(args.duration_s, SR, args.seed), SR)
     print(f"written: {path}")

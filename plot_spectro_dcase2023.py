@@ -38,7 +38,7 @@ def main():
     front_end = classifier_record(args.classifier).front_end
     transcoders, _ = transcoders_for(args.classifier)
     recording = read_audio(find_audio([args.audio], AUDIO)[0])
-    if not 0 <= args.start_s < recording.duration_s:
+    if not 0 <= args.start_s <= max(0, recording.duration_s - 1 / front_end.sr):
         raise UsageError(f"--start_s {args.start_s}: {recording.name} lasts {recording.duration_s:.2f} s")
 
     panels = {}

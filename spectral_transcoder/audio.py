@@ -13,6 +13,7 @@ from spectral_transcoder.errors import AudioError, MissingFileError, UsageError
 from spectral_transcoder.files import atomic_path
 
 AUDIO_SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".oga", ".opus"}
+AUDIO_SUFFIXES -= {".raw"}  # headerless: it says neither rate nor format
 LONGEST_SAMPLES = 2**40  # 8 months at 48 kHz: a header that says more does not know
 
 
@@ -93,7 +94,7 @@ def open_sound(path):
             if sound.frames > LONGEST_SAMPLES:  # what libsndfile says of a flac that was piped, for one
                 raise AudioError(f"{path} does not say how long it is: write it again as wav")
             yield sound
-    except (soundfile.SoundFileError, RuntimeError) as error:
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:  # TypeError: a headerless file
         raise AudioError(
             f"{path} cannot be read as audio ({error}): give a wav, flac, ogg or mp3 file"
         ) from error
@@ -166,7 +167,7 @@ def find_audio(names, folder):
         if path is None:
             raise MissingFileError(f"no audio file {name}: expected a path, or a name inside {folder}")
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in AUDIO_SUFFIXES)
+            inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() in AUDIO_SUFFIXES)
             if not inside:
                 raise MissingFileError(f"the folder {path} holds no audio file")
             found += inside
@@ -179,6 +180,8 @@ def write_wav(path, samples, sr):
     """Write (n,) samples as a 16-bit wav, atomically; louder than full scale is scaled down to it."""
     if sr <= 0:
         raise UsageError(f"a sample rate of {sr} Hz: expected a positive one")
-    peak = np.abs(samples).max(initial=0)
+    if Path(path).suffix.lower() != ".wav":
+        raise UsageError(f"{path}: expected a name that ends in .wav")
+    peak = np.abs(check_samples(samples, path)).max(initial=0)
     with atomic_path(path) as temporary:
         soundfile.write(temporary, samples / max(peak, 1.0), sr, subtype="PCM_16")

@@ -5,6 +5,7 @@ A classifier is one record in `CLASSIFIERS`: front end, network, weights, labels
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -193,14 +194,15 @@ def load_classifier(name, path=None, device="cpu"):
         Damaged weights, or another network's.
     """
     record = classifier_record(name)
-    path = path or record.path
+    path = Path(path or record.path)
     if not path.is_file():
         raise MissingFileError(f"no weights of {name} at {path}; fetch them with: {record.fetch_command}")
     content = load_tensors(path)
     state_dict = content.get("model", content)
-    state_dict = {
-        key: value for key, value in state_dict.items() if not key.startswith(record.ignored_keys or "\0")
-    }
+    if isinstance(state_dict, dict):
+        state_dict = {
+            key: value for key, value in state_dict.items() if not str(key).startswith(record.ignored_keys)
+        }
     with torch.device("meta"):  # the weights come from the file: none are drawn to be thrown away
         network = record.build()
     network.to_empty(device="cpu")

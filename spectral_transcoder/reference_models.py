@@ -41,7 +41,9 @@ def find_reference_model(classifier, taught, folder=REFERENCE_MODELS):
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         factors = parse_identifier(path.name.removesuffix(SUFFIX))
         record = CLASSIFIERS.get(factors.get("classifier"))
-        if record is None or record.front_end != front_end or factors.get("ts") != str(int(taught)):
+        if record is None or record.front_end != front_end:
+            continue
+        if (factors.get("transcoder"), factors.get("ts")) != ("cnn_pinv", str(int(taught))):
             continue
         candidates.append((record.name != classifier, factors.get("dataset") != PUBLISHED_DATASET, path))
     return min(candidates)[-1] if candidates else None

@@ -60,7 +60,7 @@ class TranscoderSettings:
         """Build the record from what `to_dict` gave; unknown or missing names raise CheckpointError."""
         try:
             return cls(**{**values, "third_octaves": ThirdOctaves(**values["third_octaves"])})
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, UsageError) as error:
             raise CheckpointError(f"transcoder settings {values}: {error}") from error
 
 
@@ -162,7 +162,7 @@ class Transcoder(nn.Module):
             "training": self.training_record,
             "versions": {
                 "spectral_transcoder": spectral_transcoder.__version__,
-                "torch": str(torch.__version__),
+                "torch": str(torch.__version__),  # a class of torch's own, which a safe reader refuses
                 "python": platform.python_version(),
             },
             "state_dict": self.network.state_dict(),
@@ -208,12 +208,18 @@ def load_transcoder(path):
         )
     content = load_tensors(path)
     if content.get("format") == CHECKPOINT_FORMAT:
+        missing = {"settings", "state_dict", "training"} - content.keys()
+        if missing:
+            raise CheckpointError(f"{path} lacks what a checkpoint has: {', '.join(sorted(missing))}")
         settings = TranscoderSettings.from_dict(content["settings"])
         state_dict, training = content["state_dict"], content["training"]
     else:
         settings = published_settings(path.with_name(path.name + "_settings.yaml"))
         state_dict, training = content, {"published": path.name}
-    transcoder = Transcoder(settings)
+    try:
+        transcoder = Transcoder(settings)
+    except UsageError as error:
+        raise CheckpointError(f"{path} has settings of no transcoder: {error}") from error
     load_state(transcoder.network, state_dict, path)
     transcoder.training_record = training
     return transcoder

@@ -19,9 +19,13 @@ def load_tensors(path):
     """Return the dict that a torch file holds, read without executing anything it may carry."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is damaged, or unsafe: it asks for other objects than tensors and plain values"
+        ) from error
+    except Exception as error:  # damaged bytes lead the unpickler into errors of any kind
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} is damaged, or no safe file of weights: {reason}") from error
+        raise CheckpointError(f"{path} is damaged, or no file of weights: {reason}") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds a {type(content).__name__}: expected a dict of weights")
     return content
@@ -29,6 +33,8 @@ def load_tensors(path):
 
 def load_state(network, state_dict, path):
     """Load weights that have exactly the network's keys and shapes, else raise CheckpointError naming what differs."""
+    if not isinstance(state_dict, dict) or not all(map(torch.is_tensor, state_dict.values())):
+        raise CheckpointError(f"{path} holds no state dict: expected tensors by name")
     expected = network.state_dict()
     wrong = [f"{key} is missing" for key in expected.keys() - state_dict.keys()]
     wrong += [f"{key} is unexpected" for key in state_dict.keys() - expected.keys()]
