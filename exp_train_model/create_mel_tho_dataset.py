@@ -12,7 +12,7 @@ Output: spectral_transcoder_data/data/<dataset_name>/, arrays of <dataset_name>_
 second, third octaves (8 × 29), PANN's Mels (101 × 64) and YamNet's (96 × 64), with the names of the seconds,
 the split of the clips and a manifest. <dataset_name> is Dcase-Task1-full, -urban, -TEST, or the folder's name.
 
-51 kB for each second: 5.4 GB for TAU's 105,450 seconds. About 6 minutes for TAU on two cores, in constant
+51 kB for each second: 5.4 GB for TAU's 105,450 seconds. About 5 minutes for TAU on two cores, in constant
 memory. The same command goes on with a creation that was interrupted, and verifies one that has ended.
 Exit status: 1 if sounds could not be read; they are listed, and the dataset is complete without them.
 """

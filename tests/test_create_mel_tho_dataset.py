@@ -300,18 +300,27 @@ def test_stopped_anywhere_it_ends_with_the_same_files(damaged, tmp_path, monkeyp
     assert same_files(tmp_path / "undisturbed/mine", tmp_path / "stopped/mine")
 
 
+def wait_for_arrays(folder, process):
+    """Wait until a creation has made its empty arrays, before which a kill has nothing to lose; return when."""
+    while not (folder / "unfinished/settings.json").exists() and process.poll() is None:
+        time.sleep(0.01)
+    return time.monotonic()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_killed_at_ten_random_moments_it_ends_with_the_same_files(tmp_path):
     sounds = write_noises(tmp_path / "sounds", n_clips=120, duration_s=10, sr=44100)
     (sounds / "0-text.wav").write_text("no sound")
     command = [*SCRIPT, "--layout", "folder", "--audio_dataset_path", sounds, "--jobs", "2", "--output_path"]
-    start = time.monotonic()
-    assert subprocess.run([*command, tmp_path / "undisturbed"], check=False).returncode == 1
-    duration_s = time.monotonic() - start
+    undisturbed = subprocess.Popen([*command, tmp_path / "undisturbed"])
+    begun = wait_for_arrays(tmp_path / "undisturbed/sounds", undisturbed)
+    assert undisturbed.wait() == 1
+    duration_s = time.monotonic() - begun
     moments, finished_clips = random.Random(0), []
-    for _ in range(10):
+    while len(finished_clips) < 10:
         process = subprocess.Popen([*command, tmp_path / "killed"])
+        wait_for_arrays(tmp_path / "killed/sounds", process)
         try:
             assert process.wait(moments.uniform(0, duration_s)) == 1
             # it ended first: compare, and begin again
