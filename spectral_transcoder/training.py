@@ -152,7 +152,7 @@ class TaughtLoss:
         return (1 - share) * mel_loss(mels, chunks) + weight * share * taught
 
 
-def fit(network, loss_function, splits, recipe, state_path, fabric=None, report=None):
+def fit(network, loss_function, splits, recipe, state_path, origin=None, fabric=None, report=None):
     """Train a network, or go on with a run that was stopped.
 
     Parameters
@@ -167,7 +167,10 @@ def fit(network, loss_function, splits, recipe, state_path, fabric=None, report=
     recipe : Recipe
         How to train.
     state_path : Path
-        The run's state, written after each epoch; the caller removes it once the results are safe.
+        The run's state, written after each epoch; the caller removes it once the results are safe. A state of
+        another recipe or origin is not gone on with.
+    origin : dict, optional
+        What else the run depends on, its dataset's fingerprint say: plain values.
     fabric : Fabric, optional
         Devices and precision, launched; one process on the CPU by default.
     report : callable, optional
@@ -182,14 +185,14 @@ def fit(network, loss_function, splits, recipe, state_path, fabric=None, report=
     ------
     DivergedError
         A loss is not a number. The network has the best weights until then, or those it came with.
-    SpectralTranscoderError
-        The state was written by another run.
     """
     fabric = fabric or Fabric(accelerator="cpu", devices=1)
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-    state = new_state(recipe, network)
-    if Path(state_path).is_file():
-        state = read_state(state_path, recipe)
+    run_of = {"format": STATE_FORMAT, "recipe": asdict(recipe), "origin": origin or {}}
+    state = run_of | {"history": {split: [] for split in SPLITS}, "best": copy_weights(network)}
+    stopped = load_tensors(state_path) if Path(state_path).is_file() else {}
+    if all(stopped.get(key) == value for key, value in run_of.items()):
+        state = stopped
         network.load_state_dict(state["weights"])
         optimizer.load_state_dict(state["optimizer"])
     history, best = state["history"], state["best"]
@@ -200,8 +203,7 @@ def fit(network, loss_function, splits, recipe, state_path, fabric=None, report=
         if not all(map(math.isfinite, losses.values())):
             network.load_state_dict(best)
             told = ", ".join(f"{split} {loss:g}" for split, loss in losses.items())
-            raise DivergedError(f"training diverged in epoch {epoch + 1} ({told}): lower the learning rate, or "
-                                "take the steady recipe")  # fmt: skip
+            raise DivergedError(f"training diverged in epoch {epoch + 1} ({told}): lower the learning rate")
         for split, loss in losses.items():
             history[split].append(loss)
         # the epochs on Mels alone have another loss: they do not compete
@@ -214,24 +216,6 @@ def fit(network, loss_function, splits, recipe, state_path, fabric=None, report=
             report(history)
     network.load_state_dict(best)
     return history
-
-
-def new_state(recipe, network):
-    """Return the state of a run that has not begun."""
-    return {
-        "format": STATE_FORMAT,
-        "recipe": asdict(recipe),
-        "history": {split: [] for split in SPLITS},
-        "best": copy_weights(network),
-    }
-
-
-def read_state(path, recipe):
-    """Return the state that a stopped run left; raise SpectralTranscoderError if it is of another recipe."""
-    state = load_tensors(path)
-    if state.get("format") != STATE_FORMAT or state["recipe"] != asdict(recipe):
-        raise SpectralTranscoderError(f"{path} is the state of another run: remove it to train anew")
-    return state
 
 
 def copy_weights(network):

@@ -8,7 +8,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from spectral_transcoder.errors import SpectralTranscoderError, UsageError
+from spectral_transcoder.errors import UsageError
 from spectral_transcoder.training import (
     SPLITS,
     Chunks,
@@ -107,10 +107,16 @@ def test_divergence_stops_with_the_last_good_weights(tmp_path):
     assert mel_loss(network(splits["valid"].levels), splits["valid"]).isfinite()
 
 
-def test_the_state_of_another_recipe_is_refused(tmp_path):
-    train(tmp_path / "state", RECIPE)
-    with pytest.raises(SpectralTranscoderError, match="another run"):
-        train(tmp_path / "state", Recipe(epochs=6, learning_rate=1e-2, batch_size=16))
+def test_the_state_of_another_run_is_not_gone_on_with(tmp_path):
+    _, expected = train(tmp_path / "fresh", RECIPE)
+    train(tmp_path / "state", Recipe(epochs=2, learning_rate=1e-3, batch_size=16))
+    assert train(tmp_path / "state", RECIPE)[1] == expected
+    network = Student()
+    torch.manual_seed(0)
+    history = fit(network, mel_loss, make_splits(), RECIPE, tmp_path / "state", origin={"dataset": "another"})
+    assert len(history["train"]) == RECIPE.epochs
+    again = fit(Student(), mel_loss, make_splits(), RECIPE, tmp_path / "state", origin={"dataset": "another"})
+    assert again == history
 
 
 def test_the_learning_rate_follows_the_recipe():
@@ -179,7 +185,7 @@ def run_in_process(fabric, path, recipe, out):
     torch.manual_seed(recipe.seed)
     network = Student()
     network.layers[1].p = 0.0
-    history = fit(network, mel_loss, make_splits(n_train=53), recipe, path, fabric)
+    history = fit(network, mel_loss, make_splits(n_train=53), recipe, path, fabric=fabric)
     if fabric.is_global_zero:
         torch.save(history, out)
 

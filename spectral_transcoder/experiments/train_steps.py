@@ -23,7 +23,7 @@ from spectral_transcoder.experiments.train_experiment import dataset_folder
 from spectral_transcoder.files import atomic_path
 from spectral_transcoder.oracles import oracle_scores
 from spectral_transcoder.reference_models import FETCH_COMMAND, find_reference_model
-from spectral_transcoder.training import Chunks, Recipe, TaughtLoss, fit, mel_loss, score_loss
+from spectral_transcoder.training import Chunks, DivergedError, Recipe, TaughtLoss, fit, mel_loss, score_loss
 from spectral_transcoder.transcoders import Transcoder, TranscoderSettings, load_transcoder
 
 SOURCES = {"urban_mel_time": "mel_time", "urban_mel_freq": "mel_freq"}
@@ -227,10 +227,16 @@ def train_process(fabric, job, model_path, state_path, report):
     if job.transcoder in baselines.BASELINES:
         model.load_pretrained(job.models)
     splits = {split: load_chunks(job, dataset, split, fabric) for split in SPLITS}
-    loss = loss_function(job, fabric)
-    history = fit(
-        model.network, loss, splits, job.recipe, state_path, fabric, report if fabric.is_global_zero else None
-    )
+    origin = {"dataset": dataset.fingerprint, "classifier": job.classifier}
+    report = report if fabric.is_global_zero else None
+    try:
+        history = fit(
+            model.network, loss_function(job, fabric), splits, job.recipe, state_path, origin, fabric, report
+        )
+    except DivergedError:
+        if fabric.is_global_zero:
+            model.to("cpu").save(model_path.with_name(f"{model_path.name}_before_divergence"))
+        raise
     if fabric.is_global_zero:
         model.training_record = {
             "recipe": asdict(job.recipe),
