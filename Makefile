@@ -33,3 +33,4 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(PY) benchmarks/signal_path.py
+	$(PY) benchmarks/dataset_creation.py

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from spectral_transcoder import cli
 from spectral_transcoder.audio import find_audio, read_audio
 from spectral_transcoder.classifiers import CLASSIFIERS, available_classifiers, load_classifier
-from spectral_transcoder.errors import AudioError, UsageError
+from spectral_transcoder.errors import AudioError, MissingFileError, UsageError
 from spectral_transcoder.paths import AUDIO, GENERATED_AUDIO
 from spectral_transcoder.reference_models import FETCH_COMMAND, describe
 from spectral_transcoder.regeneration import format_classes, regenerate, top_classes, transcoders_for
@@ -51,7 +51,7 @@ def main():
     for path in tqdm(files, unit="file", disable=len(files) == 1):
         try:
             recording = read_audio(path)
-        except AudioError as error:
+        except (AudioError, MissingFileError) as error:
             failures.append(str(error))
             continue
         written = regenerate(recording, transcoders, args.output, args.device, args.n_iter)

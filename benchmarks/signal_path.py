@@ -62,7 +62,7 @@ def levels_frame_by_frame(third_octaves, signal):
         frame = signal[index * third_octaves.hop_length :][: third_octaves.frame_length]
         power = np.abs(np.fft.rfft(frame * window[: len(frame)], third_octaves.frame_length)) ** 2
         bands = [power[first : last + 1].sum() for first, last in third_octaves.band_bins]
-        levels.append(third_octaves.power_to_level(np.array(bands) / np.mean(window**2)).numpy())
+        levels.append(third_octaves.power_to_level(np.array(bands) / np.mean(window**2)))
     return np.stack(levels)
 
 

@@ -1,5 +1,6 @@
 """Sounds in and out: reading any format that soundfile knows, resampling, peak normalisation, writing."""
 
+import contextlib
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from spectral_transcoder.files import atomic_path
 
 AUDIO_SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".oga", ".opus"}
 AUDIO_SUFFIXES -= {".raw"}  # headerless: it says neither rate nor format
+LONGEST_SAMPLES = 2**40  # 8 months at 48 kHz: a header that says more does not know
 
 
 @dataclass(frozen=True)
@@ -60,24 +62,42 @@ def read_audio(path):
         It is no sound that soundfile reads, holds no sample, was cut off, or has samples that are not numbers.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MissingFileError(f"no audio file at {path}")
-    refuse_truncated_wav(path)
-    try:
-        with soundfile.SoundFile(path) as sound:
-            promised, sr = sound.frames, sound.samplerate
-            samples = sound.read(dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:  # TypeError: a headerless file
-        raise AudioError(
-            f"{path} cannot be read as audio ({error}): give a wav, flac, ogg or mp3 file"
-        ) from error
-    if len(samples) == 0:
-        raise AudioError(f"{path} holds no sample: expected at least one")
+    with open_sound(path) as sound:
+        promised, sr = sound.frames, sound.samplerate
+        samples = sound.read(dtype="float32", always_2d=True)
     if len(samples) < promised:
         raise AudioError(
             f"{path} is truncated: its header promises {promised} samples, {len(samples)} are there"
         )
     return Recording(check_samples(samples.mean(axis=1), path), sr, path.stem)
+
+
+@contextlib.contextmanager
+def open_sound(path):
+    """Yield a sound file, open for reading; its header has been checked, its samples have not.
+
+    Raises
+    ------
+    MissingFileError
+        There is no such file.
+    AudioError
+        It is no sound that soundfile reads, holds no sample, does not say how many, or is a wav cut off.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(f"no audio file at {path}")
+    refuse_truncated_wav(path)
+    try:
+        with soundfile.SoundFile(path) as sound:
+            if sound.frames == 0:
+                raise AudioError(f"{path} holds no sample: expected at least one")
+            if sound.frames > LONGEST_SAMPLES:  # what libsndfile says of a flac that was piped, for one
+                raise AudioError(f"{path} does not say how long it is: write it again as wav")
+            yield sound
+    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:  # TypeError: a headerless file
+        raise AudioError(
+            f"{path} cannot be read as audio ({error}): give a wav, flac, ogg or mp3 file"
+        ) from error
 
 
 def refuse_truncated_wav(path):

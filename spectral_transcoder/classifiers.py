@@ -148,10 +148,12 @@ class Classifier(nn.Module):
         UsageError
             Another shape, or no Mels.
         """
-        tensor = torch.as_tensor(mels)
-        if tensor.dim() != 3 or tensor.shape[2] != self.record.front_end.n_mels or 0 in tensor.shape:
+        tensor, front_end = torch.as_tensor(mels), self.record.front_end
+        n_frames = front_end.chunk_frames if front_end.patches else "n_frames"
+        fits = tensor.dim() == 3 and tensor.shape[2] == front_end.n_mels and 0 not in tensor.shape
+        if not fits or (front_end.patches and tensor.shape[1] != n_frames):
             raise UsageError(
-                f"Mels of shape {tuple(tensor.shape)}: {self.record.name} expects (n, frames, 64)"
+                f"Mels of shape {tuple(tensor.shape)}: {self.record.name} expects (n, {n_frames}, {front_end.n_mels})"
             )
         device = next(self.network.parameters()).device
         batches = tensor.float().split(batch_size)

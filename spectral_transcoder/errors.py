@@ -29,5 +29,15 @@ class LevelsError(SpectralTranscoderError):
     """A file of sensor levels that cannot be used: no levels in it, damaged, or not every 125 ms."""
 
 
+class DatasetError(SpectralTranscoderError):
+    """A dataset that is damaged, being made by another process, of other parameters, or that cannot be made."""
+
+
+class Interrupted(SpectralTranscoderError):
+    """A computation that was asked to stop and kept what it had: the same command goes on from there."""
+
+    status = 143
+
+
 class DownloadError(SpectralTranscoderError):
     """A file that did not arrive whole: unreachable or refusing server, wrong checksum, unsafe archive."""

@@ -1,5 +1,6 @@
 """What third octaves and Mels share: signals as tensors, cut into seconds."""
 
+import numpy as np
 import torch
 
 from spectral_transcoder.errors import UsageError
@@ -7,6 +8,8 @@ from spectral_transcoder.errors import UsageError
 
 def as_real_tensor(signal):
     """Return a floating-point tensor of a numpy array or tensor of (..., n ≥ 1) samples, on its own device."""
+    if isinstance(signal, np.ndarray):
+        signal = np.ascontiguousarray(signal) if signal.ndim else signal  # torch takes no reversed views
     tensor = torch.as_tensor(signal)
     if tensor.dim() == 0 or tensor.shape[-1] == 0:
         raise UsageError(

@@ -62,10 +62,27 @@ class Pinv(nn.Module):
         n is 8 by default; other sensors have other numbers of frames in a second. Frames that are as many
         as the Mel's own are not stretched.
         """
-        spectrum = self.third_octaves.level_to_power(levels_db) @ self.inverse
-        spectrum = stretch(spectrum, self.front_end.chunk_frames)
-        mel = spectrum if self.filters is None else spectrum.sqrt() @ self.filters
-        return self.front_end.to_log(mel)
+        # the powers of a street span ten decades: too many for the short numbers of mixed precision
+        with torch.autocast(levels_db.device.type, enabled=False):
+            spectrum = self.third_octaves.level_to_power(levels_db.float()) @ self.inverse
+            spectrum = stretch(spectrum, self.front_end.chunk_frames)
+            mel = spectrum if self.filters is None else spectrum.sqrt() @ self.filters
+            return self.front_end.to_log(mel)
+
+
+class MelStretch(nn.Module):
+    """What is left of PINV where the input is Mels already, averaged to the third octaves' frames: the stretching.
+
+    For the variant `urban_mel_freq` (SPEC section 5), which asks how hard time alone is to recover.
+    """
+
+    def __init__(self, front_end):
+        super().__init__()
+        self.front_end = front_end
+
+    def forward(self, mels):
+        """Return log Mels [B, chunk_frames, 64] of averaged log Mels [B, n, 64]."""
+        return stretch(mels, self.front_end.chunk_frames)
 
 
 def stretch(frames, n_frames):
@@ -83,7 +100,7 @@ def published_inverse(third_octaves):
     Its rounding noise, some 1e-7, leaks loud low bands into the weakest Mels (0.02 dB at most on street
     recordings); the published weights were trained with it, so it stays.
     """
-    matrix = torch.tensor(third_octaves.band_matrix, dtype=torch.float32)
+    matrix = torch.tensor(third_octaves.band_matrix, dtype=torch.float32, device="cpu")
     return torch.linalg.pinv(matrix, rcond=1e-15).clamp(min=0).double().numpy()
 
 

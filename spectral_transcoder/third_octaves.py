@@ -120,7 +120,7 @@ class ThirdOctaves:
         return max(1, math.ceil((n_samples - self.frame_length) / self.hop_length) + 1)
 
     def level_to_power(self, level_db):
-        """Return the power S that a level in dB stands for, any shape; inverse of `power_to_level`.
+        """Return the power S that a level in dB stands for, numpy or torch as given; inverse of `power_to_level`.
 
         S = (10^((dB - offset)/20)·frame·sqrt(2)/2)²: sum over the band's bins of |rfft(frame·window)|²,
         divided by the mean of window².
@@ -129,11 +129,11 @@ class ThirdOctaves:
         return full_scale * 10 ** ((level_db - self.offset_db) / 10)
 
     def power_to_level(self, power):
-        """Return the level in dB of a band power, numpy or torch, any shape; silence reads -180 dB + offset."""
-        power = torch.as_tensor(power)
-        amplitude = (2 * power).sqrt() / self.frame_length
+        """Return the level in dB of a band power, numpy or torch as given; silence reads -180 dB + offset."""
+        amplitude = (2 * torch.as_tensor(power)).sqrt() / self.frame_length
         amplitude = torch.where(amplitude > 0, amplitude, SILENT_AMPLITUDE)
-        return 20 * torch.log10(amplitude) + self.offset_db
+        level_db = 20 * torch.log10(amplitude) + self.offset_db
+        return level_db.numpy() if isinstance(power, np.ndarray) else level_db
 
     def levels(self, signal, framing="continuous"):
         """Return third-octave levels in dB of one or many signals of any length.

@@ -5,7 +5,6 @@ dict with a YAML file of settings beside them; checkpoints of ours describe them
 """
 
 import dataclasses
-import platform
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,16 +13,22 @@ import torch
 import yaml
 from torch import nn
 
-import spectral_transcoder
 from spectral_transcoder.errors import CheckpointError, MissingFileError, UsageError
+from spectral_transcoder.framing import as_real_tensor
 from spectral_transcoder.mels import front_end_named
 from spectral_transcoder.networks import CNN, MLP, MLPPinv
-from spectral_transcoder.pinv import Pinv
+from spectral_transcoder.pinv import MelStretch, Pinv
 from spectral_transcoder.third_octaves import ThirdOctaves
-from spectral_transcoder.weights import load_state, load_tensors, write_tensors
+from spectral_transcoder.weights import (
+    CHECKPOINT_FORMAT,
+    checkpoint_parts,
+    load_state,
+    load_tensors,
+    save_checkpoint,
+)
 
 NETWORKS = ("pinv", "cnn_pinv", "mlp", "mlp_pinv")
-CHECKPOINT_FORMAT = "spectral_transcoder checkpoint 1"
+SOURCES = ("levels", "mel_time", "mel_freq")
 SHORTEST_TAIL_S = 0.5  # a last chunk of this much keeps its YamNet patch (SPEC, framing)
 
 
@@ -43,6 +48,9 @@ class TranscoderSettings:
         What its input is, dB offset included.
     options : dict
         The network's sizes: kernel_size, nb_layers, nb_channels, dilation; or hidden1, hidden2.
+    source : str
+        What it starts from: "levels"; "mel_time", third octaves at the Mel's own frames; "mel_freq", Mels
+        averaged to the third octaves' frames (SPEC section 5).
     """
 
     network: str = "cnn_pinv"
@@ -50,6 +58,7 @@ class TranscoderSettings:
     pinv_way: str | None = None
     third_octaves: ThirdOctaves = field(default_factory=ThirdOctaves)
     options: dict = field(default_factory=dict)
+    source: str = "levels"
 
     def to_dict(self):
         """Return plain values that a checkpoint or a JSON file can hold."""
@@ -108,8 +117,15 @@ class Transcoder(nn.Module):
         np.ndarray or torch.Tensor, as given
             PANN: (n_frames, 64) and YamNet: (n_patches, 96, 64), as long as the recording's own Mels of
             `front_end.classifier_input(…, SHORTEST_TAIL_S)` (SPEC, framing, and defect 9).
+
+        Raises
+        ------
+        UsageError
+            No sample, or more than one channel.
         """
-        tensor = torch.as_tensor(signal)
+        tensor = as_real_tensor(signal)
+        if tensor.dim() != 1:
+            raise UsageError(f"a signal of shape {tuple(tensor.shape)}: expected one recording, (n_samples,)")
         levels = self.third_octaves.levels(tensor, framing="per_second")
         mels = self.join(self.transcode_seconds(levels, batch_size), len(tensor))
         return mels.numpy() if isinstance(signal, np.ndarray) else mels
@@ -156,24 +172,13 @@ class Transcoder(nn.Module):
 
     def save(self, path):
         """Write a checkpoint that describes itself, atomically: settings, weights, training record, versions."""
-        checkpoint = {
-            "format": CHECKPOINT_FORMAT,
-            "settings": self.settings.to_dict(),
-            "training": self.training_record,
-            "versions": {
-                "spectral_transcoder": spectral_transcoder.__version__,
-                "torch": str(torch.__version__),  # a class of torch's own, which a safe reader refuses
-                "python": platform.python_version(),
-            },
-            "state_dict": self.network.state_dict(),
-        }
-        write_tensors(path, checkpoint)
+        save_checkpoint(path, self)
 
 
 def build_network(settings, front_end):
     """Return the untrained network that `settings` describe."""
     third_octaves, options = settings.third_octaves, settings.options
-    pinv = Pinv(third_octaves, front_end, settings.pinv_way)
+    pinv = first_estimate(settings, front_end)
     try:
         if settings.network == "pinv":
             return pinv
@@ -186,6 +191,15 @@ def build_network(settings, front_end):
     except TypeError as error:
         raise UsageError(f"{settings.network} with options {options}: {error}") from error
     raise UsageError(f"transcoder {settings.network!r}: expected one of {', '.join(NETWORKS)}")
+
+
+def first_estimate(settings, front_end):
+    """Return what the networks correct: PINV, or only the stretching where the input is Mels already."""
+    if settings.source not in SOURCES:
+        raise UsageError(f"transcoder source {settings.source!r}: expected one of {', '.join(SOURCES)}")
+    if settings.source == "mel_freq":
+        return MelStretch(front_end)
+    return Pinv(settings.third_octaves, front_end, settings.pinv_way)
 
 
 def load_transcoder(path):
@@ -208,11 +222,8 @@ def load_transcoder(path):
         )
     content = load_tensors(path)
     if content.get("format") == CHECKPOINT_FORMAT:
-        missing = {"settings", "state_dict", "training"} - content.keys()
-        if missing:
-            raise CheckpointError(f"{path} lacks what a checkpoint has: {', '.join(sorted(missing))}")
-        settings = TranscoderSettings.from_dict(content["settings"])
-        state_dict, training = content["state_dict"], content["training"]
+        settings, state_dict, training = checkpoint_parts(content, path)
+        settings = TranscoderSettings.from_dict(settings)
     else:
         settings = published_settings(path.with_name(path.name + "_settings.yaml"))
         state_dict, training = content, {"published": path.name}

@@ -1,11 +1,43 @@
-"""Files of weights, read without executing anything, and loaded only where they fit."""
+"""Files of weights: read without executing anything, loaded only where they fit, and describing themselves."""
 
 import pickle
+import platform
 
 import torch
 
+import spectral_transcoder
 from spectral_transcoder.errors import CheckpointError
 from spectral_transcoder.files import atomic_path
+
+CHECKPOINT_FORMAT = "spectral_transcoder checkpoint 1"
+
+
+def save_checkpoint(path, model):
+    """Write a model that describes itself, atomically: settings, weights, training record, versions.
+
+    `model` has `settings` with `to_dict()`, a `network`, and a `training_record` of plain values.
+    """
+    checkpoint = {
+        "format": CHECKPOINT_FORMAT,
+        "settings": model.settings.to_dict(),
+        "training": model.training_record,
+        "versions": {
+            "spectral_transcoder": spectral_transcoder.__version__,
+            "torch": str(torch.__version__),  # a class of torch's own, which a safe reader refuses
+            "python": platform.python_version(),
+        },
+        "state_dict": model.network.state_dict(),
+    }
+    write_tensors(path, checkpoint)
+
+
+def checkpoint_parts(content, path):
+    """Return settings, state dict and training record of a checkpoint; raise CheckpointError where one is missing."""
+    parts = ("settings", "state_dict", "training")
+    missing = [part for part in parts if part not in content]
+    if missing:
+        raise CheckpointError(f"{path} lacks what a checkpoint has: {', '.join(missing)}")
+    return tuple(content[part] for part in parts)
 
 
 def write_tensors(path, content):

@@ -88,7 +88,9 @@ def test_scores_may_be_the_target_of_a_training(yamnet):
     assert output.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("shape", [(96, 64), (1, 96, 63), (0, 96, 64), (1, 0, 64), (1, 1, 96, 64)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(96, 64), (1, 96, 63), (0, 96, 64), (1, 0, 64), (1, 101, 64), (1, 1, 96, 64)], ids=str
+)
 def test_other_shapes_are_refused(yamnet, shape):
     with pytest.raises(UsageError, match="YamNet"):
         yamnet.scores(np.zeros(shape, np.float32))

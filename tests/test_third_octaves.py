@@ -278,3 +278,11 @@ def test_every_signal_has_finite_levels(n_samples, gain, clipped, framing):
     assert levels.shape == ((n_frames, 29) if framing == "continuous" else (seconds, 8, 29))
     assert np.isfinite(levels).all()
     assert levels.min() >= SILENCE_DB or gain > 0
+
+
+def test_a_reversed_view_is_a_signal_as_any_other():
+    signal = np.random.default_rng(0).standard_normal(5000)
+    third_octaves = ThirdOctaves()
+    np.testing.assert_array_equal(
+        third_octaves.levels(signal[::-1]), third_octaves.levels(signal[::-1].copy())
+    )

@@ -423,3 +423,8 @@ def test_transcoded_tensors_may_be_trained_on(front_end):
     weight = torch.ones(64, requires_grad=True)
     (mels * weight).mean().backward()
     assert weight.grad.isfinite().all()
+
+
+def test_transcode_takes_one_channel():
+    with pytest.raises(UsageError, match=r"\(2, 32000\).*one recording"):
+        Transcoder(TranscoderSettings("pinv")).transcode(np.zeros((2, 32000), np.float32))

@@ -1,0 +1,76 @@
+"""Export the paper's table of experiment 1, one picture for each classifier, the published figures beside ours.
+
+    python3 exp_train_model/export_experiment_results.py
+    python3 exp_train_model/export_experiment_results.py --dataset mycorpus --classifier YamNetMobile --epoch 10
+
+Input: the metrics that exp_train_model/launch_experiment/launch_exp_py.py computed; rows without are blank.
+Output: export/results_training_PANN.png, export/results_training_YamNet.png. Takes seconds.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from spectral_transcoder import cli
+from spectral_transcoder.errors import MissingFileError
+from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
+from spectral_transcoder.experiments.paper import PUBLISHED_ROWS, ROWS, compare, paper_table
+from spectral_transcoder.experiments.selectors import select
+from spectral_transcoder.experiments.train_experiment import PAPERS, add_options, build_experiment
+from spectral_transcoder.figures import save
+from spectral_transcoder.paths import EXPORT
+
+PER_CLIP = {"ptopafc": "ptopafc_hits"}  # a share has one value; its significance needs the clips'
+
+
+def main():
+    """Write a picture for each classifier of which there is a result."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"default {DEFAULT_DATA_PATH}"
+    )
+    parser.add_argument("--dataset", default="full", help="modality of the factor dataset (default full)")
+    parser.add_argument("--classifier", default="PANN,YamNet", help="a comma list (default PANN,YamNet)")
+    parser.add_argument("--epoch", type=int, default=200, help="modality of the factor epoch (default 200)")
+    add_options(parser)
+    options = parser.parse_args()
+    experiment = build_experiment(options)
+    written = []
+    for classifier in options.classifier.split(","):
+        columns = {name: read_column(experiment, name, classifier, options) for name in PAPERS}
+        n_clips = max((len(values) for column in columns.values() for values in column.values()), default=0)
+        if not n_clips:
+            print(f"{classifier}: no results on {options.dataset} yet")
+            continue
+        records = {record.name: record for record in experiment.metrics}
+        compared = {
+            name: compare(column, records[name].lower_is_better, of_hits=name in PER_CLIP)
+            for name, column in columns.items()
+        }
+        written.append(EXPORT / f"results_training_{classifier}.png")
+        save(paper_table(classifier, compared, records, n_clips), written[-1])
+        print(f"written: {written[-1]}")
+    if not written:
+        raise MissingFileError(
+            "no results: compute them with python3 exp_train_model/launch_experiment/launch_exp_py.py "
+            f"--exp_type restricted --dataset {options.dataset}"
+        )
+
+
+def read_column(experiment, name, classifier, options):
+    """Return the per-clip values of a metric by row of the table; rows that were not computed are left out."""
+    column = {}
+    for row in (*ROWS, *PUBLISHED_ROWS):
+        selection = [row.choices(options.dataset, classifier, options.epoch) | {"step": "metric"}]
+        (setting,) = select(experiment.plans, repr(selection))
+        path = experiment.file("metric", setting, f"{PER_CLIP.get(name, name)}.npy")
+        if path.is_file():
+            column[row.name] = np.load(path)
+    return column
+
+
+if __name__ == "__main__":
+    cli.run(main)

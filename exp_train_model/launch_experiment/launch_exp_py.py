@@ -1,0 +1,52 @@
+"""Compute experiment 1 on this machine: the paper's table, or the detailed comparison.
+
+    python3 exp_train_model/launch_experiment/launch_exp_py.py --exp_type restricted
+    python3 exp_train_model/launch_experiment/launch_exp_py.py --exp_type detailed -c 2
+    python3 exp_train_model/launch_experiment/launch_exp_py.py --dataset mycorpus --classifier YamNetMobile --epoch 10
+
+Input: the dataset of exp_train_model/create_mel_tho_dataset.py, and the classifiers' weights.
+Output: models, losses and metrics in spectral_transcoder_data/training_experiments/; then
+exp_train_model/export_experiment_results.py makes the table. On the whole of TAU, about 50 h (restricted) and
+300 h (detailed) were published for a V100. What is done is not computed again, and what was stopped goes on.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from spectral_transcoder import cli
+from spectral_transcoder.experiments.command_line import run_experiment
+from spectral_transcoder.experiments.paper import detailed, restricted
+from spectral_transcoder.experiments.train_experiment import add_options, build_experiment, step
+
+SELECTIONS = {"restricted": restricted, "detailed": detailed}
+MAIN_SCRIPT = Path(__file__).resolve().parent.parent / "main_doce_training.py"
+
+
+def main():
+    """Run the selection through the experiment's own command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Further options are those of exp_train_model/main_doce_training.py: -c N, -f, -p, --data_path, …",
+    )
+    parser.add_argument("--exp_type", choices=SELECTIONS, default="restricted", help="default restricted")
+    parser.add_argument("--dataset", default="full", help="modality of the factor dataset (default full)")
+    parser.add_argument("--classifier", default="PANN,YamNet", help="a comma list (default PANN,YamNet)")
+    parser.add_argument("--epoch", type=int, default=200, help="modality of the factor epoch (default 200)")
+    options, further = parser.parse_known_args()
+    selection = SELECTIONS[options.exp_type](options.dataset, options.classifier.split(","), options.epoch)
+    compute = [] if "-c" in further else ["-c"]
+    # workers are started by the script's name: they are the main script's, which knows their options
+    sys.argv[0] = str(MAIN_SCRIPT)
+    start = time.monotonic()
+    status = run_experiment(
+        build_experiment, step, __doc__, add_options, ["-l", *further, *compute, "-s", repr(selection)]
+    )
+    print(f"{options.exp_type} experiment on {options.dataset}: {(time.monotonic() - start) / 60:.1f} min")
+    return status
+
+
+if __name__ == "__main__":
+    cli.run(main)

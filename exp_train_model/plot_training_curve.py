@@ -1,0 +1,73 @@
+"""Plot the losses of trained models, epoch by epoch: training, validation and evaluation clips.
+
+    python3 exp_train_model/plot_training_curve.py                       # the paper's CNNs
+    python3 exp_train_model/plot_training_curve.py -s "cnn/dataset=mycorpus+epoch=10"
+
+Input: the losses that training wrote, finished or not.
+Output: export/training_curve_<number>.png, one for each model of the selection. Takes seconds.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from spectral_transcoder import cli
+from spectral_transcoder.corpora import SPLITS
+from spectral_transcoder.errors import MissingFileError
+from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
+from spectral_transcoder.experiments.paper import ROWS
+from spectral_transcoder.experiments.selectors import select
+from spectral_transcoder.experiments.train_experiment import add_options, build_experiment
+from spectral_transcoder.figures import save
+from spectral_transcoder.paths import EXPORT
+
+PAPERS = repr([row.choices("full", ["PANN", "YamNet"], 200) for row in ROWS if row.name.startswith("CNN")])
+
+
+def main():
+    """Draw each model's curve."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-s", "--select", default=PAPERS, help="which settings (default: the paper's CNNs)")
+    parser.add_argument(
+        "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"default {DEFAULT_DATA_PATH}"
+    )
+    add_options(parser)
+    options = parser.parse_args()
+    experiment = build_experiment(options)
+    settings = {s.at("train").id(): s.at("train") for s in select(experiment.plans, options.select)}
+    paths = {setting: experiment.file("loss", setting, "losses") for setting in settings.values()}
+    paths = {
+        setting: path for setting, path in paths.items() if path.with_name(f"{path.name}_train.npy").is_file()
+    }
+    if not paths:
+        raise MissingFileError(
+            f"no losses in {experiment.path.loss} of this selection: train it first, with -c"
+        )
+    for number, (setting, path) in enumerate(paths.items(), start=1):
+        output = EXPORT / f"training_curve_{number}.png"
+        losses = {split: np.load(path.with_name(f"{path.name}_{split}.npy")) for split in SPLITS}
+        draw_losses(losses, f"{setting.plan}: {setting.chain}", output)
+        print(f"written: {output} ({setting.plan}/{setting.chain})")
+
+
+def draw_losses(losses, title, path):
+    """Draw the mean loss of each epoch by split, and where the validation loss is lowest."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axis = figure.subplots()
+    for split, values in losses.items():
+        axis.plot(np.arange(1, len(values) + 1), values, marker=".", label=split)
+    best = int(np.argmin(losses["valid"]))
+    axis.plot(best + 1, losses["valid"][best], "o", color="black", fillstyle="none", label="weights kept")
+    axis.set_xlabel("epoch")
+    axis.set_ylabel("mean loss")
+    axis.set_title(title.replace("+", " +"), fontsize="small", wrap=True)
+    axis.legend()
+    save(figure, path)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,339 @@
+"""The steps of experiment 1: train a model, evaluate it on the evaluation clips, score it (SPEC sections 5, 6).
+
+train writes model/<identifier>_model and loss/<identifier>_losses_{train,valid,eval}.npy; evaluate writes the
+model's scores of every chunk and its Mel error of every clip to output/; metric turns them into metrics.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from torch.utils.tensorboard import SummaryWriter
+
+from spectral_transcoder import baselines, metrics
+from spectral_transcoder.classifiers import classifier_record, load_classifier
+from spectral_transcoder.corpora import SPLITS, TAU_DATASET_TYPES, tau_dataset_name
+from spectral_transcoder.datasets import mel_freq, open_dataset, read_manifest
+from spectral_transcoder.errors import MissingFileError
+from spectral_transcoder.experiments.train_experiment import dataset_folder
+from spectral_transcoder.files import atomic_path
+from spectral_transcoder.oracles import oracle_scores
+from spectral_transcoder.reference_models import FETCH_COMMAND, find_reference_model
+from spectral_transcoder.training import Chunks, DivergedError, Recipe, TaughtLoss, fit, mel_loss, score_loss
+from spectral_transcoder.transcoders import Transcoder, TranscoderSettings, load_transcoder
+
+SOURCES = {"urban_mel_time": "mel_time", "urban_mel_freq": "mel_freq"}
+STEADY = {"warmup_steps": 100, "schedule": "cosine", "clip_norm": 1.0}
+CHUNKS_PER_BLOCK = 256
+
+
+def dataset_name(modality):
+    """Return the dataset's name that a modality of the factor `dataset` stands for."""
+    modality = (
+        modality.removesuffix("_mel_time").removesuffix("_mel_freq") if modality in SOURCES else modality
+    )
+    for dataset_type, name in TAU_DATASET_TYPES.items():
+        if modality == name:
+            return tau_dataset_name(dataset_type)
+    return modality
+
+
+def configuration(setting, experiment):
+    """Return what a result depends on beyond the factors: the dataset's fingerprint, None where it is missing."""
+    name = dataset_name(setting.dataset)
+    manifest = read_manifest(dataset_folder(experiment.options) / name, name)
+    return {"dataset": manifest and manifest["fingerprint"]}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A setting as plain values, which a process of its own can be given.
+
+    Attributes
+    ----------
+    plan, transcoder, classifier, dataset : str
+        Factors of the setting.
+    folder, models : Path
+        Of the datasets, and of the classifiers' weights.
+    options : dict
+        Sizes of the network.
+    pinv_way : str or None
+        None is the front end's own.
+    recipe : Recipe or None
+        How it is trained; None in the reference plan.
+    """
+
+    plan: str
+    transcoder: str
+    classifier: str
+    dataset: str
+    folder: Path
+    models: Path
+    options: dict
+    pinv_way: str | None
+    recipe: Recipe | None
+
+    @classmethod
+    def of(cls, setting, experiment):
+        """Return the job of a setting."""
+        sizes = ("hidden1", "hidden2", "kernel_size", "nb_layers", "nb_channels", "dilation")
+        values = setting.values
+        return cls(
+            plan=setting.plan,
+            transcoder=setting.transcoder,
+            classifier=setting.classifier,
+            dataset=setting.dataset,
+            folder=dataset_folder(experiment.options),
+            models=experiment.options.models_path,
+            options={name: values[name] for name in sizes if name in values},
+            pinv_way=pinv_way(setting),
+            recipe=recipe_of(values) if "epoch" in values else None,
+        )
+
+    @property
+    def record(self):
+        """The classifier's record."""
+        return classifier_record(self.classifier)
+
+    def open(self):
+        """Return the dataset."""
+        return open_dataset(self.folder, dataset_name(self.dataset))
+
+    def oracle(self, dataset, split, device="cpu"):
+        """Return the classifier's scores on the true Mels of a split: (n_chunks, n_labels)."""
+        return oracle_scores(dataset, split, self.classifier, device, self.models)
+
+    def load_classifier(self, device):
+        """Return the classifier with its weights."""
+        return load_classifier(self.classifier, self.models / self.record.weights, device)
+
+    def build(self, third_octaves):
+        """Return the model, untrained: levels to Mels, or for baselines to scores."""
+        if self.transcoder in baselines.BASELINES:
+            settings = baselines.BaselineSettings(
+                self.transcoder, self.classifier, self.pinv_way, third_octaves
+            )
+            return baselines.Baseline(settings)
+        return Transcoder(
+            TranscoderSettings(
+                network=self.transcoder,
+                front_end=self.record.front_end.name,
+                pinv_way=self.pinv_way,
+                third_octaves=third_octaves,
+                options=self.options,
+                source=SOURCES.get(self.dataset, "levels"),
+            )
+        )
+
+    def inputs(self, split):
+        """Return what a model starts from, of a `DatasetSplit`: (n, frames, bands); the oracle from true Mels."""
+        front_end = self.record.front_end
+        if self.transcoder == "oracle":
+            return split.mels(front_end)
+        if self.dataset == "urban_mel_time":
+            return split.mel_time(front_end)
+        if self.dataset == "urban_mel_freq":
+            return mel_freq(split.mels(front_end), split.third_octaves.shape[1])
+        return split.third_octaves
+
+
+def pinv_way(setting):
+    """Return the way that PINV takes Mels (SPEC defect 6); the factor's default is the front end's own."""
+    way = setting.values.get("pinv_way", "default")
+    return None if way == "default" else way
+
+
+def recipe_of(values):
+    """Return how a setting is trained: as published, or steadily (see the README's comparison)."""
+    taught = values["ts"] == 1 and "prop_logit" in values
+    further = (
+        {}
+        if values["recipe"] == "published"
+        else STEADY | {"mel_epochs": values["epoch"] // 3 if taught else 0}
+    )
+    return Recipe(
+        epochs=values["epoch"],
+        learning_rate=10.0 ** values["learning_rate"],
+        prop_logit=values.get("prop_logit"),
+        seed=values["seed"],
+        **further,
+    )
+
+
+def train(setting, experiment):
+    """Train the model of a setting; it goes on from the last epoch where it was stopped."""
+    job, options = Job.of(setting, experiment), experiment.options
+    model_path = experiment.file("model", setting, "model")
+    state_path = experiment.file("model", setting, "training_state")
+    loss_path = experiment.file("loss", setting, "losses")
+    cuda = torch.cuda.is_available()
+    fabric = Fabric(
+        accelerator="cuda" if cuda else "cpu",
+        devices=options.devices,
+        strategy="ddp_spawn" if options.devices > 1 else "auto",
+        precision=options.precision or ("bf16-mixed" if cuda else "32-true"),
+    )
+    with experiment.progress(job.recipe.epochs, "training", "epoch") as progress:
+        # several processes cannot share a bar: each epoch is told once the run is over
+        report = EpochReport(loss_path, progress if options.devices == 1 else None)
+        run = partial(train_process, job=job, model_path=model_path, state_path=state_path, report=report)
+        if options.devices == 1:
+            run(fabric)
+        else:
+            fabric.launch(run)
+    state_path.unlink(missing_ok=True)
+
+
+@dataclass
+class EpochReport:
+    """Keeps the history of a training on the disk, epoch by epoch, and tells it.
+
+    Attributes
+    ----------
+    path : Path
+        Beginning of the files' names: <path>_{train,valid,eval}.npy, <path>.csv, <path>_tensorboard/.
+    progress : Progress or None
+        Where it is shown.
+    """
+
+    path: Path
+    progress: object
+
+    def __call__(self, history):
+        """Write all losses until now, and tell the last epoch's."""
+        for split, losses in history.items():
+            with atomic_path(self.path.with_name(f"{self.path.name}_{split}.npy")) as temporary:
+                np.save(temporary, np.array(losses))
+        with atomic_path(self.path.with_name(f"{self.path.name}.csv")) as temporary:
+            pd.DataFrame(history, index=pd.RangeIndex(1, len(history["train"]) + 1, name="epoch")).to_csv(
+                temporary
+            )
+        last = {split: losses[-1] for split, losses in history.items()}
+        with SummaryWriter(self.path.with_name(f"{self.path.name}_tensorboard")) as writer:
+            writer.add_scalars("loss", last, len(history["train"]))
+        if self.progress:
+            self.progress.advance(", ".join(f"{split} {loss:.5g}" for split, loss in last.items()))
+
+
+def train_process(fabric, job, model_path, state_path, report):
+    """Train in one of the processes of `fabric`; the first one writes the model."""
+    torch.manual_seed(job.recipe.seed)
+    dataset = job.open()
+    model = job.build(dataset.third_octaves)
+    if job.transcoder in baselines.BASELINES:
+        model.load_pretrained(job.models)
+    splits = {split: load_chunks(job, dataset, split, fabric) for split in SPLITS}
+    origin = {"dataset": dataset.fingerprint, "classifier": job.classifier}
+    report = report if fabric.is_global_zero else None
+    try:
+        history = fit(
+            model.network, loss_function(job, fabric), splits, job.recipe, state_path, origin, fabric, report
+        )
+    except DivergedError:
+        if fabric.is_global_zero:
+            model.to("cpu").save(model_path.with_name(f"{model_path.name}_before_divergence"))
+        raise
+    if fabric.is_global_zero:
+        model.training_record = {
+            "recipe": asdict(job.recipe),
+            "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
+            "teacher": job.classifier if job.recipe.prop_logit else None,
+            "best_valid_loss": min(history["valid"][job.recipe.mel_epochs :]),
+        }
+        model.to("cpu").save(model_path)
+
+
+def load_chunks(job, dataset, split, fabric):
+    """Return the `Chunks` of a split that the loss needs, on the device where they fit into half of it."""
+    part = dataset.split(split)
+    on_mels = job.transcoder not in baselines.BASELINES
+    taught = not on_mels or job.recipe.prop_logit is not None
+    arrays = [
+        job.inputs(part),
+        part.mels(job.record.front_end) if on_mels else None,
+        job.oracle(dataset, split, fabric.device) if taught else None,
+    ]
+    chunks = Chunks(*(array if array is None else as_tensor(array) for array in arrays))
+    n_bytes = sum(
+        tensor.nbytes for tensor in (chunks.levels, chunks.mels, chunks.scores) if tensor is not None
+    )
+    if fabric.device.type == "cuda" and n_bytes < torch.cuda.mem_get_info(fabric.device)[0] / 2:
+        return chunks.take(slice(None), fabric.device)
+    return chunks
+
+
+def as_tensor(array):
+    """Return a tensor over an array or memory map; what is not in use stays on the disk."""
+    # a private mapping, since torch wants to be able to write
+    return torch.from_numpy(np.load(array.filename, mmap_mode="c") if isinstance(array, np.memmap) else array)
+
+
+def loss_function(job, fabric):
+    """Return the loss of a job (SPEC section 5)."""
+    if job.transcoder in baselines.BASELINES:
+        return score_loss
+    if job.recipe.prop_logit is None:
+        return mel_loss
+    teacher = job.load_classifier(fabric.device)
+    return TaughtLoss(teacher, job.recipe.prop_logit, fabric.autocast)
+
+
+def evaluate(setting, experiment):
+    """Run the model of a setting on the evaluation chunks: write its scores, and its Mel error per clip."""
+    job = Job.of(setting, experiment)
+    dataset = job.open()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    split = dataset.split("eval")
+    job.oracle(dataset, "eval", device)  # the metrics need it, and here is the device
+    model = evaluated_model(job, setting, experiment, dataset).to(device)
+    classifier = job.load_classifier(device)
+    inputs, true_mels = job.inputs(split), split.mels(job.record.front_end)
+    scores, errors = [], []
+    starts = range(0, len(split), CHUNKS_PER_BLOCK)
+    with experiment.progress(len(starts), "evaluating", "block") as progress, torch.no_grad():
+        for start in starts:
+            block = slice(start, start + CHUNKS_PER_BLOCK)
+            output = model(torch.tensor(inputs[block], device=device)).cpu().numpy()
+            if job.transcoder not in baselines.BASELINES:
+                errors.append(np.mean((output - true_mels[block]) ** 2, axis=(1, 2), dtype=np.float64))
+                output = classifier.scores(output)
+            scores.append(output)
+            progress.advance(f"{min(start + CHUNKS_PER_BLOCK, len(split))} chunks")
+    for name, values in (("scores", scores), ("mel_errors", errors)):
+        if values:
+            with atomic_path(experiment.file("output", setting, f"{name}.npy")) as temporary:
+                np.save(temporary, np.concatenate(values))
+
+
+def evaluated_model(job, setting, experiment, dataset):
+    """Return the model that a setting evaluates: PINV, the true Mels themselves, or one trained here or elsewhere."""
+    if job.plan == "reference":
+        return torch.nn.Identity() if job.transcoder == "oracle" else job.build(dataset.third_octaves)
+    if job.plan == "published":
+        path = find_reference_model(job.classifier, taught=job.transcoder == "cnn_logits")
+        if path is None:
+            raise MissingFileError(
+                f"no {job.transcoder} for {job.classifier} in reference_models/; fetch it with: {FETCH_COMMAND}"
+            )
+        return load_transcoder(path)
+    load = baselines.load_baseline if job.transcoder in baselines.BASELINES else load_transcoder
+    return load(experiment.file("model", setting.at("train"), "model"))
+
+
+def metric(setting, experiment):
+    """Turn what `evaluate` wrote into the metrics of SPEC section 6."""
+    job = Job.of(setting, experiment)
+    dataset = job.open()
+    clips = metrics.Clips.from_fnames(dataset.split("eval").fnames)
+    evaluated = setting.at("evaluate")
+    scores = np.load(experiment.file("output", evaluated, "scores.npy"))
+    oracle = job.oracle(dataset, "eval")
+    for name, values in metrics.all_metrics(oracle, scores, clips, job.record.labels).items():
+        experiment.save_metric(setting, name, values)
+    errors = experiment.file("output", evaluated, "mel_errors.npy")
+    if errors.is_file():
+        experiment.save_metric(setting, "mel_mse", clips.mean(np.load(errors)))

@@ -1,0 +1,290 @@
+"""Training: from chunks of third octaves to the weights with the best validation loss (SPEC section 5).
+
+A run writes its whole state after every epoch, atomically. The order of the batches and every random number
+of an epoch follow from the seed and the epoch's number alone, so a run that was killed goes on from its last
+epoch and, on a CPU, ends with the very weights of an undisturbed one.
+"""
+
+import contextlib
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from tqdm import tqdm
+
+from spectral_transcoder.errors import SpectralTranscoderError, UsageError
+from spectral_transcoder.weights import load_tensors, write_tensors
+
+SPLITS = ("train", "valid", "eval")
+LOGIT_WEIGHT = {"PANN": 1500.0, "YamNet": 10.0}  # k of SPEC section 5, by front end
+STATE_FORMAT = "spectral_transcoder training state 1"
+EPOCH_SEEDS, MOST_PROCESSES = 100_000, 4096  # every (seed, epoch, process) has random numbers of its own
+
+
+class DivergedError(SpectralTranscoderError):
+    """A loss that is not a number; the last good weights are kept."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes
+    ----------
+    epochs : int
+        Passes over the training chunks.
+    learning_rate : float
+        Of Adam.
+    batch_size : int
+        Chunks per step, over all devices.
+    prop_logit : float or None
+        Percentage of the loss that compares scores: 100 is CNN-logits, None CNN-mels or a baseline.
+    seed : int
+        Of the initial weights, the order of the chunks and dropout.
+    warmup_steps : int
+        Steps over which the learning rate rises linearly to its value; 0 as published.
+    schedule : str
+        "constant" as published, or "cosine": down to nought over all steps.
+    clip_norm : float
+        Largest norm of the gradient; 0, as published, is no limit.
+    mel_epochs : int
+        How many of the first epochs see the error of the Mels alone, so that a classifier that passes no
+        gradient from far off is met near its own Mels; 0 as published.
+    """
+
+    epochs: int
+    learning_rate: float
+    batch_size: int = 64
+    prop_logit: float | None = None
+    seed: int = 0
+    warmup_steps: int = 0
+    schedule: str = "constant"
+    clip_norm: float = 0.0
+    mel_epochs: int = 0
+
+    def __post_init__(self):
+        if not 0 <= self.mel_epochs < self.epochs or self.batch_size < 1 or self.learning_rate <= 0:
+            raise UsageError(
+                f"{self}: epochs, batch size and learning rate have to be positive, mel_epochs fewer"
+            )
+        if self.schedule not in ("constant", "cosine"):
+            raise UsageError(f"schedule {self.schedule!r}: expected constant or cosine")
+
+    def rate(self, step, n_steps):
+        """Return the learning rate of a step, counted from 0, of `n_steps` in all.
+
+        Where the loss changes after `mel_epochs`, the steps after the change are counted anew.
+        """
+        n_first = n_steps * self.mel_epochs // self.epochs
+        step, n_steps = (step, n_first) if step < n_first else (step - n_first, n_steps - n_first)
+        rate = self.learning_rate
+        if step < self.warmup_steps:
+            rate *= (step + 1) / self.warmup_steps
+        if self.schedule == "cosine":
+            rate *= 0.5 * (1 + math.cos(math.pi * step / n_steps))
+        return rate
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """The chunks of one split.
+
+    Attributes
+    ----------
+    levels : torch.Tensor
+        (n, frames, bands) third-octave levels in dB.
+    mels : torch.Tensor or None
+        (n, T, 64) true log Mels, where the loss needs them.
+    scores : torch.Tensor or None
+        (n, n_labels) the classifier's scores on the true Mels, where the loss needs them.
+    """
+
+    levels: torch.Tensor
+    mels: torch.Tensor | None = None
+    scores: torch.Tensor | None = None
+
+    def __len__(self):
+        return len(self.levels)
+
+    def take(self, index, device):
+        """Return the chunks at `index` on a device."""
+        parts = (
+            part if part is None else part[index].to(device) for part in (self.levels, self.mels, self.scores)
+        )
+        return Chunks(*parts)
+
+
+def mel_loss(mels, chunks):
+    """Return the mean squared error of Mels: CNN-mels."""
+    return nn.functional.mse_loss(mels, chunks.mels)
+
+
+def score_loss(scores, chunks):
+    """Return the binary cross-entropy between scores in 0 … 1 and the classifier's: the baselines."""
+    return nn.functional.binary_cross_entropy(scores, chunks.scores)
+
+
+@dataclass(frozen=True)
+class TaughtLoss:
+    """The loss of a transcoder taught by a frozen classifier: CNN-logits, and the hybrid (SPEC section 5).
+
+    (1 - p)·MSE + k·p·BCE with p = prop_logit / 100; BCE alone where p is 1. The BCE is taken from logits,
+    which is the same value as from scores but keeps its gradient where a score is saturated.
+    """
+
+    classifier: nn.Module
+    prop_logit: float
+    autocast: Callable = contextlib.nullcontext  # the context of the precision that the classifier runs in
+
+    def __call__(self, mels, chunks):
+        """Return the loss of transcoded Mels [B, T, 64]."""
+        with self.autocast():
+            logits = self.classifier.network.logits(mels)
+        taught = nn.functional.binary_cross_entropy_with_logits(logits.float(), chunks.scores)
+        share = self.prop_logit / 100
+        if share == 1:
+            return taught
+        weight = LOGIT_WEIGHT[self.classifier.record.front_end.name]
+        return (1 - share) * mel_loss(mels, chunks) + weight * share * taught
+
+
+def fit(network, loss_function, splits, recipe, state_path, origin=None, fabric=None, report=None):
+    """Train a network, or go on with a run that was stopped.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Takes levels [B, n, bands] and returns what `loss_function` takes. Changed in place; at the end it has
+        the weights of the best validation loss.
+    loss_function : callable
+        (network's output, Chunks of the batch) -> scalar, a mean over the batch.
+    splits : dict of str to Chunks
+        "train", "valid", "eval".
+    recipe : Recipe
+        How to train.
+    state_path : Path
+        The run's state, written after each epoch; the caller removes it once the results are safe. A state of
+        another recipe or origin is not gone on with.
+    origin : dict, optional
+        What else the run depends on, its dataset's fingerprint say: plain values.
+    fabric : Fabric, optional
+        Devices and precision, launched; one process on the CPU by default.
+    report : callable, optional
+        Called with the history after each epoch that this call trains.
+
+    Returns
+    -------
+    dict of str to list of float
+        The history: mean loss of each epoch by split.
+
+    Raises
+    ------
+    DivergedError
+        A loss is not a number. The network has the best weights until then, or those it came with.
+    """
+    fabric = fabric or Fabric(accelerator="cpu", devices=1)
+    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    run_of = {"format": STATE_FORMAT, "recipe": asdict(recipe), "origin": origin or {}}
+    state = run_of | {"history": {split: [] for split in SPLITS}, "best": copy_weights(network)}
+    stopped = load_tensors(state_path) if Path(state_path).is_file() else {}
+    if all(stopped.get(key) == value for key, value in run_of.items()):
+        state = stopped
+        network.load_state_dict(state["weights"])
+        optimizer.load_state_dict(state["optimizer"])
+    history, best = state["history"], state["best"]
+    wrapped, optimizer = fabric.setup(network, optimizer)
+    run = Run(fabric, wrapped, optimizer, loss_function, recipe, splits)
+    for epoch in range(len(history["train"]), recipe.epochs):
+        losses = run.epoch(epoch)
+        if not all(map(math.isfinite, losses.values())):
+            network.load_state_dict(best)
+            told = ", ".join(f"{split} {loss:g}" for split, loss in losses.items())
+            raise DivergedError(f"training diverged in epoch {epoch + 1} ({told}): lower the learning rate")
+        for split, loss in losses.items():
+            history[split].append(loss)
+        # the epochs on Mels alone have another loss: they do not compete
+        if losses["valid"] == min(history["valid"][recipe.mel_epochs if epoch >= recipe.mel_epochs else 0 :]):
+            best = copy_weights(network)
+        if fabric.is_global_zero:
+            weights = {"weights": copy_weights(network), "best": best, "optimizer": optimizer.state_dict()}
+            write_tensors(state_path, state | weights)
+        if report:
+            report(history)
+    network.load_state_dict(best)
+    return history
+
+
+def copy_weights(network):
+    """Return a copy of a network's weights on the CPU."""
+    return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
+
+
+@dataclass
+class Run:
+    """What the epochs of a run share."""
+
+    fabric: Fabric
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    loss_function: Callable
+    recipe: Recipe
+    splits: dict
+
+    def epoch(self, epoch):
+        """Train on every chunk once, then measure the other splits: mean losses by split."""
+        loss_function = self.loss_function if epoch >= self.recipe.mel_epochs else mel_loss
+        losses = {"train": self.train(epoch, loss_function)}
+        return losses | {split: self.mean_loss(self.splits[split], loss_function) for split in SPLITS[1:]}
+
+    def train(self, epoch, loss_function):
+        """Train on every chunk once, in an order that the seed and the epoch give; return the mean loss."""
+        # the order is the same in every process; dropout has to differ between them
+        seed = self.recipe.seed * EPOCH_SEEDS + epoch
+        order = torch.randperm(len(self.splits["train"]), generator=torch.Generator().manual_seed(seed))
+        torch.manual_seed(seed * MOST_PROCESSES + self.fabric.global_rank)
+        self.network.train()
+        batches = order.split(self.recipe.batch_size)
+        total = 0.0
+        for index, batch in enumerate(self.bar(batches, f"epoch {epoch + 1}/{self.recipe.epochs}")):
+            step = epoch * len(batches) + index
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.recipe.rate(step, self.recipe.epochs * len(batches))
+            total = total + self.train_batch(batch, loss_function)
+        return float(self.fabric.all_reduce(total, reduce_op="sum")) / len(order)
+
+    def train_batch(self, batch, loss_function):
+        """Take one step; return the sum of this process's losses over its chunks, on the device."""
+        own = batch[self.fabric.global_rank :: self.fabric.world_size]
+        self.optimizer.zero_grad()
+        loss = self.batch_loss(self.splits["train"], own, loss_function)
+        # gradients are averaged over processes: weighted so, that is the mean over the whole batch
+        self.fabric.backward(loss * (len(own) * self.fabric.world_size / len(batch)))
+        if self.recipe.clip_norm:
+            self.fabric.clip_gradients(self.network, self.optimizer, max_norm=self.recipe.clip_norm)
+        self.optimizer.step()
+        return loss.detach().double() * len(own)
+
+    @torch.no_grad()
+    def mean_loss(self, chunks, loss_function):
+        """Return the mean loss over the chunks of a split, in evaluation mode (SPEC defect 2)."""
+        self.network.eval()
+        total = torch.zeros((), dtype=torch.float64, device=self.fabric.device)
+        own = torch.arange(self.fabric.global_rank, len(chunks), self.fabric.world_size)
+        for batch in own.split(self.recipe.batch_size):
+            total += self.batch_loss(chunks, batch, loss_function).double() * len(batch)
+        return float(self.fabric.all_reduce(total, reduce_op="sum")) / len(chunks)
+
+    def batch_loss(self, chunks, index, loss_function):
+        """Return the mean loss over the chunks at `index`; zero, with its gradients, where there are none."""
+        taken = chunks.take(index, self.fabric.device)
+        output = self.network(taken.levels)
+        return loss_function(output, taken) if len(index) else output.sum()
+
+    def bar(self, batches, description):
+        """Return the batches behind a progress bar: on a terminal, in the first process."""
+        shown = None if self.fabric.is_global_zero else True
+        return tqdm(batches, desc=description, unit="batch", leave=False, disable=shown)

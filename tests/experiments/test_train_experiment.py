@@ -1,0 +1,100 @@
+"""Experiment 1's script on toy steps: its folders, metrics and options."""
+
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from spectral_transcoder.errors import UsageError
+from spectral_transcoder.experiments import command_line, train_experiment
+
+SCRIPT = Path(__file__).parent.parent.parent / "exp_train_model" / "main_doce_training.py"
+# SPEC section 5.
+METRIC_NAMES = {
+    "mel_mse",
+    *(f"logit_{name}" for name in ("mse", "bce", "cos", "kl")),
+    *(f"logit_tvb_{name}" for name in ("mse", "bce", "cos", "kl")),
+    *("ptopafc", "ptopafc_tvb", "ptopafc_weighted", "ptopafc_weighted_tvb", "ptopafc_hits"),
+}
+
+
+def train(setting, experiment):
+    for name in ("train", "valid", "eval"):
+        path = experiment.file("loss", setting, f"losses_{name}.npy")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, np.ones(setting.epoch))
+
+
+def metric(setting, experiment):
+    for name in METRIC_NAMES:
+        experiment.save_metric(setting, name, np.full(3, 0.5))
+
+
+TOY_STEPS = SimpleNamespace(
+    train=train, evaluate=lambda *_: None, metric=metric, configuration=lambda *_: {"dataset": "1"}
+)
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "spectral_transcoder.experiments.train_steps", TOY_STEPS)
+    monkeypatch.setattr("spectral_transcoder.experiments.train_steps", TOY_STEPS, raising=False)
+    monkeypatch.setattr(command_line, "EXPORT", tmp_path / "export")
+
+    def run(*argv):
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *argv, "--data_path", str(tmp_path)])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        return ended.value.code
+
+    return run
+
+
+SELECTION = (
+    "cnn/dataset=full+classifier=PANN+epoch=1+learning_rate=-3+kernel_size=5+nb_layers=5+nb_channels=64"
+)
+
+
+def test_from_computation_to_export(script, tmp_path, capsys):
+    assert script("-s", f"{SELECTION}+dilation=1", "-c") == 0
+    assert script("-s", "cnn/dataset=full+classifier=PANN", "-d", "-e", "myresults.png") == 0
+    assert (tmp_path / "export" / "myresults.png").stat().st_size > 1000
+    out = capsys.readouterr().out
+    assert "0.50 ± 0.00" in out
+    assert "50.0" in out
+
+
+def test_files_are_where_spec_says(script, tmp_path):
+    script("-s", f"{SELECTION}+dilation=1", "-c")
+    folder = tmp_path / "training_experiments" / "train_exp"
+    identifier = (
+        "classifier=PANN+dataset=full+dilation=1+epoch=1+kernel_size=5+learning_rate=-3+nb_channels=64"
+        "+nb_layers=5+step={}+transcoder=cnn_pinv+ts=0"
+    )
+    assert (folder / "loss" / f"{identifier.format('train')}_losses_valid.npy").is_file()
+    found = {path.name for path in (folder / "metric").iterdir()}
+    assert found == {f"{identifier.format('metric')}_{name}.npy" for name in METRIC_NAMES}
+
+
+def test_metric_names_are_specs():
+    assert {metric.name for metric in train_experiment.METRICS} == METRIC_NAMES
+
+
+def test_corpora_are_found_or_named(tmp_path):
+    for name in ("streets", "Dcase-Task1-full", "URBAN-SOUND-8K-LOGITS"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    for name in ("streets", "Dcase-Task1-full"):
+        (tmp_path / "data" / name / f"{name}_eval_third_octave_data.npy").touch()
+    assert train_experiment.find_corpora(tmp_path / "data") == ["streets"]
+    options = SimpleNamespace(data_path=tmp_path, dataset_path=None, corpus=["elsewhere"], plain=True)
+    plans = train_experiment.build_experiment(options).plans
+    assert plans["mlp"].modalities("dataset") == ["TEST", "full", "urban", "elsewhere", "streets"]
+
+
+def test_corpus_names_that_would_break_identifiers(tmp_path):
+    options = SimpleNamespace(data_path=tmp_path, dataset_path=None, corpus=["a+b"], plain=True)
+    with pytest.raises(UsageError, match="dataset='a\\+b'"):
+        train_experiment.build_experiment(options)
