@@ -128,7 +128,12 @@ def parse_arguments():
     add("--sensor", default="", help="the sensor's name, where the files do not say")
     add("--from-audio", action="store_true", help="the files are sounds: compute their levels first")
     add("--as-is", action="store_true", help="sounds are not peak-normalised first")
-    add("--batch_size", type=int, default=BATCH_SECONDS, help=f"seconds computed together (default {BATCH_SECONDS})")
+    add(
+        "--batch_size",
+        type=int,
+        default=BATCH_SECONDS,
+        help=f"seconds computed together (default {BATCH_SECONDS})",
+    )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     add("--device", default=device, help=f"cpu or cuda (default here: {device})")
     return parser.parse_args()

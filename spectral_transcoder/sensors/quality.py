@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -111,7 +111,7 @@ class Findings:
 
 def utc(epoch_s):
     """Return a time as ISO 8601 text, UTC, to the millisecond."""
-    time = datetime.fromtimestamp(epoch_s, timezone.utc)
+    time = datetime.fromtimestamp(epoch_s, UTC)
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
