@@ -120,7 +120,11 @@ def test_wrong_groupings_are_refused(models, tmp_path, text, found):
 
 
 def test_the_best_transcoder_is_one_that_the_classifier_taught(tmp_path):
-    for stem in ("classifier=YamNet+ts=1", "classifier=PANN+ts=1", "classifier=PANN+ts=0"):
+    for stem in (
+        "classifier=YamNet+transcoder=cnn_pinv+ts=1",
+        "classifier=PANN+transcoder=cnn_pinv+ts=1",
+        "classifier=PANN+transcoder=cnn_pinv+ts=0",
+    ):
         record = "PANN" if "PANN" in stem else "YamNet"
         Transcoder(TranscoderSettings("pinv", record)).save(tmp_path / f"{stem}_model")
     chosen = {
@@ -133,7 +137,7 @@ def test_the_best_transcoder_is_one_that_the_classifier_taught(tmp_path):
     with pytest.raises(MissingFileError, match="no cnn_mels for YamNet"):
         choose_transcoder("YamNet", "cnn_mels", tmp_path)
     with pytest.raises(UsageError, match="makes PANN Mels"):
-        choose_transcoder("YamNet", str(tmp_path / "classifier=PANN+ts=0_model"))
+        choose_transcoder("YamNet", str(tmp_path / "classifier=PANN+transcoder=cnn_pinv+ts=0_model"))
 
 
 def test_missing_weights_name_the_command_that_fetches_them(monkeypatch, tmp_path):
