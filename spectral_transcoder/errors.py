@@ -25,6 +25,10 @@ class CheckpointError(SpectralTranscoderError):
     """A file of weights or settings that is unsafe, damaged, or of another network."""
 
 
+class LevelsError(SpectralTranscoderError):
+    """A file of sensor levels that cannot be used: no levels in it, damaged, or not every 125 ms."""
+
+
 class DatasetError(SpectralTranscoderError):
     """A dataset that is damaged, being made by another process, of other parameters, or that cannot be made."""
 

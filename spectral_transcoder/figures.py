@@ -1,6 +1,5 @@
 """Pictures of spectrograms and bands. They are written to files and never need a display."""
 
-import librosa
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -19,10 +18,7 @@ def save(figure, path):
 
 def mel_centres_hz(front_end):
     """Return the centre of each Mel filter in Hz: (n_mels,)."""
-    edges = librosa.mel_frequencies(
-        front_end.n_mels + 2, fmin=front_end.fmin, fmax=front_end.fmax, htk=front_end.htk
-    )
-    return edges[1:-1]
+    return front_end.edges_hz[1:-1]
 
 
 def plot_mels(panels, front_end, path, title):

@@ -89,7 +89,9 @@ def stretch(frames, n_frames):
     """Interpolate [B, n, F] linearly in time to [B, n_frames, F]; frames stand for equal parts of the second."""
     if frames.shape[1] == n_frames:
         return frames
-    return nn.functional.interpolate(frames.mT, size=n_frames, mode="linear", align_corners=False).mT
+    return nn.functional.interpolate(
+        frames.transpose(1, 2), size=n_frames, mode="linear", align_corners=False
+    ).transpose(1, 2)
 
 
 def published_inverse(third_octaves):

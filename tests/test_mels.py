@@ -188,3 +188,11 @@ def test_every_signal_has_finite_mels(n_samples, gain):
         assert mels.shape == (n_samples // front_end.hop_length + 1, 64)
         assert len(mels) == front_end.n_frames(n_samples)
         assert np.isfinite(mels).all()
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS.values(), ids=FRONT_ENDS)
+@pytest.mark.parametrize(("n_fft", "sr"), [(512, 16000), (1024, 32000), (4096, 32000)])
+def test_filters_are_librosas(front_end, n_fft, sr):
+    own = {name: getattr(front_end, name) for name in ("n_mels", "fmin", "fmax", "htk", "norm")}
+    expected = librosa.filters.mel(sr=sr, n_fft=n_fft, dtype=np.float64, **own).T
+    np.testing.assert_allclose(front_end.filters(n_fft, sr), expected, rtol=0, atol=1e-14)

@@ -1,0 +1,54 @@
+"""Export a transcoder, and the same with a classifier behind it, as ONNX files for small boards.
+
+    python3 export_onnx.py
+    python3 export_onnx.py --classifier PANN --transcoder cnn_logits --output export/onnx
+
+Input: a classifier of pretrained_models/ and a transcoder of reference_models/ (PINV needs none).
+Output: <output>/<name>_mels.onnx and <output>/<name>_scores.onnx, one second of levels in, any batch; each is
+checked against torch within 1e-4 with onnxruntime; sizes and latencies are printed. Takes a minute.
+"""
+
+import argparse
+from pathlib import Path
+
+from spectral_transcoder import cli
+from spectral_transcoder.classifiers import CLASSIFIERS
+from spectral_transcoder.onnx_export import TOLERANCE, export_onnx
+from spectral_transcoder.paths import EXPORT
+from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
+
+
+def main():
+    """Export both files and print how they compare with torch."""
+    args = parse_arguments()
+    classifier = choose_classifier(args.classifier, args.weights)
+    transcoder, which = choose_transcoder(classifier.record.name, args.transcoder)
+    print(f"classifier: {classifier.record.name}; transcoder: {which}")
+    name = f"{classifier.record.name}_{transcoder.settings.network}"
+    for output, behind in (("mels", None), ("scores", classifier)):
+        chain = which if behind is None else f"{which}, then {classifier.record.name}"
+        model = export_onnx(args.output / f"{name}_{output}.onnx", transcoder, behind, chain)
+        print(
+            f"written: {model.path}: {model.size_mb:.2f} MB; {model.difference:.1e} from torch, {model.relative:.1e} "
+            f"of the range (at most {TOLERANCE}); {model.latency_ms:.1f} ms for a second of levels on this processor"
+        )
+
+
+def parse_arguments():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--classifier", choices=CLASSIFIERS, help="default: the best that has been downloaded"
+    )
+    parser.add_argument("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
+    parser.add_argument(
+        "--transcoder", help="pinv, cnn_mels, cnn_logits or a path (default: the classifier's best)"
+    )
+    parser.add_argument("--output", type=Path, default=EXPORT / "onnx", help="folder (default export/onnx)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    cli.run(main)

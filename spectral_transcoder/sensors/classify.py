@@ -1,0 +1,219 @@
+"""Class scores and presence of windows of sensor levels."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from spectral_transcoder.classifiers import LONGEST_FRAMES
+from spectral_transcoder.errors import MissingFileError, UsageError
+from spectral_transcoder.labels import group_indices
+from spectral_transcoder.presence import Presence, find_presence
+from spectral_transcoder.sensors.levels import N_BANDS, THIRD_OCTAVES
+from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
+from spectral_transcoder.sensors.quality import Findings
+from spectral_transcoder.sensors.timeline import WindowBatch, Windowing, window_batches
+from spectral_transcoder.transcoders import SHORTEST_TAIL_S
+
+BATCH_SECONDS = 16
+TVB = "tvb"  # traffic, voices and birds are always told
+
+
+@dataclass(frozen=True)
+class ScoredWindows:
+    """Windows with what was heard in them.
+
+    Attributes
+    ----------
+    windows : WindowBatch
+        n windows: times, durations, levels.
+    labels : tuple of str
+        The classifier's.
+    scores : np.ndarray
+        (n, n_labels) in 0 … 1.
+    presence : Presence
+        Of all groupings' classes, (n, K).
+    """
+
+    windows: WindowBatch
+    labels: tuple
+    scores: np.ndarray
+    presence: Presence
+
+    def __len__(self):
+        return len(self.windows)
+
+    @property
+    def utc(self):
+        """When each window begins: (n,) datetime64 in milliseconds, UTC."""
+        return np.round(self.windows.epoch_s * 1000).astype("datetime64[ms]")
+
+    def top(self, n_labels=3):
+        """Return the indices of each window's highest labels, the highest first: (n, n_labels)."""
+        return np.argsort(-self.scores, axis=1, kind="stable")[:, :n_labels]
+
+
+class SensorClassifier:
+    """A transcoder and a classifier that hear what a sensor measured.
+
+    Parameters
+    ----------
+    transcoder : Transcoder
+        For third octaves as `ThirdOctaves()` makes them, and the classifier's Mels.
+    classifier : Classifier
+        What scores the labels.
+    groupings : sequence of str
+        Further classes whose presence is told: sonyc_ust, urbansound8k, or paths of YAML files
+        {class: [labels]}.
+    batch_size : int
+        Seconds transcoded together.
+
+    Raises
+    ------
+    UsageError
+        Other Mels or other third octaves than the two share, or a grouping that cannot be used.
+    """
+
+    def __init__(self, transcoder, classifier, groupings=(), batch_size=BATCH_SECONDS):
+        self.transcoder, self.classifier, self.batch_size = transcoder, classifier, batch_size
+        theirs = transcoder.third_octaves
+        if (theirs.n_bands, theirs.lowest_band, theirs.frames_per_second) != (
+            N_BANDS,
+            THIRD_OCTAVES.lowest_band,
+            THIRD_OCTAVES.frames_per_second,
+        ):
+            raise UsageError(f"the transcoder wants {theirs}: sensor levels are {THIRD_OCTAVES}")
+        if transcoder.front_end != classifier.record.front_end:
+            raise UsageError(
+                f"the transcoder makes {transcoder.front_end.name} Mels: {classifier.record.name} expects others"
+            )
+        self.groupings = [read_grouping(name) for name in dict.fromkeys([TVB, *groupings])]
+        self.classes = [
+            target for grouping in self.groupings for target in group_indices(grouping, self.labels)
+        ]
+        twice = {target for target in self.classes if self.classes.count(target) > 1}
+        if twice:
+            raise UsageError(f"several groupings have a class {', '.join(sorted(twice))}: rename one")
+
+    @classmethod
+    def load(cls, classifier=None, transcoder=None, weights=None, device="cpu", **options):
+        """Load by name what `models.choose_classifier` and `models.choose_transcoder` find.
+
+        Parameters
+        ----------
+        classifier : str, optional
+            PANN, YamNet or YamNetMobile; the best that is here by default.
+        transcoder : str, optional
+            pinv, cnn_mels, cnn_logits or a path; the best for the classifier by default.
+        weights : Path, optional
+            The classifier's file, where it is not in `pretrained_models/`.
+        device : str
+            cpu or cuda.
+        **options
+            As the constructor takes them.
+        """
+        classifier = choose_classifier(classifier, weights, device)
+        transcoder, _ = choose_transcoder(classifier.record.name, transcoder, device=device)
+        return cls(transcoder, classifier, **options)
+
+    @property
+    def labels(self):
+        """The names of the scored labels."""
+        return self.classifier.record.labels
+
+    def classify(self, blocks, offset_db=0.0, window_s=1, hop_s=None, findings=None):
+        """Hear blocks of levels, in constant memory.
+
+        Parameters
+        ----------
+        blocks : iterable of LevelBlock
+            As `read_levels` gives them.
+        offset_db : float
+            Added to the sensor's levels to reach dB re full scale, -88 for instance.
+        window_s, hop_s : int
+            Duration of a window and from one to the next, in seconds.
+        findings : Findings, optional
+            Where gaps and levels that cannot be are told.
+
+        Yields
+        ------
+        ScoredWindows
+            Some thousand at a time.
+        """
+        windowing = Windowing(window_s, hop_s or window_s, offset_db)
+        for batch in window_batches(blocks, windowing, Findings() if findings is None else findings):
+            yield self.score(batch)
+
+    def score(self, batch):
+        """Return the scores of a batch of windows.
+
+        YamNet: the mean over the window's seconds, of which a last one counts from half a second on. PANN:
+        the window's seconds are joined and heard as one spectrogram.
+        """
+        levels = torch.from_numpy(batch.seconds_db) + self.transcoder.third_octaves.offset_db
+        mels = self.transcoder.transcode_seconds(levels, self.batch_size)
+        scores = self._mean_of_patches(batch, mels) if self._patches else self._joined(batch, mels)
+        found = [find_presence(scores, self.labels, grouping) for grouping in self.groupings]
+        presence = Presence(
+            tuple(self.classes),
+            np.concatenate([part.scores for part in found], axis=1),
+            np.concatenate([part.present for part in found], axis=1),
+        )
+        return ScoredWindows(batch, self.labels, scores, presence)
+
+    @property
+    def _patches(self):
+        return self.transcoder.front_end.patches
+
+    def _mean_of_patches(self, batch, mels):
+        """Return the mean scores of each window's seconds: (n, n_labels)."""
+        tail = batch.n_frames - (batch.n_seconds - 1) * THIRD_OCTAVES.frames_per_second
+        short = (tail < SHORTEST_TAIL_S * THIRD_OCTAVES.frames_per_second) & (batch.n_seconds > 1)
+        counted = batch.n_seconds - short
+        scores = self.classifier.scores(mels, self.batch_size).numpy()
+        kept = dataclasses.replace(batch, n_seconds=counted)
+        return kept.sum_seconds(scores) / counted[:, None].astype(np.float32)
+
+    def _joined(self, batch, mels):
+        """Return the scores of each window's seconds joined to one spectrogram: (n, n_labels)."""
+        scores = np.empty((len(batch), len(self.labels)), np.float32)
+        for n_frames in np.unique(batch.n_frames):
+            same = np.flatnonzero(batch.n_frames == n_frames)
+            at_once = max(1, self.batch_size // int(batch.n_seconds[same[0]]))
+            for start in range(0, len(same), at_once):
+                rows = same[start : start + at_once]
+                seconds = batch.first_second[rows, None] + np.arange(batch.n_seconds[same[0]])
+                n_samples = int(n_frames) * THIRD_OCTAVES.hop_length
+                joined = torch.stack([self.transcoder.join(mels[own], n_samples) for own in seconds])
+                if joined.shape[1] > LONGEST_FRAMES:
+                    scores[rows] = [self.classifier.recording_scores(own[None]).numpy() for own in joined]
+                else:
+                    scores[rows] = self.classifier.scores(joined)
+        return scores
+
+
+def read_grouping(name):
+    """Return a packaged grouping's name as it is, or the {class: [labels]} of a YAML file.
+
+    Raises
+    ------
+    MissingFileError
+        A path of no file.
+    UsageError
+        A file that does not hold classes with lists of labels.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        return name
+    try:
+        grouping = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MissingFileError(f"no grouping at {path}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(grouping, dict) or not all(isinstance(labels, list) for labels in grouping.values()):
+        raise UsageError(f"{path}: expected classes with lists of labels, as in `birds: [Bird, Crow]`")
+    return grouping

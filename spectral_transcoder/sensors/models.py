@@ -1,0 +1,114 @@
+"""Which classifier and which transcoder hear a sensor: the best that are here, or those asked for."""
+
+from pathlib import Path
+
+from spectral_transcoder.classifiers import (
+    CLASSIFIERS,
+    available_classifiers,
+    classifier_record,
+    load_classifier,
+)
+from spectral_transcoder.errors import MissingFileError, UsageError
+from spectral_transcoder.paths import REFERENCE_MODELS
+from spectral_transcoder.reference_models import (
+    FETCH_COMMAND,
+    SUFFIX,
+    describe,
+    find_reference_model,
+    parse_identifier,
+)
+from spectral_transcoder.transcoders import Transcoder, TranscoderSettings, load_transcoder
+
+TRANSCODERS = ("pinv", "cnn_mels", "cnn_logits")
+
+
+def choose_classifier(name=None, weights=None, device="cpu"):
+    """Load the classifier of that name, or the best whose weights are here: PANN, YamNet, YamNetMobile.
+
+    Parameters
+    ----------
+    name : str, optional
+        A classifier's name.
+    weights : Path, optional
+        Its file, where it is not in `pretrained_models/`.
+    device : str
+        cpu or cuda.
+
+    Raises
+    ------
+    MissingFileError
+        No weights; the message names the command that fetches them.
+    UsageError
+        Unknown name, or weights without a name.
+    """
+    if name is None and weights is not None:
+        raise UsageError("weights of which classifier? give its name too")
+    if name is None:
+        available = available_classifiers()
+        if not available:
+            smallest = CLASSIFIERS["YamNetMobile"].fetch_command
+            raise MissingFileError(f"no classifier here; the smallest (4 MB) comes with: {smallest}")
+        name = available[0]
+    return load_classifier(name, weights, device)
+
+
+def choose_transcoder(classifier, asked=None, folder=REFERENCE_MODELS, device="cpu"):
+    """Load the transcoder asked for, or the best for a classifier.
+
+    The best is CNN-logits taught by that very classifier: one that another edition taught sounds like
+    nothing to it. Then CNN-mels for its Mels, then PINV.
+
+    Parameters
+    ----------
+    classifier : str
+        The classifier's name.
+    asked : str, optional
+        pinv, cnn_mels, cnn_logits, or the path of a trained transcoder.
+    folder : Path
+        Where trained transcoders are looked for.
+    device : str
+        cpu or cuda.
+
+    Returns
+    -------
+    Transcoder
+        In evaluation mode.
+    str
+        Which it is, in words.
+
+    Raises
+    ------
+    MissingFileError
+        There is none of that kind.
+    UsageError
+        It makes the Mels of another front end.
+    """
+    front_end = classifier_record(classifier).front_end.name
+    path = None
+    if asked in ("cnn_mels", "cnn_logits"):
+        path = find_reference_model(classifier, asked == "cnn_logits", folder)
+        if path is None:
+            raise MissingFileError(f"no {asked} for {classifier} in {folder}; fetch: {FETCH_COMMAND}")
+    elif asked is None:
+        taught = find_reference_model(classifier, True, folder)
+        path = taught if taught and taught_by(taught) == classifier else None
+        path = path or find_reference_model(classifier, False, folder)
+    elif asked != "pinv":
+        path = Path(asked)
+        if not path.is_file():
+            raise MissingFileError(f"no transcoder {asked}: expected {', '.join(TRANSCODERS)} or a file")
+
+    if path is None:
+        return Transcoder(TranscoderSettings("pinv", front_end)).to(device), f"PINV for {front_end} Mels"
+    transcoder = load_transcoder(path).to(device)
+    if transcoder.front_end.name != front_end:
+        raise UsageError(
+            f"{path} makes {transcoder.front_end.name} Mels: {classifier} expects {front_end} Mels"
+        )
+    named = "classifier" in parse_identifier(path.name)
+    return transcoder, f"{describe(path)}: {path}" if named else f"the checkpoint {path}"
+
+
+def taught_by(path):
+    """Return the classifier whose outputs taught a CNN-logits, by the name of its file."""
+    return parse_identifier(path.name.removesuffix(SUFFIX)).get("classifier")

@@ -1,0 +1,205 @@
+"""Results that survive a kill: finished parts in a folder, joined to one file at the end.
+
+    day.parquet.parts/  record.json, 000000.arrow, 000001.arrow, …   ──join──▶  day.parquet, day.json
+
+A part is some thousand seconds, written atomically; a run that finds parts made from the same inputs and
+options goes on after the last one. Reading is cheap and starts from the beginning, so a resumed run cuts the
+same parts.
+"""
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from spectral_transcoder.errors import UsageError
+from spectral_transcoder.files import atomic_path
+from spectral_transcoder.sensors.levels import NOMINAL_HZ
+
+SUFFIXES = (".csv", ".h5", ".hdf5", ".parquet")
+LEVEL_COLUMNS = [f"level_{name}" for name in NOMINAL_HZ]
+RANKS = ("first", "second", "third")
+ROWS_PER_GROUP = 8192
+
+
+def check_output(path):
+    """Raise UsageError for an output whose suffix is no format."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"output {path}: expected a name that ends in {', '.join(SUFFIXES)}")
+
+
+def to_table(scored, offset_db, keep_scores):
+    """Return windows as an Arrow table: times, presence, three first labels, levels, and all label scores.
+
+    Levels are in the sensor's own dB again, null where a band is missing.
+    """
+    windows, top = scored.windows, scored.top(len(RANKS))
+    columns = {
+        "sensor": windows.sensor,
+        "file": windows.file,
+        "start_utc": np.char.add(np.datetime_as_string(scored.utc, unit="ms"), "Z"),
+        "epoch_s": windows.epoch_s,
+        "duration_s": windows.duration_s,
+        "complete": windows.complete,
+    }
+    for index, name in enumerate(scored.presence.classes):
+        columns[f"{name}_score"] = scored.presence.scores[:, index]
+        columns[f"{name}_present"] = scored.presence.present[:, index]
+    for index, rank in enumerate(RANKS):
+        columns[f"{rank}_label"] = np.array(scored.labels)[top[:, index]]
+        columns[f"{rank}_score"] = np.take_along_axis(scored.scores, top[:, index, None], 1)[:, 0]
+    levels = pa.array((windows.mean_levels_db - np.float32(offset_db)).ravel(), from_pandas=True)
+    for index, name in enumerate(LEVEL_COLUMNS):
+        columns[name] = levels[index :: len(LEVEL_COLUMNS)]
+    if keep_scores:
+        columns |= dict(zip(scored.labels, scored.scores.T, strict=True))
+    return pa.table({name: pa.array(values) for name, values in columns.items()})
+
+
+class Parts:
+    """The finished parts of an output.
+
+    Parameters
+    ----------
+    output : Path
+        The file that they become.
+    record : dict
+        Inputs and options, plain values; parts of another record are refused.
+
+    Raises
+    ------
+    UsageError
+        There are parts of another record.
+    """
+
+    def __init__(self, output, record):
+        self.output = output
+        self.folder = output.with_name(output.name + ".parts")
+        self.record = json.loads(json.dumps(record))
+        self.done = next(index for index in itertools.count() if not self._path(index).is_file())
+        if self.done and json.loads((self.folder / "record.json").read_text(encoding="utf-8")) != self.record:
+            raise UsageError(
+                f"{self.folder} holds parts made from other files or options: delete it, or choose another output"
+            )
+
+    def _path(self, index):
+        return self.folder / f"{index:06d}.arrow"
+
+    def add(self, index, table):
+        """Write part number `index`, atomically; before the first, what all of them are made from."""
+        if index == 0:
+            write_json(self.folder / "record.json", self.record)
+        with atomic_path(self._path(index)) as temporary, pa.ipc.new_file(temporary, table.schema) as writer:
+            writer.write_table(table)
+        self.done = index + 1
+
+    def tables(self, columns=None):
+        """Give the parts in order, one after the other, all columns or some."""
+        for index in range(self.done):
+            with pa.OSFile(str(self._path(index))) as file:
+                table = pa.ipc.open_file(file).read_all()
+            yield table if columns is None else table.select(columns)
+
+    def join(self):
+        """Write the output from the parts, atomically; memory holds some of them at a time."""
+        write = {".csv": write_csv, ".parquet": write_parquet}.get(self.output.suffix.lower(), write_hdf5)
+        with atomic_path(self.output) as temporary:
+            write(temporary, self.tables())
+
+    def close(self, summary):
+        """Write the record beside the output, which says that it is whole, and remove the parts."""
+        write_json(record_path(self.output), {"made_from": self.record, **summary})
+        shutil.rmtree(self.folder)
+
+
+def record_path(output):
+    """Return where the record of an output lies: day.parquet.json."""
+    return output.with_name(output.name + ".json")
+
+
+def is_whole(output, record):
+    """Whether an output is there already, made from the same inputs and options."""
+    path = record_path(output)
+    if not (output.is_file() and path.is_file()):
+        return False
+    return json.loads(path.read_text(encoding="utf-8")).get("made_from") == json.loads(json.dumps(record))
+
+
+def write_json(path, values):
+    """Write plain values as readable JSON, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def fingerprint(paths):
+    """Return path, size and time of change of each file: whether it is still the same."""
+    paths = [Path(path) for path in paths]
+    return [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+
+
+def write_csv(path, tables):
+    """Write tables under one header."""
+    first = next(tables)
+    with pa.csv.CSVWriter(path, first.schema) as writer:
+        for table in itertools.chain([first], tables):
+            writer.write_table(table)
+
+
+def write_parquet(path, tables):
+    """Write tables in row groups of equal size, so that few columns of a long file are read fast."""
+    first = next(tables)
+    with pa.parquet.ParquetWriter(path, first.schema, compression="zstd") as writer:
+        waiting = []
+        for table in itertools.chain([first], tables):
+            waiting.append(table)
+            if sum(map(len, waiting)) >= ROWS_PER_GROUP:
+                writer.write_table(pa.concat_tables(waiting), row_group_size=ROWS_PER_GROUP)
+                waiting = []
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting), row_group_size=ROWS_PER_GROUP)
+
+
+def write_hdf5(path, tables):
+    """Write one chunked dataset per column; label scores and levels are matrices with their names as attribute."""
+    with h5py.File(path, "w") as file:
+        for table in tables:
+            for name, values in hdf5_columns(table).items():
+                if name not in file:
+                    shape = (0, *values.shape[1:])
+                    dtype = h5py.string_dtype() if values.dtype == object else values.dtype
+                    file.create_dataset(
+                        name,
+                        shape,
+                        dtype,
+                        maxshape=(None, *shape[1:]),
+                        chunks=(1024, *shape[1:]),
+                        compression=1,
+                    )
+                dataset = file[name]
+                dataset.resize(len(dataset) + len(values), axis=0)
+                dataset[len(dataset) - len(values) :] = values
+        for name, names in matrices(table.column_names).items():
+            file[name].attrs["columns"] = names
+
+
+def hdf5_columns(table):
+    """Return {dataset: values (n,) or (n, columns)} of a table."""
+    grouped = matrices(table.column_names)
+    inside = {column for columns in grouped.values() for column in columns}
+    values = {name: table[name].to_numpy() for name in table.column_names if name not in inside}
+    for name, columns in grouped.items():
+        values[name] = np.stack([table[column].to_numpy() for column in columns], axis=1)
+    return values
+
+
+def matrices(names):
+    """Return {dataset: its columns}: levels, and label scores, which are all that follows them."""
+    end = names.index(LEVEL_COLUMNS[-1]) + 1
+    labels = {"label_scores": names[end:]} if names[end:] else {}
+    return {"levels_db": LEVEL_COLUMNS} | labels
