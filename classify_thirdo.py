@@ -8,7 +8,7 @@ Input: levels every 125 ms as CENSE csv, its Elastic export, CENSE HDF5, fast-to
 fast-to-wav csv; files, folders or patterns. Or sounds.
 Output: a row for each window in CSV, HDF5 or Parquet; <output>.json, which says how it was made and what
 was wrong with the levels; and a picture, <output>.png. A killed run goes on where it stopped.
-Takes 7 minutes for a day of levels with PINV and the mobile YAMNet on two cores of a laptop.
+Takes 8 minutes for a day of levels with PINV and the mobile YAMNet on one core, 80 with the CNN.
 """
 
 import argparse

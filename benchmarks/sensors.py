@@ -6,7 +6,7 @@
 `day` writes a csv of 691,200 made rows, classifies it with classify_thirdo.py and prints throughput and peak
 memory (options that it does not know are handed on, such as --transcoder). `bands` compares the scores of
 sounds through 29 bands and through the 20 of fast-to-wav, and writes results/sensor_bands.csv.
-Takes 7 minutes each on two cores of a laptop.
+`day` takes 8 minutes on one core, `bands` one minute with 46 sounds.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def measure_day(hours, options):
         status = subprocess.run([*command, *options]).returncode
         output = Path(folder) / "day.parquet"
         if status == 0:
-            print(f"{output.stat().st_size / 1e6:.0f} MB of Parquet")
+            print(f"{output.stat().st_size / 1e6:.1f} MB of Parquet")
     peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(f"peak memory: {peak_kb / 1e6:.2f} GB")
     return status
