@@ -69,11 +69,14 @@ def main():
 
 def make_record(args, files, model, which):
     """Return what the output is made from: files, models and options."""
+    weights = [args.weights or model.classifier.record.path]
+    if args.transcoder and Path(args.transcoder).is_file():
+        weights.append(args.transcoder)
     options = {key: str(value) for key, value in vars(args).items() if key not in ("files", "output")}
     return {
         "spectral_transcoder": spectral_transcoder.__version__,
         "files": results.fingerprint(files),
-        "classifier": results.fingerprint([args.weights or model.classifier.record.path]),
+        "weights": results.fingerprint(weights),
         "transcoder": which,
         "groupings": model.groupings,
         "options": options,
