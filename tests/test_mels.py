@@ -190,7 +190,7 @@ def test_every_signal_has_finite_mels(n_samples, gain):
         assert np.isfinite(mels).all()
 
 
-@pytest.mark.parametrize("front_end", FRONT_ENDS.values(), ids=FRONT_ENDS)
+@FRONT_ENDS
 @pytest.mark.parametrize(("n_fft", "sr"), [(512, 16000), (1024, 32000), (4096, 32000)])
 def test_filters_are_librosas(front_end, n_fft, sr):
     own = {name: getattr(front_end, name) for name in ("n_mels", "fmin", "fmax", "htk", "norm")}
