@@ -5,7 +5,6 @@ them and a frozen classifier (SPEC section 4).
 ImageNet EfficientNets that take the levels as an image.
 """
 
-import dataclasses
 from dataclasses import dataclass, field
 
 from torch import nn
@@ -18,6 +17,7 @@ from spectral_transcoder.pinv import Pinv
 from spectral_transcoder.third_octaves import ThirdOctaves
 from spectral_transcoder.weights import (
     CHECKPOINT_FORMAT,
+    ModelSettings,
     checkpoint_parts,
     load_state,
     load_tensors,
@@ -33,7 +33,7 @@ BASELINES = ("self", *EFFICIENTNETS)
 
 
 @dataclass(frozen=True)
-class BaselineSettings:
+class BaselineSettings(ModelSettings):
     """What a baseline is: enough to build it again.
 
     Attributes
@@ -52,18 +52,6 @@ class BaselineSettings:
     classifier: str
     pinv_way: str | None = None
     third_octaves: ThirdOctaves = field(default_factory=ThirdOctaves)
-
-    def to_dict(self):
-        """Return plain values that a checkpoint can hold."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values):
-        """Build the record from what `to_dict` gave; unknown or missing names raise CheckpointError."""
-        try:
-            return cls(**{**values, "third_octaves": ThirdOctaves(**values["third_octaves"])})
-        except (TypeError, KeyError) as error:
-            raise CheckpointError(f"baseline settings {values}: {error}") from error
 
 
 class Baseline(nn.Module):

@@ -4,7 +4,6 @@ A `Transcoder` is a network with the record of what it was made for. Published w
 dict with a YAML file of settings beside them; checkpoints of ours describe themselves.
 """
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from spectral_transcoder.pinv import MelStretch, Pinv
 from spectral_transcoder.third_octaves import ThirdOctaves
 from spectral_transcoder.weights import (
     CHECKPOINT_FORMAT,
+    ModelSettings,
     checkpoint_parts,
     load_state,
     load_tensors,
@@ -33,7 +33,7 @@ SHORTEST_TAIL_S = 0.5  # a last chunk of this much keeps its YamNet patch (SPEC,
 
 
 @dataclass(frozen=True)
-class TranscoderSettings:
+class TranscoderSettings(ModelSettings):
     """What a transcoder is: enough to build it again.
 
     Attributes
@@ -59,18 +59,6 @@ class TranscoderSettings:
     third_octaves: ThirdOctaves = field(default_factory=ThirdOctaves)
     options: dict = field(default_factory=dict)
     source: str = "levels"
-
-    def to_dict(self):
-        """Return plain values that a checkpoint or a JSON file can hold."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values):
-        """Build the record from what `to_dict` gave; unknown or missing names raise CheckpointError."""
-        try:
-            return cls(**{**values, "third_octaves": ThirdOctaves(**values["third_octaves"])})
-        except (TypeError, KeyError, UsageError) as error:
-            raise CheckpointError(f"transcoder settings {values}: {error}") from error
 
 
 class Transcoder(nn.Module):

@@ -1,15 +1,33 @@
 """Files of weights: read without executing anything, loaded only where they fit, and describing themselves."""
 
+import dataclasses
 import pickle
 import platform
 
 import torch
 
 import spectral_transcoder
-from spectral_transcoder.errors import CheckpointError
+from spectral_transcoder.errors import CheckpointError, UsageError
 from spectral_transcoder.files import atomic_path
+from spectral_transcoder.third_octaves import ThirdOctaves
 
 CHECKPOINT_FORMAT = "spectral_transcoder checkpoint 1"
+
+
+class ModelSettings:
+    """What records of settings share: they go into a checkpoint as plain values, and come back from there."""
+
+    def to_dict(self):
+        """Return plain values that a checkpoint or a JSON file can hold."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """Build the record from what `to_dict` gave; what is no such record raises CheckpointError."""
+        try:
+            return cls(**{**values, "third_octaves": ThirdOctaves(**values["third_octaves"])})
+        except (TypeError, KeyError, UsageError) as error:
+            raise CheckpointError(f"settings {values}: {error}") from error
 
 
 def save_checkpoint(path, model):
