@@ -1,5 +1,6 @@
 """What every script shares: how it ends."""
 
+import os
 import sys
 
 from spectral_transcoder.errors import SpectralTranscoderError
@@ -15,6 +16,9 @@ def run(main):
     except SpectralTranscoderError as error:
         print(f"error: {error}", file=sys.stderr)
         status = error.status
+    except BrokenPipeError:  # a reader such as `head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = 130
