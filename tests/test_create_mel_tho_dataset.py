@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from made_corpora import TAU_NAMES, same_files, write_clip, write_noises, write_tau_corpus, write_tau_lists
+from peak_memory import run_measured
 
 from spectral_transcoder import dataset_creation
 from spectral_transcoder.corpora import folder_corpus
@@ -350,8 +351,8 @@ def test_memory_is_that_of_one_clip_however_many_there_are(tmp_path):
     for n_clips in (100, 1000):
         sounds = write_noises(tmp_path / f"sounds{n_clips}", n_clips, duration_s=4)
         command = [sys.executable, "-c", PEAK_MEMORY, sounds, tmp_path]
-        made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-        peaks_mb[n_clips] = [float(line) for line in made.stdout.split()]
+        printed, _ = run_measured(command, cwd=ROOT)
+        peaks_mb[n_clips] = [float(line) for line in printed.split()]
     print(f"peak memory in MB of the parent and the largest worker: {peaks_mb}")
     # 900 clips more are 185 MB of arrays
     for few, many in zip(peaks_mb[100], peaks_mb[1000], strict=True):

@@ -2,13 +2,12 @@
 
 import gzip
 import hashlib
-import subprocess
-import sys
 import tarfile
 
 import pytest
 import yaml
 from loopback import command
+from peak_memory import run_measured
 
 pytestmark = pytest.mark.slow
 
@@ -21,20 +20,6 @@ class Zeros:
 
     def read(self, length):
         return bytes(length)
-
-
-# A small process between: the kernel starts a child's peak at what its parent holds.
-MEASURE = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
-"""
-
-
-def peak_memory_bytes(*arguments):
-    """Run a command; return its peak resident memory as the kernel counted it."""
-    measured = [sys.executable, "-c", MEASURE, *command(*arguments)]
-    return int(subprocess.run(measured, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def md5(blocks):
@@ -55,7 +40,8 @@ def test_fetching(tmp_path, server):
     manifest, output = tmp_path / "manifest.yaml", tmp_path / "out"
     manifest.write_text(yaml.safe_dump({"models": {"M": group}}))
     script = "download_pretrained_models.py"
-    assert peak_memory_bytes(script, "--manifest", manifest, "--output", output) < LIMIT_BYTES
+    _, peak_bytes = run_measured(command(script, "--manifest", manifest, "--output", output))
+    assert peak_bytes < LIMIT_BYTES
     big = output / "pretrained_models" / "big.pth"
     assert big.stat().st_size == BIG_BYTES
     big.unlink()
@@ -74,7 +60,8 @@ def test_unpacking(tmp_path):
     manifest, output = tmp_path / "manifest.yaml", tmp_path / "out"
     manifest.write_text(yaml.safe_dump({"datasets": {"D": dataset}}))
     arguments = ("--manifest", manifest, "--mirror", tmp_path / "mirror", "--output", output)
-    assert peak_memory_bytes("download_datasets.py", *arguments) < LIMIT_BYTES
+    _, peak_bytes = run_measured(command("download_datasets.py", *arguments))
+    assert peak_bytes < LIMIT_BYTES
     big = output / "D" / "audio" / "big.wav"
     assert big.stat().st_size == BIG_BYTES
     big.unlink()

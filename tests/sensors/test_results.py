@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from matplotlib.image import imread
+from peak_memory import run_measured
 
 import classify_thirdo
 from spectral_transcoder.sensors import results
@@ -167,20 +167,16 @@ def test_ten_million_rows_of_garbage_end_soon_in_little_memory(tmp_path):
         for _ in range(100):
             file.write(block)
     code = (
-        "import resource, sys; from spectral_transcoder.sensors import read_levels\n"
+        "import sys; from spectral_transcoder.sensors import read_levels\n"
         "try: list(read_levels(sys.argv[1]))\n"
-        "except Exception as error: print(type(error).__name__, error)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "except Exception as error: print(type(error).__name__, error)"
     )
-    import_only = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "none")], capture_output=True, cwd=ROOT
-    )
+    _, import_bytes = run_measured([sys.executable, "-c", code, tmp_path / "none"], cwd=ROOT)
     start = time.monotonic()
-    run = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=ROOT)
+    error, peak_bytes = run_measured([sys.executable, "-c", code, path], cwd=ROOT)
     assert time.monotonic() - start < 60
-    error, peak_kb = run.stdout.splitlines()
     assert error.startswith("LevelsError") and "3 columns instead of 30, 'lorem,ipsum,dolor'" in error
-    assert int(peak_kb) - int(import_only.stdout.split()[-1]) < 200_000
+    assert peak_bytes - import_bytes < 200e6
 
 
 @pytest.mark.slow
@@ -190,6 +186,6 @@ def test_a_day_of_levels_within_a_gigabyte(shared, tmp_path):
     path = write_cense_hdf5(tmp_path / "day.h5", {("2020_1", "1"): (epochs_s(691_200), levels)})
     # one second in twelve, so that the test takes minutes; what a window holds in memory is the same
     arguments = script(shared, path, tmp_path / "day.parquet", "--offset", -88, "--hop_s", 12)
-    subprocess.run([sys.executable, "classify_thirdo.py", *arguments], check=True, cwd=ROOT)
+    _, peak_bytes = run_measured([sys.executable, "classify_thirdo.py", *arguments], cwd=ROOT)
     assert pyarrow.parquet.read_metadata(tmp_path / "day.parquet").num_rows == 7200
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1_000_000
+    assert peak_bytes < 1e9
