@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from spectral_transcoder import cli
 from spectral_transcoder.corpora import SPLITS
@@ -62,6 +63,7 @@ def draw_losses(losses, title, path):
         axis.plot(np.arange(1, len(values) + 1), values, marker=".", label=split)
     best = int(np.argmin(losses["valid"]))
     axis.plot(best + 1, losses["valid"][best], "o", color="black", fillstyle="none", label="weights kept")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("epoch")
     axis.set_ylabel("mean loss")
     axis.set_title(title.replace("+", " +"), fontsize="small", wrap=True)

@@ -127,7 +127,7 @@ def compare(column, lower_is_better, of_hits):
             values,
             means[name],
             best=means[name] == means[best],
-            tied=name != best and test(values, column[best]) >= SIGNIFICANCE,
+            tied=means[name] != means[best] and test(values, column[best]) >= SIGNIFICANCE,
         )
         for name, values in column.items()
     }
