@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 from made_corpora import write_clip
+from matplotlib.image import imread
 from torch import nn
 from torchvision.models import efficientnet_b0
 
+from spectral_transcoder import paths
 from spectral_transcoder.baselines import EFFICIENTNETS, Baseline, BaselineSettings, load_baseline
 from spectral_transcoder.classifiers import CLASSIFIERS, load_classifier
 from spectral_transcoder.corpora import folder_corpus
@@ -228,6 +230,36 @@ def test_ties_are_marked_by_what_the_clips_allow():
     hits = {"a": np.ones(100), "b": np.r_[np.zeros(3), np.ones(97)], "c": np.zeros(100)}
     compared = paper.compare(hits, lower_is_better=False, of_hits=True)
     assert (compared["a"].best, compared["b"].tied, compared["c"].tied) == (True, True, False)
+
+
+def test_the_launcher_computes_the_papers_table_and_the_exports_show_it(
+    data, models, tmp_path, monkeypatch, call_script
+):
+    monkeypatch.setattr(paths, "EXPORT", tmp_path)
+    where = ["--dataset", "made", "--classifier", "YamNetMobile", "--epoch", 1, "--data_path", data]
+    script = "exp_train_model/launch_experiment/launch_exp_py.py"
+    code, printed, _ = call_script(script, *where, "--models_path", models, "-p")
+    # EfficientNet-B7's weights are not there: its chain fails alone
+    assert code == 1
+    assert "download_pretrained_models.py --models effnet_b7" in printed
+    assert "1 failed, 2 not started" in printed
+    assert "restricted experiment on made:" in printed
+
+    code, printed, _ = call_script("exp_train_model/export_experiment_results.py", *where)
+    assert not code
+    assert imread(tmp_path / "results_training_YamNetMobile.png").shape[1] > 1000
+
+    selector = "[{'plan': 'cnn', 'dataset': 'made', 'classifier': 'YamNetMobile', 'epoch': 1}]"
+    curves = "exp_train_model/plot_training_curve.py"
+    code, printed, _ = call_script(curves, "-s", selector, "--data_path", data)
+    assert not code
+    assert (tmp_path / "training_curve_1.png").is_file()
+    code, _, told = call_script(curves, "-s", selector.replace("1}", "10}"), "--data_path", data)
+    assert (code, "no losses" in told) == (1, True)
+    code, _, told = call_script(
+        "exp_train_model/export_experiment_results.py", *where[:4], "--data_path", tmp_path
+    )
+    assert (code, "launch_exp_py.py" in told) == (1, True)
 
 
 @pytest.mark.slow
