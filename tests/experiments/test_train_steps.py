@@ -256,9 +256,7 @@ def test_the_launcher_computes_the_papers_table_and_the_exports_show_it(
     assert (tmp_path / "training_curve_1.png").is_file()
     code, _, told = call_script(curves, "-s", selector.replace("1}", "10}"), "--data_path", data)
     assert (code, "no losses" in told) == (1, True)
-    code, _, told = call_script(
-        "exp_train_model/export_experiment_results.py", *where[:4], "--data_path", tmp_path
-    )
+    code, _, told = call_script("exp_train_model/export_experiment_results.py", "--data_path", tmp_path)
     assert (code, "launch_exp_py.py" in told) == (1, True)
 
 
