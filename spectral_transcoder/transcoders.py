@@ -29,6 +29,7 @@ from spectral_transcoder.weights import (
 )
 
 NETWORKS = ("pinv", "pinv_texture", "cnn_pinv", "cnn_texture", "mlp", "mlp_pinv")
+TEXTURES = ("pinv_texture", "cnn_texture")
 SOURCES = ("levels", "mel_time", "mel_freq")
 SHORTEST_TAIL_S = 0.5  # a last chunk of this much keeps its YamNet patch (SPEC, framing)
 
