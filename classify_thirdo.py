@@ -123,7 +123,7 @@ def parse_arguments():
     offset.add_argument("--estimate-offset", action="store_true", help="find it in the levels themselves")
     add("--classifier", choices=CLASSIFIERS, help="default: the best that has been downloaded")
     add("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
-    add("--transcoder", help="pinv, cnn_mels, cnn_logits or a path (default: the best for the classifier)")
+    add("--transcoder", help="pinv, pinv_texture, cnn_mels, cnn_logits or a path (default: the best)")
     add("--window_s", type=float, default=1, help="duration of a window (default 1; 10 advised for PANN)")
     add("--hop_s", type=float, help="from one window to the next (default: window_s)")
     add("--grouping", nargs="+", default=[], help="sonyc_ust, urbansound8k, a YAML file {class: [labels]}")

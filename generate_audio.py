@@ -5,9 +5,10 @@
 
 Input: sounds of any format, rate, channel count and duration that soundfile reads.
 Output: generated_audio/myfile/myfile_original.wav, …_generated_from_groundtruth_mel.wav,
-…_generated_from_pinv.wav, …_generated_from_transcoder.wav (CNN-logits), …_generated_from_cnn_mels.wav
-and …_spectrograms.png; the ten first classes are printed. Trained models and classifiers are used where
-they have been downloaded. Takes 2 s for each 10 s of sound on a laptop.
+…_generated_from_pinv.wav, …_generated_from_pinv_texture.wav, …_generated_from_transcoder.wav (CNN-logits),
+…_generated_from_cnn_mels.wav and …_spectrograms.png; the ten first classes are printed. The trained models are
+those of reference_models/, the classifiers those that have been downloaded and the embedded one. Takes 2 s for
+each 10 s of sound on a laptop.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from tqdm import tqdm
 
 from spectral_transcoder import cli
 from spectral_transcoder.audio import find_audio, read_audio
-from spectral_transcoder.classifiers import CLASSIFIERS, available_classifiers, load_classifier
+from spectral_transcoder.classifiers import CLASSIFIERS, EMBEDDED, available_classifiers, load_classifier
 from spectral_transcoder.errors import AudioError, MissingFileError, UsageError
 from spectral_transcoder.paths import AUDIO, GENERATED_AUDIO
 from spectral_transcoder.reference_models import FETCH_COMMAND, describe
@@ -43,9 +44,9 @@ def main():
         (load_classifier(name, device=args.device), *transcoders_for(name, device=args.device))
         for name in available_classifiers()
     ]
-    if not listeners:
+    if [classifier.record.name for classifier, *_ in listeners] == [EMBEDDED]:
         fetch = CLASSIFIERS["YamNetMobile"].fetch_command
-        print(f"no classifier here; the smallest (4 MB) comes with: {fetch}")
+        print(f"only {EMBEDDED} listens; a full classifier (4 MB) comes with: {fetch}")
 
     failures = []
     for path in tqdm(files, unit="file", disable=len(files) == 1):

@@ -15,7 +15,7 @@ import numpy as np
 from spectral_transcoder import cli
 from spectral_transcoder.errors import MissingFileError
 from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
-from spectral_transcoder.experiments.paper import PUBLISHED_ROWS, ROWS, compare, paper_table
+from spectral_transcoder.experiments.paper import FURTHER_ROWS, ROWS, compare, paper_table
 from spectral_transcoder.experiments.selectors import select
 from spectral_transcoder.experiments.train_experiment import PAPERS, add_options, build_experiment
 from spectral_transcoder.figures import save
@@ -63,7 +63,7 @@ def main():
 def read_column(experiment, name, classifier, options):
     """Return the per-clip values of a metric by row of the table; rows that were not computed are left out."""
     column = {}
-    for row in (*ROWS, *PUBLISHED_ROWS):
+    for row in (*ROWS, *FURTHER_ROWS):
         selection = [row.choices(options.dataset, classifier, options.epoch) | {"step": "metric"}]
         (setting,) = select(experiment.plans, repr(selection))
         path = experiment.file("metric", setting, f"{PER_CLIP.get(name, name)}.npy")

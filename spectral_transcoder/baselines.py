@@ -85,7 +85,7 @@ class Baseline(nn.Module):
         name = self.settings.network
         if name == "self":
             record = classifier_record(self.settings.classifier)
-            trained = load_classifier(record.name, folder / record.weights).network
+            trained = load_classifier(record.name, record.path_in(folder)).network
             self.network.classifier.load_state_dict(trained.state_dict())
             return
         path = folder / EFFICIENTNETS[name][1]

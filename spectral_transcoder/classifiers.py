@@ -15,7 +15,7 @@ from spectral_transcoder import resnet38, yamnet
 from spectral_transcoder.errors import MissingFileError, UsageError
 from spectral_transcoder.labels import label_names
 from spectral_transcoder.mels import PANN_MELS, YAMNET_MELS, MelFrontEnd
-from spectral_transcoder.paths import PRETRAINED_MODELS
+from spectral_transcoder.paths import PRETRAINED_MODELS, REFERENCE_MODELS
 from spectral_transcoder.weights import load_state, load_tensors
 
 LONGEST_FRAMES = 6001  # of a spectrogram classified as a whole: one minute
@@ -41,6 +41,8 @@ class ClassifierRecord:
         Mels of fewer frames are continued with silence.
     ignored_keys : tuple of str
         Beginnings of keys in the file that the network has no use for.
+    embedded : bool
+        Whether it comes with the project: its weights are in `reference_models/`.
     """
 
     name: str
@@ -50,15 +52,22 @@ class ClassifierRecord:
     n_labels: int
     shortest_frames: int
     ignored_keys: tuple = ()
+    embedded: bool = False
 
     @property
     def path(self):
         """Where the weights are expected."""
-        return PRETRAINED_MODELS / self.weights
+        return self.path_in(PRETRAINED_MODELS)
+
+    def path_in(self, folder):
+        """Return where the weights are expected if downloaded ones are in `folder`."""
+        return (REFERENCE_MODELS if self.embedded else folder) / self.weights
 
     @property
     def fetch_command(self):
-        """The command that downloads the weights."""
+        """The command that downloads the weights, or makes them."""
+        if self.embedded:
+            return "git checkout reference_models, or make them with python3 distill_classifier.py"
         return f"python3 download_pretrained_models.py --models {self.name}"
 
     @property
@@ -95,8 +104,18 @@ CLASSIFIERS = {
             n_labels=yamnet.N_LABELS,
             shortest_frames=YAMNET_MELS.chunk_frames,
         ),
+        ClassifierRecord(
+            name="MiniYamNet",
+            front_end=YAMNET_MELS,
+            build=lambda: yamnet.YAMNet(nn.ReLU(), yamnet.MINI_LAYERS, yamnet.MINI_FIRST_CHANNELS),
+            weights="MiniYamNet.pth",
+            n_labels=yamnet.N_LABELS,
+            shortest_frames=YAMNET_MELS.chunk_frames,
+            embedded=True,
+        ),
     )
 }
+EMBEDDED = next(record.name for record in CLASSIFIERS.values() if record.embedded)
 
 
 class Classifier(nn.Module):

@@ -38,8 +38,8 @@ def oracle_scores(dataset, split, classifier_name, device="cpu", models=PRETRAIN
     record = classifier_record(classifier_name)
     scores_path = dataset.folder / "oracles" / f"{dataset.name}_{split}_{classifier_name}.npy"
     origin_path = scores_path.with_suffix(".json")
-    classifier = load_classifier(classifier_name, models / record.weights, device)
-    with (models / record.weights).open("rb") as file:
+    classifier = load_classifier(classifier_name, record.path_in(models), device)
+    with record.path_in(models).open("rb") as file:
         weights = hashlib.file_digest(file, "sha256").hexdigest()
     origin = {"dataset": dataset.fingerprint, "weights": weights}
     if not (origin_path.is_file() and json.loads(origin_path.read_text(encoding="utf-8")) == origin):

@@ -11,6 +11,8 @@ SUFFIX = "_model"
 FETCH_COMMAND = "python3 download_pretrained_models.py --models transcoders"
 PUBLISHED_DATASET = "full"  # the published ones were trained on the whole of TAU; ours are not
 
+NETWORKS = ("cnn_texture", "cnn_pinv")  # in the order of their agreement with the sound, see the README
+
 
 def parse_identifier(identifier):
     """Return {factor: value} of an identifier, all strings; what is no `factor=value` is left out."""
@@ -27,14 +29,16 @@ def find_reference_model(classifier, taught, folder=REFERENCE_MODELS):
         A classifier's name. Transcoders made for another classifier with the same front end serve too,
         after its own.
     taught : bool
-        True: CNN-logits, taught by the classifier's outputs (`ts=1`). False: CNN-mels (`ts=0`).
+        True: CNN-logits, taught by the classifier's outputs (`ts=1`), with texture or without. False: CNN-mels
+        (`ts=0`).
     folder : Path
         Where to look.
 
     Returns
     -------
     Path or None
-        Published models come before our own.
+        Published models come before our own, those taught by a full classifier before those taught by an
+        embedded one, those with texture before those without.
     """
     front_end = classifier_record(classifier).front_end
     candidates = []
@@ -43,9 +47,12 @@ def find_reference_model(classifier, taught, folder=REFERENCE_MODELS):
         record = CLASSIFIERS.get(factors.get("classifier"))
         if record is None or record.front_end != front_end:
             continue
-        if (factors.get("transcoder"), factors.get("ts")) != ("cnn_pinv", str(int(taught))):
+        if factors.get("transcoder") not in NETWORKS or factors.get("ts") != str(int(taught)):
             continue
-        candidates.append((record.name != classifier, factors.get("dataset") != PUBLISHED_DATASET, path))
+        own = factors.get("dataset") != PUBLISHED_DATASET
+        teacher = list(CLASSIFIERS).index(record.name)
+        rank = (record.name != classifier, own, teacher, NETWORKS.index(factors["transcoder"]))
+        candidates.append((rank, path))
     return min(candidates)[-1] if candidates else None
 
 
@@ -53,6 +60,7 @@ def describe(path):
     """Return one line saying which model a path of `reference_models/` is."""
     factors = parse_identifier(path.name.removesuffix(SUFFIX))
     kind = "CNN-logits" if factors.get("ts") == "1" else "CNN-mels"
+    kind += " with texture" if factors.get("transcoder") == "cnn_texture" else ""
     origin = (
         "published" if factors.get("dataset") == PUBLISHED_DATASET else f"trained on {factors.get('dataset')}"
     )

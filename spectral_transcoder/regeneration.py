@@ -14,6 +14,7 @@ from spectral_transcoder.transcoders import SHORTEST_TAIL_S, Transcoder, Transco
 TITLES = {
     "groundtruth_mel": "true Mels",
     "pinv": "PINV",
+    "pinv_texture": "PINV with texture",
     "cnn_mels": "CNN-mels",
     "transcoder": "CNN-logits",
 }
@@ -25,12 +26,14 @@ def transcoders_for(classifier, folder=REFERENCE_MODELS, device="cpu"):
     Returns
     -------
     dict of str to Transcoder
-        "pinv" always; "cnn_mels" and "transcoder" (CNN-logits) where `folder` holds one.
+        "pinv" and "pinv_texture" always; "cnn_mels" and "transcoder" (CNN-logits) where `folder` holds one.
     dict of str to Path
         The files of those that have one.
     """
     front_end = classifier_record(classifier).front_end.name
-    transcoders = {"pinv": Transcoder(TranscoderSettings("pinv", front_end)).to(device)}
+    transcoders = {
+        name: Transcoder(TranscoderSettings(name, front_end)).to(device) for name in ("pinv", "pinv_texture")
+    }
     paths = {}
     for name, taught in (("cnn_mels", False), ("transcoder", True)):
         path = find_reference_model(classifier, taught, folder)

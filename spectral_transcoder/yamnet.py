@@ -1,7 +1,7 @@
 """YAMNet, a MobileNet on Mel patches (Plakal and Ellis; SPEC section 4).
 
 Layer names are those of the torch checkpoint `yamnet.pth`. Two editions share the layout: the original
-with ReLU, and Google's mobile one with ReLU6.
+with ReLU, and Google's mobile one with ReLU6. `MINI_LAYERS` is a small network of the same kind.
 """
 
 import torch
@@ -21,6 +21,10 @@ SEPARABLE_LAYERS = [
     (1024, 2),
     (1024, 1),
 ]
+FIRST_CHANNELS = 32
+# a tenth of the weights: narrower, and only as deep as its strides need
+MINI_LAYERS = [(32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (288, 1)]
+MINI_FIRST_CHANNELS = 16
 
 
 class SameConv2d(nn.Conv2d):
@@ -86,13 +90,17 @@ class YAMNet(nn.Module):
     ----------
     activation : nn.Module
         nn.ReLU() for the original, nn.ReLU6() for the mobile edition.
+    layers : list of tuple, optional
+        (channels out, stride) of the depthwise-separable layers.
+    first_channels : int
+        Channels of the first layer.
     """
 
-    def __init__(self, activation):
+    def __init__(self, activation, layers=SEPARABLE_LAYERS, first_channels=FIRST_CHANNELS):
         super().__init__()
-        c_in = 32
+        c_in, self.n_layers = first_channels, len(layers) + 1
         self.layer1 = FusedLayer(c_in, activation)
-        for index, (c_out, stride) in enumerate(SEPARABLE_LAYERS, start=2):
+        for index, (c_out, stride) in enumerate(layers, start=2):
             self.add_module(f"layer{index}", SeparableLayer(c_in, c_out, stride, activation))
             c_in = c_out
         self.classifier = nn.Linear(c_in, N_LABELS)
@@ -101,7 +109,7 @@ class YAMNet(nn.Module):
     def logits(self, mels):
         """Return logits [B, 521] of log Mels [B, 96, 64]."""
         image = mels.unsqueeze(1).to(memory_format=torch.channels_last)
-        for index in range(1, len(SEPARABLE_LAYERS) + 2):
+        for index in range(1, self.n_layers + 1):
             image = self.get_submodule(f"layer{index}")(image)
         return self.classifier(image.mean((2, 3)))
 

@@ -31,13 +31,14 @@ def patches(n, seed=0):
     return np.random.default_rng(seed).standard_normal((n, 96, 64)).astype(np.float32)
 
 
-def test_the_three_classifiers():
+def test_the_classifiers():
     assert {name: record.n_labels for name, record in CLASSIFIERS.items()} == {
         "PANN": 527,
         "YamNet": 521,
         "YamNetMobile": 521,
+        "MiniYamNet": 521,
     }
-    assert [record.front_end.name for record in CLASSIFIERS.values()] == ["PANN", "YamNet", "YamNet"]
+    assert [record.front_end.name for record in CLASSIFIERS.values()] == ["PANN", *["YamNet"] * 3]
     for record in CLASSIFIERS.values():
         assert len(record.labels) == record.n_labels
     with pytest.raises(UsageError, match="PANN, YamNet, YamNetMobile"):
@@ -117,13 +118,16 @@ def test_scores_of_a_recording_are_those_of_its_whole_spectrogram(pann):
 
 
 def test_missing_weights_name_the_command_that_fetches_them(tmp_path):
-    for name in CLASSIFIERS:
+    for name in ("PANN", "YamNet", "YamNetMobile"):
         with pytest.raises(MissingFileError, match=f"download_pretrained_models.py --models {name}"):
             load_classifier(name, tmp_path / "nothing.pth")
+    with pytest.raises(MissingFileError, match=r"distill_classifier\.py"):
+        load_classifier("MiniYamNet", tmp_path / "nothing.pth")
 
 
 def test_available_classifiers_are_those_whose_weights_are_there(monkeypatch, tmp_path):
     monkeypatch.setattr("spectral_transcoder.classifiers.PRETRAINED_MODELS", tmp_path)
+    monkeypatch.setattr("spectral_transcoder.classifiers.REFERENCE_MODELS", tmp_path / "embedded")
     assert available_classifiers() == []
     (tmp_path / "yamnet.pth").write_bytes(b"")
     assert available_classifiers() == ["YamNet"]

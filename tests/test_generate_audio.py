@@ -11,7 +11,12 @@ from spectral_transcoder.classifiers import load_classifier
 from spectral_transcoder.regeneration import format_classes, regenerate, top_classes, transcoders_for
 
 SR = 32000
-WITHOUT_MODELS = ["generated_from_groundtruth_mel.wav", "generated_from_pinv.wav", "original.wav"]
+WITHOUT_MODELS = [
+    "generated_from_groundtruth_mel.wav",
+    "generated_from_pinv.wav",
+    "generated_from_pinv_texture.wav",
+    "original.wav",
+]
 
 
 def names(folder):

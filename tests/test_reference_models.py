@@ -35,6 +35,24 @@ def test_identifiers():
         ([name("YamNet"), name("YamNetMobile", "us8k")], "YamNetMobile", True, name("YamNetMobile", "us8k")),
         ([name("YamNet"), name("YamNetMobile", "us8k")], "YamNet", True, name("YamNet")),
         ([name("YamNet")], "YamNetMobile", True, name("YamNet")),
+        (
+            [name("MiniYamNet", "us8k"), name("YamNetMobile", "us8k")],
+            "YamNet",
+            True,
+            name("YamNetMobile", "us8k"),
+        ),
+        (
+            [name("MiniYamNet", "us8k"), name("YamNetMobile", "us8k")],
+            "MiniYamNet",
+            True,
+            name("MiniYamNet", "us8k"),
+        ),
+        (
+            [name(dataset="a"), name(dataset="b", transcoder="cnn_texture")],
+            "PANN",
+            True,
+            name(dataset="b", transcoder="cnn_texture"),
+        ),
         ([name() + "_settings.yaml", "readme.md", "my_model"], "PANN", True, None),
         ([name(ts=0, transcoder="mlp"), name(ts=0, transcoder="mlp_pinv")], "PANN", False, None),
         ([name(transcoder="self"), name(transcoder="effnet_b0")], "PANN", True, None),
@@ -49,6 +67,9 @@ def test_identifiers():
         "own edition",
         "original edition",
         "other edition",
+        "full edition before the embedded one",
+        "embedded edition",
+        "texture first",
         "other files",
         "no CNN",
         "no transcoder",
@@ -64,11 +85,13 @@ def test_the_model_that_serves(tmp_path, files, classifier, taught, expected):
 def test_a_model_is_described(tmp_path):
     assert describe(tmp_path / name(ts=0)) == "CNN-mels for PANN, published"
     assert describe(tmp_path / name("YamNetMobile", "us8k")) == "CNN-logits for YamNetMobile, trained on us8k"
+    textured = name("MiniYamNet", "city", transcoder="cnn_texture")
+    assert describe(tmp_path / textured) == "CNN-logits with texture for MiniYamNet, trained on city"
 
 
 def test_pinv_serves_without_any_model(tmp_path):
     transcoders, paths = transcoders_for("YamNetMobile", tmp_path / "not there")
-    assert list(transcoders) == ["pinv"]
+    assert list(transcoders) == ["pinv", "pinv_texture"]
     assert transcoders["pinv"].front_end.name == "YamNet"
     assert paths == {}
 
@@ -77,7 +100,7 @@ def test_models_of_ours_are_loaded(tmp_path):
     options = {"kernel_size": 3, "nb_layers": 2, "nb_channels": 2}
     Transcoder(TranscoderSettings(options=options)).save(tmp_path / name(dataset="city"))
     transcoders, paths = transcoders_for("PANN", tmp_path)
-    assert list(transcoders) == ["pinv", "transcoder"]
+    assert list(transcoders) == ["pinv", "pinv_texture", "transcoder"]
     assert paths == {"transcoder": tmp_path / name(dataset="city")}
     assert transcoders["transcoder"].settings.options == options
 

@@ -39,7 +39,8 @@ input_shape: !!python/tuple
 
 def transcoder_of(front_end="PANN", network="cnn_pinv", seed=0, **settings):
     torch.manual_seed(seed)
-    options = {"pinv": {}, "cnn_pinv": SMALL_CNN}.get(network, {"hidden1": 3, "hidden2": 4})
+    cnns = {"cnn_pinv": SMALL_CNN, "cnn_texture": SMALL_CNN}
+    options = {"pinv": {}, "pinv_texture": {}, **cnns}.get(network, {"hidden1": 3, "hidden2": 4})
     return Transcoder(TranscoderSettings(network, front_end, options=options, **settings))
 
 
@@ -172,7 +173,7 @@ def test_levels_of_another_shape_are_refused(shape):
     ],
     ids=["twenty bands", "one second", "sensor"],
 )
-@pytest.mark.parametrize("network", ["pinv", "cnn_pinv", "mlp", "mlp_pinv"])
+@pytest.mark.parametrize("network", ["pinv", "pinv_texture", "cnn_pinv", "cnn_texture", "mlp", "mlp_pinv"])
 @pytest.mark.parametrize("front_end", ["PANN", "YamNet"])
 def test_other_sensors(third_octaves, network, front_end):
     transcoder = transcoder_of(front_end, network, third_octaves=third_octaves)
@@ -207,7 +208,7 @@ def test_time_axis_is_the_recordings_own(n_samples, sound, front_end):
     assert np.isfinite(mels).all()
 
 
-@pytest.mark.parametrize("network", ["pinv", "cnn_pinv", "mlp", "mlp_pinv"])
+@pytest.mark.parametrize("network", ["pinv", "pinv_texture", "cnn_pinv", "cnn_texture", "mlp", "mlp_pinv"])
 def test_a_checkpoint_describes_itself(tmp_path, network):
     third_octaves = ThirdOctaves(edges="sensor", offset_db=-90.0)
     transcoder = transcoder_of("YamNet", network, pinv_way="power", third_octaves=third_octaves)

@@ -110,7 +110,7 @@ class Job:
 
     def load_classifier(self, device):
         """Return the classifier with its weights."""
-        return load_classifier(self.classifier, self.models / self.record.weights, device)
+        return load_classifier(self.classifier, self.record.path_in(self.models), device)
 
     def build(self, third_octaves):
         """Return the model, untrained: levels to Mels, or for baselines to scores."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from spectral_transcoder.classifiers import (
-    CLASSIFIERS,
+    EMBEDDED,
     available_classifiers,
     classifier_record,
     load_classifier,
@@ -19,11 +19,12 @@ from spectral_transcoder.reference_models import (
 )
 from spectral_transcoder.transcoders import Transcoder, TranscoderSettings, load_transcoder
 
-TRANSCODERS = ("pinv", "cnn_mels", "cnn_logits")
+UNTRAINED = {"pinv": "PINV", "pinv_texture": "PINV with texture"}
+TRANSCODERS = (*UNTRAINED, "cnn_mels", "cnn_logits")
 
 
 def choose_classifier(name=None, weights=None, device="cpu"):
-    """Load the classifier of that name, or the best whose weights are here: PANN, YamNet, YamNetMobile.
+    """Load the classifier of that name, or the best whose weights are here.
 
     Parameters
     ----------
@@ -44,11 +45,7 @@ def choose_classifier(name=None, weights=None, device="cpu"):
     if name is None and weights is not None:
         raise UsageError("weights of which classifier? give its name too")
     if name is None:
-        available = available_classifiers()
-        if not available:
-            smallest = CLASSIFIERS["YamNetMobile"].fetch_command
-            raise MissingFileError(f"no classifier here; the smallest (4 MB) comes with: {smallest}")
-        name = available[0]
+        name = (available_classifiers() or [EMBEDDED])[0]
     return load_classifier(name, weights, device)
 
 
@@ -56,14 +53,14 @@ def choose_transcoder(classifier, asked=None, folder=REFERENCE_MODELS, device="c
     """Load the transcoder asked for, or the best for a classifier.
 
     The best is CNN-logits taught by that very classifier: one that another edition taught sounds like
-    nothing to it. Then CNN-mels for its Mels, then PINV.
+    nothing to it. Without one it is PINV with texture, in which classifiers hear more than in CNN-mels.
 
     Parameters
     ----------
     classifier : str
         The classifier's name.
     asked : str, optional
-        pinv, cnn_mels, cnn_logits, or the path of a trained transcoder.
+        pinv, pinv_texture, cnn_mels, cnn_logits, or the path of a trained transcoder.
     folder : Path
         Where trained transcoders are looked for.
     device : str
@@ -92,14 +89,15 @@ def choose_transcoder(classifier, asked=None, folder=REFERENCE_MODELS, device="c
     elif asked is None:
         taught = find_reference_model(classifier, True, folder)
         path = taught if taught and taught_by(taught) == classifier else None
-        path = path or find_reference_model(classifier, False, folder)
-    elif asked != "pinv":
+    elif asked not in UNTRAINED:
         path = Path(asked)
         if not path.is_file():
             raise MissingFileError(f"no transcoder {asked}: expected {', '.join(TRANSCODERS)} or a file")
 
     if path is None:
-        return Transcoder(TranscoderSettings("pinv", front_end)).to(device), f"PINV for {front_end} Mels"
+        untrained = asked or "pinv_texture"
+        transcoder = Transcoder(TranscoderSettings(untrained, front_end)).to(device)
+        return transcoder, f"{UNTRAINED[untrained]} for {front_end} Mels"
     transcoder = load_transcoder(path).to(device)
     if transcoder.front_end.name != front_end:
         raise UsageError(

@@ -89,10 +89,12 @@ def setting_of(experiment, selector, name):
         f"mlp/{WHERE}+epoch=1+learning_rate=-3+hidden1=100+hidden2=1000+transcoder=mlp_pinv",
         f"hybridts/{WHERE}+epoch=1+learning_rate=-3+dilation=1+prop_logit=100",
         f"hybridts/{WHERE}+epoch=1+learning_rate=-3+dilation=1+prop_logit=50",
+        f"hybridts/{WHERE}+epoch=1+learning_rate=-3+dilation=1+prop_logit=100+nb_channels=16"
+        "+transcoder=cnn_texture+recipe=steady+seed=1",
         f"ts/{WHERE}+epoch=1+learning_rate=-4+transcoder=self",
         f"ts/{WHERE}+epoch=1+learning_rate=-5+transcoder=effnet_b0",
     ],
-    ids=["CNN-mels", "MLP", "MLP-PINV", "CNN-logits", "hybrid", "self", "effnet"],
+    ids=["CNN-mels", "MLP", "MLP-PINV", "CNN-logits", "hybrid", "texture", "self", "effnet"],
 )
 def test_every_kind_of_model_is_trained_evaluated_and_scored(compute, data, selector):
     status, experiment = compute(selector)
@@ -143,6 +145,17 @@ def test_the_reference_plan_scores_pinv_and_the_true_mels(compute, data, models)
     oracle = setting_of(experiment, f"reference/{WHERE}+transcoder=oracle", "metric")
     assert np.load(experiment.file("metric", oracle, "mel_mse.npy")).tolist() == [0]
     assert np.load(experiment.file("metric", oracle, "ptopafc.npy")).tolist() == [1]
+
+
+def test_textures_are_scored_and_seeded(compute):
+    selector = f"reference/{WHERE}+transcoder=pinv_texture+seed=0+1"
+    status, experiment = compute(selector)
+    assert status == 0
+    settings = [s for s in select(experiment.plans, selector) if s.step == "metric"]
+    errors = [np.load(experiment.file("metric", setting, "mel_mse.npy")).mean() for setting in settings]
+    assert len(set(errors)) == 2
+    assert "seed" not in settings[0].id()
+    assert settings[1].id().count("seed=1") == 1
 
 
 def test_missing_weights_fail_their_settings_with_the_command_that_fetches_them(compute, capsys):
@@ -206,7 +219,7 @@ def test_every_network_of_every_plan_can_be_built():
 
 def test_rows_of_the_paper_are_one_setting_each():
     plans = train_experiment.train_plans()
-    for row in (*paper.ROWS, *paper.PUBLISHED_ROWS):
+    for row in (*paper.ROWS, *paper.FURTHER_ROWS):
         chains = {s.chain for s in select(plans, repr([row.choices("full", "PANN", 200)]))}
         assert len(chains) == 1, row
     (cnn,) = {s.chain for s in select(plans, repr([paper.ROWS[2].choices("full", "PANN", 200)]))}

@@ -132,7 +132,9 @@ def test_the_best_transcoder_is_one_that_the_classifier_taught(tmp_path):
     }
     assert chosen["PANN"].startswith("CNN-logits for PANN")
     assert chosen["YamNet"].startswith("CNN-logits for YamNet")
-    assert chosen["YamNetMobile"] == "PINV for YamNet Mels"  # another edition's teacher does not serve
+    assert (
+        chosen["YamNetMobile"] == "PINV with texture for YamNet Mels"
+    )  # another edition's teacher does not serve
     assert "CNN-mels for PANN" in choose_transcoder("PANN", "cnn_mels", tmp_path)[1]
     with pytest.raises(MissingFileError, match="no cnn_mels for YamNet"):
         choose_transcoder("YamNet", "cnn_mels", tmp_path)
@@ -142,9 +144,11 @@ def test_the_best_transcoder_is_one_that_the_classifier_taught(tmp_path):
 
 def test_missing_weights_name_the_command_that_fetches_them(monkeypatch, tmp_path):
     monkeypatch.setattr("spectral_transcoder.classifiers.PRETRAINED_MODELS", tmp_path)
-    for name in (None, "YamNetMobile"):
-        with pytest.raises(MissingFileError, match=r"download_pretrained_models.py --models YamNetMobile"):
-            choose_classifier(name)
+    monkeypatch.setattr("spectral_transcoder.classifiers.REFERENCE_MODELS", tmp_path)
+    with pytest.raises(MissingFileError, match=r"download_pretrained_models.py --models YamNetMobile"):
+        choose_classifier("YamNetMobile")
+    with pytest.raises(MissingFileError, match=r"distill_classifier\.py"):
+        choose_classifier()
 
 
 def test_levels_become_what_the_transcoder_was_trained_with(models):
