@@ -109,5 +109,7 @@ def _run(*command):
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SpectralTranscoderError(f"SLURM does not answer: {error}") from error
     if done.returncode:
-        raise SpectralTranscoderError(done.stderr.strip() or f"{command[0]} ended with status {done.returncode}")
+        raise SpectralTranscoderError(
+            done.stderr.strip() or f"{command[0]} ended with status {done.returncode}"
+        )
     return done.stdout
