@@ -16,8 +16,9 @@ PAPERS_TABLE = ("--dataset", "made", "--classifier", "YamNetMobile", "--epoch", 
 class Clone:
     """A clone of the project, whose scripts run as a user runs them."""
 
-    def __init__(self, folder, corpus, models):
-        self.folder, self.corpus, self.models = folder, corpus, models
+    def __init__(self, folder):
+        self.folder = folder
+        self.data, self.models = folder / "spectral_transcoder_data" / "data", folder / "pretrained_models"
         self.results = folder / "spectral_transcoder_data" / "training_experiments" / "train_exp"
         self.environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
 
@@ -37,11 +38,7 @@ class Clone:
         return told
 
     def create(self, *arguments, **options):
-        """Write job files for the corpus."""
-        return self.create_plainly("--dataset_path", self.corpus, *arguments, **options)
-
-    def create_plainly(self, *arguments, **options):
-        """Write job files for TAU."""
+        """Write job files."""
         return self.run(LAUNCH / "slurms_create.py", *arguments, **options)
 
     def launch(self, *arguments, **options):
@@ -77,7 +74,7 @@ def fields(job):
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
-def wait_until(holds, timeout_s=400):
+def wait_until(holds, timeout_s=1000):
     """Wait until a condition holds, and return its value."""
     deadline = time.monotonic() + timeout_s
     while not (value := holds()):

@@ -70,10 +70,12 @@ def weights(tmp_path_factory):
 
 @pytest.fixture
 def clone(tmp_path, corpus, weights):
-    """A clone of the project that computes on the corpus."""
+    """A clone of the project with the corpus and the weights in their places."""
     folder = tmp_path / "clone"
     for part in ("spectral_transcoder", "exp_train_model"):
         ignored = shutil.ignore_patterns("__pycache__", "slurms", "slurm.yaml")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
-    models = shutil.copytree(weights, folder / "pretrained_models")
-    return Clone(folder, corpus, models)
+    clone = Clone(folder)
+    shutil.copytree(weights, clone.models)
+    shutil.copytree(corpus, clone.data)
+    return clone

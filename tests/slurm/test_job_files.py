@@ -36,7 +36,7 @@ def slurms(clone):
 
 
 def test_the_committed_file_is_what_the_defaults_give(clone):
-    clone.create_plainly("--environment", clone.folder / ".venv")
+    clone.create("--environment", clone.folder / ".venv")
     assert (clone.folder / REFERENCE).read_bytes() == (ROOT / REFERENCE).read_bytes()
     assert len(slurms(clone)) == 2 * 5  # two classifiers, five trained rows
 
@@ -122,7 +122,7 @@ def test_only_our_own_files_are_replaced(clone):
 
 def test_paths_are_those_of_the_project_wherever_the_script_is_called(clone):
     script = clone.folder / LAUNCH / "slurms_create.py"
-    where = ["--data_path", clone.folder / "results", "--models_path", "m", "--dataset_path", clone.corpus]
+    where = ["--data_path", clone.folder / "results", "--models_path", "m", "--dataset_path", clone.data]
     clone.run(script, "-s", CNN, "--corpus", "made", *where, cwd=clone.folder.parent)
     (path,) = slurms(clone)
     words = list(JobFile.read(path).options)
@@ -130,7 +130,7 @@ def test_paths_are_those_of_the_project_wherever_the_script_is_called(clone):
     assert options == {
         "--data_path": "results",
         "--models_path": str(clone.folder.parent / "m"),
-        "--dataset_path": str(clone.corpus),
+        "--dataset_path": "spectral_transcoder_data/data",
         "--corpus": "made",
     }
 
@@ -190,7 +190,7 @@ def test_a_job_enters_the_recorded_environment_from_the_spool_folder(clone, reco
     assert told[3].startswith(f"PYTHONPATH {clone.folder}")
     assert told[4:9] == ["[-m]", "[spectral_transcoder.slurm.supervisor]", "[-c]", "[-p]", "[-s]"]
     assert told[9] == f"[{JobFile.read(path).settings[1]}]"
-    assert f"[{clone.corpus}]" in told
+    assert told[10:] == ["[--data_path]", "[spectral_transcoder_data]"]
 
     told = recorder.run(copy, SLURM_JOB_ID="8", SLURM_SUBMIT_DIR=str(tmp_path / "env"), status=1)
     assert "submit from the project's folder" in told[-1]

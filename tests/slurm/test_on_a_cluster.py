@@ -10,9 +10,9 @@ from torchvision.models import efficientnet_b7
 
 from spectral_transcoder.baselines import EFFICIENTNETS
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("cluster")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.usefixtures("cluster")]
 REFERENCE = LAUNCH / "jean_zay_slurm_reference.slurm"
-SIZES = "dilation=1+epoch=50+kernel_size=5+learning_rate=-3+nb_channels=64+nb_layers=5"
+SIZES = "dilation=1+epoch=20+kernel_size=5+learning_rate=-3+nb_channels=64+nb_layers=5"
 LONG = f"cnn/{WHERE}+{SIZES}"
 LONG_TRAINED = f"classifier=YamNetMobile+dataset=made+{SIZES}+step=train+transcoder=cnn_pinv+ts=0"
 SHORT = f"mlp/{WHERE}+epoch=1+learning_rate=-3+hidden1=100+hidden2=1000+transcoder=mlp"
@@ -80,10 +80,10 @@ def test_a_job_that_is_told_of_its_time_limit_goes_on_to_the_same_weights(clone)
     assert {state for state, _ in clone.states().values()} == {"done"}
     log = clone.log_of(jobs["cnn"])
     assert "was stopped by SIGUSR1: requeued" in log
-    assert log.count("training: epoch ") <= 50  # those before the signal were not trained again
+    assert log.count("training: epoch ") <= 20  # those before the signal were not trained again
 
     undisturbed = clone.folder.parent / "undisturbed"
-    arguments = ["--dataset_path", clone.corpus, "--models_path", clone.models, "--data_path", undisturbed]
+    arguments = ["--dataset_path", clone.data, "--models_path", clone.models, "--data_path", undisturbed]
     clone.run("exp_train_model/main_doce_training.py", "-s", f"{LONG}+step=train", "-c", *arguments)
     (expected,) = undisturbed.rglob(f"{LONG_TRAINED}_model")
     assert (clone.results / "model" / expected.name).read_bytes() == expected.read_bytes()

@@ -71,16 +71,17 @@ def test_a_time_limit_too_short_for_an_epoch_does_not_go_round_for_ever(scontrol
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_stops_the_command_and_waits_for_its_end(tmp_path, number):
-    command = [
-        "/bin/sh",
-        "-c",
-        f"trap 'sleep 0.5; touch {tmp_path}/checkpoint; exit 143' TERM; touch {tmp_path}/begun; while :; do sleep 0.1; done",
-    ]
+    script = (
+        f"trap 'sleep 0.5; touch {tmp_path}/checkpoint; exit 143' TERM\n"
+        f"touch {tmp_path}/begun; while :; do sleep 0.1; done"
+    )
     code = (
         "import sys; from spectral_transcoder.slurm.supervisor import run_until_signal\n"
         "status, signals = run_until_signal(sys.argv[1:]); print(status, *(number.name for number in signals))"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, *command], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "/bin/sh", "-c", script], stdout=subprocess.PIPE, text=True
+    )
     while not (tmp_path / "begun").exists():
         assert process.poll() is None
         time.sleep(0.05)
