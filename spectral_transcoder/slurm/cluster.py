@@ -151,7 +151,14 @@ def cluster_of(options):
     """Return the `Cluster` that the command line and its settings file describe.
 
     Unless they say otherwise, a job has a GPU for each of the --devices, and the environment that runs this.
+
+    Raises
+    ------
+    UsageError
+        As `read_cluster`; or the command line names a file that there is not.
     """
+    if options.settings != OWN_SETTINGS and not options.settings.is_file():
+        raise UsageError(f"no settings at {options.settings}")
     chosen = {name: getattr(options, name) for name in OPTIONS}
     cluster = read_cluster(options.settings, chosen, {"gpus": options.devices, "environment": sys.prefix})
     environment = project_path(cluster.environment)
