@@ -17,10 +17,9 @@ from pathlib import Path
 
 from spectral_transcoder import cli
 from spectral_transcoder.experiments.command_line import run_experiment
-from spectral_transcoder.experiments.paper import detailed, restricted
+from spectral_transcoder.experiments.paper import add_selection_options, selection_of
 from spectral_transcoder.experiments.train_experiment import add_options, build_experiment, step
 
-SELECTIONS = {"restricted": restricted, "detailed": detailed}
 MAIN_SCRIPT = Path(__file__).resolve().parent.parent / "main_doce_training.py"
 
 
@@ -31,18 +30,14 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Further options are those of exp_train_model/main_doce_training.py: -c N, -f, -p, --data_path, …",
     )
-    parser.add_argument("--exp_type", choices=SELECTIONS, default="restricted", help="default restricted")
-    parser.add_argument("--dataset", default="full", help="modality of the factor dataset (default full)")
-    parser.add_argument("--classifier", default="PANN,YamNet", help="a comma list (default PANN,YamNet)")
-    parser.add_argument("--epoch", type=int, default=200, help="modality of the factor epoch (default 200)")
+    add_selection_options(parser)
     options, further = parser.parse_known_args()
-    selection = SELECTIONS[options.exp_type](options.dataset, options.classifier.split(","), options.epoch)
     compute = [] if "-c" in further else ["-c"]
     # workers are started by the script's name: they are the main script's, which knows their options
     sys.argv[0] = str(MAIN_SCRIPT)
     start = time.monotonic()
     status = run_experiment(
-        build_experiment, step, __doc__, add_options, ["-l", *further, *compute, "-s", repr(selection)]
+        build_experiment, step, __doc__, add_options, ["-l", *further, *compute, "-s", selection_of(options)]
     )
     print(f"{options.exp_type} experiment on {options.dataset}: {(time.monotonic() - start) / 60:.1f} min")
     return status

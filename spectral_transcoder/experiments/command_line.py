@@ -10,7 +10,7 @@ from spectral_transcoder.experiments.runner import InThisProcess, Runner, comput
 from spectral_transcoder.experiments.selectors import select, selector_of
 from spectral_transcoder.experiments.states import Ledger, State
 from spectral_transcoder.experiments.tables import export, exportable, results_table
-from spectral_transcoder.experiments.workers import Workers, stop_with_launcher
+from spectral_transcoder.experiments.workers import Workers, interruptible, stop_with_launcher
 from spectral_transcoder.paths import EXPORT
 
 DEFAULT_DATA_PATH = Path("spectral_transcoder_data")
@@ -39,25 +39,28 @@ def run_experiment(build, step, description, add_options=None, argv=None):
         The exit status: 1 if a setting failed.
     """
     argv = sys.argv[1:] if argv is None else argv
-    options = _parser(description, add_options).parse_args(argv)
+    options = experiment_parser(description, add_options).parse_args(argv)
     experiment = build(options)
     settings = select(experiment.plans, options.select)
     metrics = _metrics(experiment, options.display)
     if options.worker:
         stop_with_launcher()
         (setting,) = settings
-        return int(compute_one(experiment, setting, step, options.force, printing_to_log=True))
+        with interruptible():
+            return int(compute_one(experiment, setting, step, options.force, printing_to_log=True))
     if options.list:
         list_states(experiment, settings)
     status = 0
     if options.compute:
-        status = Runner(experiment, _computer(experiment, step, options, argv)).run(settings)
+        with interruptible():
+            status = Runner(experiment, _computer(experiment, step, options, argv)).run(settings)
     if options.display is not None or options.export:
         show_results(experiment, settings, metrics, options)
     return status
 
 
-def _parser(description, add_options):
+def experiment_parser(description, add_options=None):
+    """Return the parser of an experiment's command line; parameters as of `run_experiment`."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )

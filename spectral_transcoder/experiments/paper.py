@@ -87,6 +87,22 @@ def detailed(dataset, classifiers, epoch):
     return alternatives
 
 
+SELECTIONS = {"restricted": restricted, "detailed": detailed}
+
+
+def add_selection_options(parser):
+    """Add the options by which launchers choose settings."""
+    parser.add_argument("--exp_type", choices=SELECTIONS, default="restricted", help="default restricted")
+    parser.add_argument("--dataset", default="full", help="modality of the factor dataset (default full)")
+    parser.add_argument("--classifier", default="PANN,YamNet", help="a comma list (default PANN,YamNet)")
+    parser.add_argument("--epoch", type=int, default=200, help="modality of the factor epoch (default 200)")
+
+
+def selection_of(options):
+    """Return the selector that these options stand for."""
+    return repr(SELECTIONS[options.exp_type](options.dataset, options.classifier.split(","), options.epoch))
+
+
 @lru_cache
 def published_results():
     """Return {classifier: {row: {metric: figure}}} as the paper has them."""

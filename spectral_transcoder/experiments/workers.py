@@ -5,6 +5,7 @@ launcher holds open, so that it stops when the launcher is gone, kill -9 include
 """
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -101,6 +102,32 @@ class Workers:
         except RunningElsewhere:
             return Outcome.RUNNING_ELSEWHERE
         return Outcome.FAILED
+
+
+@contextlib.contextmanager
+def interruptible():
+    """Raise Interrupted where this process computes when it is told to stop: by SIGTERM, or by SLURM's SIGUSR1.
+
+    So temporary files go, and locks are let go of. The processes of a training on several devices end too.
+    """
+
+    def stop(number, frame):
+        for further in before:
+            signal.signal(
+                further, signal.SIG_IGN
+            )  # SLURM tells every process, and a launcher tells its workers
+        raise Interrupted(f"stopped by {signal.Signals(number).name}; the same command goes on from here")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        yield
+    except Interrupted:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _in_words(status):

@@ -1,0 +1,63 @@
+"""Write the job files by which a SLURM cluster computes experiment 1: one for each chain of settings.
+
+    python3 exp_train_model/launch_experiment/slurms_create.py                                # the paper's table
+    python3 exp_train_model/launch_experiment/slurms_create.py --exp_type detailed --array 8 --account abc@v100
+    python3 exp_train_model/launch_experiment/slurms_create.py -s cnn/dataset=full+epoch=200
+
+Input: options for the cluster, or the same in slurm.yaml beside this script (lines such as `account: abc@v100`).
+Output: jean_zay_slurm_reference.slurm and slurms/*.slurm beside this script; files that are not its own are never
+replaced. Then exp_train_model/launch_experiment/launch_exp_slurms.py submits them. Takes seconds.
+"""
+
+import argparse
+from pathlib import Path
+
+from spectral_transcoder import cli
+from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
+from spectral_transcoder.experiments.paper import add_selection_options, selection_of
+from spectral_transcoder.experiments.selectors import select
+from spectral_transcoder.experiments.train_experiment import add_options, build_experiment
+from spectral_transcoder.slurm.cluster import add_cluster_options, cluster_of
+from spectral_transcoder.slurm.job_files import experiment_options, in_words, job_files, write_job_files
+
+SELECTION = ("exp_type", "dataset", "classifier", "epoch")
+
+
+def main():
+    """Write the job files of a selection."""
+    forwarded = argparse.ArgumentParser(add_help=False)
+    forwarded.add_argument(
+        "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"folder (default {DEFAULT_DATA_PATH})"
+    )
+    add_options(forwarded)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[forwarded]
+    )
+    add_selection_options(parser)
+    parser.add_argument("-s", "--select", help="selector of main_doce_training.py, instead of these four")
+    parser.add_argument(
+        "--array", type=int, nargs="?", const=0, metavar="N", help="one job array, N of its tasks at a time"
+    )
+    add_cluster_options(parser)
+    options = parser.parse_args()
+
+    experiment = build_experiment(options)
+    settings = select(experiment.plans, options.select or selection_of(options))
+    words = experiment_options(forwarded, options)
+    if options.select:
+        local = ["exp_train_model/main_doce_training.py", "-c", "-s", options.select]
+    else:
+        local = ["exp_train_model/launch_experiment/launch_exp_py.py"]
+        local += [word for name in SELECTION for word in (f"--{name}", getattr(options, name))]
+    cluster = cluster_of(options)
+    local = in_words(["python3", *local, *words])
+    files = job_files(experiment, settings, words, cluster, local, options.array)
+    write_job_files(files, cluster)
+    for file in files:
+        print(f"{len(file.settings):3} {file.path}")
+    n_chains = sum(len(file.settings) for file in files)
+    print(f"{n_chains} chains of settings in {len(files)} job files; launch_exp_slurms.py submits them")
+
+
+if __name__ == "__main__":
+    cli.run(main)

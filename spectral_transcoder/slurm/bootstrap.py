@@ -1,0 +1,66 @@
+"""From a job file to the project's own python: the environment that was recorded, then what there is to do.
+
+Job files import this with the python of the system, since a job begins without modules and environments: it
+uses the standard library alone, and the Python of old clusters (3.6).
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+LAUNCHER = "exp_train_model/launch_experiment/launch_exp_slurms.py"
+MAIN_SCRIPT = "exp_train_model/main_doce_training.py"
+SUPERVISOR = ["-m", "spectral_transcoder.slurm.supervisor"]
+
+
+def enter(root, job_file, job):
+    """Become the process that does what a job file asks for; this does not return.
+
+    Parameters
+    ----------
+    root : str
+        The project's folder, where relative paths of a job begin.
+    job_file : str
+        The file itself.
+    job : dict
+        Its `JOB`, see `job_files.JobFile`.
+    """
+    if "SLURM_JOB_ID" in os.environ:
+        arguments = [*SUPERVISOR, *experiment_arguments(job)]
+    elif shutil.which("sbatch"):
+        arguments = [LAUNCHER, job_file]
+    else:
+        print("there is no SLURM here: computing on this machine")
+        arguments = [MAIN_SCRIPT, *experiment_arguments(job)]
+    sys.stdout.flush()
+    os.chdir(root)
+    os.environ["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [python_of(root, job["environment"]), *arguments]
+    if job["modules"]:
+        load = "module purge && module load {} && exec {}"
+        line = load.format(*(" ".join(map(shlex.quote, words)) for words in (job["modules"], command)))
+        command = ["bash", "-lc", line]  # a login shell: it knows `module`
+    os.execvp(command[0], command)
+
+
+def experiment_arguments(job):
+    """Return the command line of the experiment: all settings of the job, or an array task's own."""
+    settings = job["settings"]
+    if job["array"] is not None and "SLURM_ARRAY_TASK_ID" in os.environ:
+        settings = [settings[int(os.environ["SLURM_ARRAY_TASK_ID"])]]
+    return ["-c", "-p", "-s", ",".join(settings), *job["options"]]
+
+
+def python_of(root, environment):
+    """Return the python of the recorded environment; without one, that of the project's .venv, or this one."""
+    if environment is None:
+        own = Path(root, ".venv", "bin", "python3")
+        return str(own) if own.exists() else sys.executable
+    python = Path(root, environment, "bin", "python3")
+    if not python.exists():
+        sys.exit(
+            f"error: no {python}: make that environment, or record another with slurms_create.py --environment"
+        )
+    return str(python)

@@ -1,0 +1,172 @@
+"""What a cluster wants to know of every job, from the user's own file and the command line."""
+
+import re
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from spectral_transcoder.errors import UsageError
+from spectral_transcoder.paths import PROJECT_ROOT
+
+OWN_SETTINGS = PROJECT_ROOT / "exp_train_model" / "launch_experiment" / "slurm.yaml"
+OPTIONS = {
+    "account": "who pays: abc@v100",
+    "partition": "gpu_p13, …",
+    "constraint": "v100-32g, …",
+    "qos": "qos_gpu-t3, …",
+    "time": "limit of a run of a job, after which it is requeued and goes on (default 20:00:00)",
+    "gpus": "of a job (default --devices); 0 asks for none",
+    "cpus": "of a job (default 10 for each GPU)",
+    "notice_s": "how long before its time limit a job is told (default 120)",
+    "modules": "to be loaded first; may be given several times",
+    "environment": "folder of the Python environment (default: the one that runs this)",
+    "mail": "address to write to when a job has ended or failed",
+    "sbatch": "further options of sbatch, written with =: --sbatch=--mem=32G",
+}
+OWN_ENVIRONMENT = ".venv"
+NUMBERS, LISTS = ("gpus", "cpus", "notice_s"), ("modules", "sbatch")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What a cluster wants to know of every job; the defaults are Jean Zay's, one V100.
+
+    Attributes
+    ----------
+    account, partition, constraint, qos : str or None
+        As SLURM's options of these names.
+    time : str
+        Limit, in SLURM's forms: "20:00:00".
+    gpus : int
+        Per job; 0 asks for none.
+    cpus : int or None
+        Per job, by default 10 for each GPU.
+    notice_s : int
+        How long before its time limit a job is told.
+    modules : sequence of str
+        Loaded before anything else.
+    environment : str or None
+        Folder of the Python environment, virtual or conda's; None is `.venv`, or the job file's own python.
+    mail : str or None
+        Where SLURM writes when a job has ended or failed.
+    sbatch : sequence of str
+        Further options of sbatch, "--mem=32G" say.
+    """
+
+    account: str | None = None
+    partition: str | None = None
+    constraint: str | None = None
+    qos: str | None = None
+    time: str = "20:00:00"
+    gpus: int = 1
+    cpus: int | None = None
+    notice_s: int = 120
+    modules: tuple = ()
+    environment: str | None = None
+    mail: str | None = None
+    sbatch: tuple = ()
+
+    def header(self, name, array=None):
+        """Return the `#SBATCH` lines of a job called `name`; `array` is what its --array says."""
+        named = {key: getattr(self, key) for key in ("account", "partition", "constraint", "qos")}
+        task = "%A_%a" if array else "%j"
+        options = {
+            "job-name": name,
+            **named,
+            "nodes": 1,
+            "ntasks": 1,
+            "gres": f"gpu:{self.gpus}" if self.gpus else None,
+            "cpus-per-task": self.cpus or 10 * max(1, self.gpus),
+            "hint": "nomultithread",
+            "time": self.time,
+            "signal": f"B:USR1@{self.notice_s}",
+            "array": array,
+            "output": f"slurm_{name}_{task}.log",
+            "open-mode": "append",  # a requeue would begin it anew
+            "mail-type": "END,FAIL" if self.mail else None,
+            "mail-user": self.mail,
+        }
+        lines = [f"--{option}={value}" for option, value in options.items() if value is not None]
+        return "\n".join(f"#SBATCH {line}" for line in [*lines, "--requeue", *self.sbatch])
+
+
+def read_cluster(path, chosen, otherwise):
+    """Return the `Cluster` of a YAML file, where there is one, and of the command line, which wins.
+
+    Parameters
+    ----------
+    path : Path
+        Lines `account: abc@v100`, by the names of `Cluster`.
+    chosen : dict
+        By the same names; None is not chosen.
+    otherwise : dict
+        Defaults in place of those of `Cluster`.
+
+    Raises
+    ------
+    UsageError
+        A name that there is not, a number that is none, white space in what becomes a header.
+    """
+    # all as text: to YAML, 20:00:00 is a number to the base of 60
+    content = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader) if path.is_file() else None
+    if not isinstance(content or {}, dict):
+        raise UsageError(f"{path}: expected lines such as `account: abc@v100`")
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    values = {**otherwise, **(content or {}), **chosen}
+    for name, value in values.items():
+        if name not in OPTIONS:
+            raise UsageError(f"{path}: {name!r}: expected one of {', '.join(OPTIONS)}")
+        if name in NUMBERS:
+            values[name] = _whole_number(name, value)
+        elif name in LISTS:
+            values[name] = tuple([value] if isinstance(value, str) else value)
+    for text in [*values.get("sbatch", ()), *(values.get(name) for name in OPTIONS if name != "environment")]:
+        if isinstance(text, str) and not re.fullmatch(r"\S+", text):
+            raise UsageError(f"{text!r}: expected no white space, since it becomes a line of a job's header")
+    return Cluster(**values)
+
+
+def _whole_number(name, text):
+    if not re.fullmatch(r"\d+", str(text)):
+        raise UsageError(f"{name}: expected a whole number, got {text!r}")
+    return int(text)
+
+
+def add_cluster_options(parser):
+    """Add an option for each attribute of `Cluster`, and one for the file that keeps them."""
+    group = parser.add_argument_group("the cluster, by default Jean Zay with one GPU")
+    group.add_argument(
+        "--settings",
+        type=Path,
+        default=OWN_SETTINGS,
+        help=f"YAML of the options below (default {OWN_SETTINGS.name} beside the script)",
+    )
+    for name, text in OPTIONS.items():
+        group.add_argument(f"--{name}", action="append" if name in LISTS else "store", help=text)
+
+
+def cluster_of(options):
+    """Return the `Cluster` that the command line and its settings file describe.
+
+    Unless they say otherwise, a job has a GPU for each of the --devices, and the environment that runs this.
+
+    Raises
+    ------
+    UsageError
+        As `read_cluster`; or the command line names a file that there is not.
+    """
+    if options.settings != OWN_SETTINGS and not options.settings.is_file():
+        raise UsageError(f"no settings at {options.settings}")
+    chosen = {name: getattr(options, name) for name in OPTIONS}
+    cluster = read_cluster(options.settings, chosen, {"gpus": options.devices, "environment": sys.prefix})
+    environment = project_path(cluster.environment)
+    # the project's own is found by itself: the job files are the same for everybody who has it
+    return replace(cluster, environment=None if environment == OWN_ENVIRONMENT else environment)
+
+
+def project_path(path):
+    """Return a path as job files have it: relative to the project where it is inside."""
+    path = Path(path).absolute()
+    return str(path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path)

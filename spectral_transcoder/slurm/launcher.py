@@ -1,0 +1,221 @@
+"""Submitting job files, each setting once and the reference first; telling what became of them."""
+
+import contextlib
+import fcntl
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from spectral_transcoder.errors import SpectralTranscoderError
+from spectral_transcoder.experiments.command_line import experiment_parser
+from spectral_transcoder.experiments.plans import STEP
+from spectral_transcoder.experiments.selectors import select
+from spectral_transcoder.experiments.states import Ledger, State
+from spectral_transcoder.experiments.train_experiment import FOLDER, add_options, build_experiment
+from spectral_transcoder.files import atomic_path
+from spectral_transcoder.paths import PROJECT_ROOT
+from spectral_transcoder.slurm.job_files import JobFile, in_words
+from spectral_transcoder.slurm.queue import QueuedJob, has_slurm, queued_jobs, submission, submit
+
+WAITING = {"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
+NEVER_STARTED = "never started: it was cancelled, or the reference job failed"
+LOG_END_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain of settings, and what is known of it.
+
+    Attributes
+    ----------
+    file : JobFile
+        The job file that computes it.
+    index : int
+        Its place there, which is the task's in an array.
+    selector : str
+        Its settings.
+    queued : QueuedJob or None
+        The job that waits or runs.
+    last_job : str or None
+        The id of that job, or of the one that has ended.
+    state : State
+        From SLURM's queue and the markers of settings.
+    detail : str
+        Why it waits, what is being computed, or what the error was and where its log is.
+    """
+
+    file: JobFile
+    index: int
+    selector: str
+    queued: QueuedJob | None
+    last_job: str | None
+    state: State
+    detail: str
+
+
+class Launcher:
+    """The jobs of one call of slurms_create.py; relative paths begin at the project.
+
+    Parameters
+    ----------
+    files : list of JobFile
+        All of them, the reference first.
+    """
+
+    def __init__(self, files):
+        self.files = files
+        options = experiment_parser(__doc__, add_options).parse_args(list(files[0].options))
+        self.experiment = build_experiment(options)
+        self.ledger = Ledger(self.experiment)
+        self.folder = (options.data_path / FOLDER / "slurm").resolve()
+
+    def launch(self, only=None, resubmit=False, dry_run=False):
+        """Submit what was never submitted, or what has failed, the reference job first; return the exit status.
+
+        Parameters
+        ----------
+        only : set of Path, optional
+            Files to submit, whether new or failed; all new ones by default.
+        resubmit : bool
+            Submit what has failed instead of what is new.
+        dry_run : bool
+            Print the commands instead.
+        """
+        wanted = {State.FAILED} if resubmit else {State.PENDING, State.FAILED} if only else {State.PENDING}
+        with contextlib.nullcontext() if dry_run else self._one_at_a_time():
+            chains = self.chains()
+            after, failure = reference_of(chains)
+            submitted = []
+            for file in self.files:
+                chosen = [c for c in chains if c.file == file and c.state in wanted and c.queued is None]
+                if not chosen or (only and file.path not in only):
+                    continue
+                if failure and not file.is_reference:
+                    print(f"the reference job failed, and nothing can follow it: {failure}")
+                    break
+                job = self._submit(file, chosen, None if file.is_reference else after, dry_run)
+                submitted += chosen
+                if file.is_reference:
+                    after, failure = job, None
+        left = Counter(chain.state.value for chain in chains if chain not in submitted)
+        told = "".join(f", {count} {state}" for state, count in left.items())
+        print(f"{len(chains)} chains of settings: {len(submitted)} submitted{told}")
+        if left[State.FAILED.value]:
+            print("what has failed is submitted again by launch_exp_slurms.py --resubmit")
+        return 1 if failure else 0
+
+    def status(self):
+        """Print each chain of settings with its state."""
+        chains = self.chains()
+        for chain in chains:
+            print(f"{chain.state.value:8} {chain.last_job or '-':10} {chain.selector}")
+            if chain.detail:
+                print("\n".join(f"    {line}" for line in chain.detail.splitlines()))
+        counts = Counter(chain.state for chain in chains)
+        told = ", ".join(f"{counts[state]} {state.value}" for state in State)
+        print(f"{len(chains)} chains of settings: {told}")
+
+    def chains(self):
+        """Return every `Chain`, as it is now."""
+        queue = queued_jobs() if has_slurm() else []
+        record = read_record(self.folder)
+        return [
+            self._chain(file, index, selector, queue, record.get(selector))
+            for file in self.files
+            for index, selector in enumerate(file.settings)
+        ]
+
+    def _chain(self, file, index, selector, queue, recorded):
+        queued = next((job for job in queue if _computes(job, file, index, recorded)), None)
+        last_job = queued.job if queued else recorded and recorded["job"]
+        state, detail = self._state(selector, queued, recorded)
+        return Chain(file, index, selector, queued, last_job, state, detail)
+
+    def _state(self, selector, queued, recorded):
+        """Return the state of a chain, and what there is to say of it."""
+        settings = select(self.experiment.plans, selector)
+        looks = [self.ledger.look(setting) for setting in settings]
+        states = [state for state, _ in looks]
+        if set(states) == {State.DONE}:
+            return State.DONE, ""
+        if queued and queued.state in WAITING:
+            return State.PENDING, queued.reason
+        if queued or State.RUNNING in states:
+            position = states.index(State.RUNNING) if State.RUNNING in states else None
+            return State.RUNNING, "" if position is None else _running(settings[position], looks[position][1])
+        if State.FAILED in states:
+            position = states.index(State.FAILED)
+            log = self.ledger.log_path(settings[position])
+            return State.FAILED, f"{looks[position][1].error}\nlog: {log}"
+        if recorded:
+            return State.FAILED, f"{last_line(recorded['log']) or NEVER_STARTED}\nlog: {recorded['log']}"
+        return State.PENDING, "not submitted"
+
+    def _submit(self, file, chains, after, dry_run):
+        """Submit some chains of a file, and return the job's id."""
+        array = file.array is not None
+        pattern = f"{str(self.folder).replace('%', '%%')}/{file.name}_{'%A_%a' if array else '%j'}.log"
+        command = submission(file, pattern, after, [chain.index for chain in chains] if array else None)
+        if dry_run:
+            print(in_words(command))
+            return "REFERENCE"
+        job = submit(command)
+        record = read_record(self.folder)
+        for chain in chains:
+            own = f"{job}_{chain.index}" if array else job
+            record[chain.selector] = {"job": own, "log": str(self.folder / f"{file.name}_{own}.log")}
+        with atomic_path(self.folder / "jobs.json") as temporary:
+            temporary.write_text(json.dumps(record, indent=1))
+        print(f"submitted {job}{f', after {after}' if after else ''}: {file.name}")
+        return job
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self):
+        """Hold the lock under which launchers submit: the next one sees in the queue what this one has submitted."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as lock:
+            try:
+                fcntl.lockf(lock, fcntl.LOCK_EX)
+            except OSError as error:
+                raise SpectralTranscoderError(
+                    f"{self.folder}: no locks on this file system ({error})"
+                ) from error
+            yield
+
+
+def read_record(folder):
+    """Return what was submitted: {selector: {"job": id, "log": path}}."""
+    path = folder / "jobs.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def reference_of(chains):
+    """Return the id of the reference job that others wait for, and how it failed: each may be None."""
+    unfinished = [chain for chain in chains if chain.file.is_reference and chain.state is not State.DONE]
+    job = next((chain.queued.job for chain in unfinished if chain.queued), None)
+    failure = next((chain.detail for chain in unfinished if chain.state is State.FAILED), None)
+    return job, failure
+
+
+def last_line(log):
+    """Return the last line of a log in which there is something, or nothing."""
+    path = Path(log)
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LOG_END_BYTES))
+        lines = file.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _computes(job, file, index, recorded):
+    """Whether a queued job is that of a chain: recorded, or submitted from the project by hand."""
+    if recorded and job.job == recorded["job"]:
+        return True
+    by_hand = job.name == file.name and Path(job.folder).is_relative_to(PROJECT_ROOT)
+    return by_hand and (file.array is None or job.job.endswith(f"_{index}"))
+
+
+def _running(setting, marker):
+    return f"{getattr(setting, STEP)} since {marker.started} on {marker.host}"

@@ -1,0 +1,101 @@
+"""Inside a job: compute in a process of its own, and go on in the same job after a signal.
+
+    python3 -m spectral_transcoder.slurm.supervisor -c -p -s SELECTOR …     the main script's command line
+
+SLURM sends SIGUSR1 before the time limit and SIGTERM when it takes the node away. Either stops the
+computation, whose last epoch is on the disk; once it has ended, and not before, the job is requeued: a
+requeue ends what is still running.
+"""
+
+import signal
+import subprocess
+import sys
+import threading
+
+from spectral_transcoder import cli
+from spectral_transcoder.errors import Interrupted, SpectralTranscoderError
+from spectral_transcoder.experiments.command_line import experiment_parser
+from spectral_transcoder.experiments.selectors import select
+from spectral_transcoder.experiments.states import Ledger, State
+from spectral_transcoder.experiments.train_experiment import add_options, build_experiment
+from spectral_transcoder.paths import PROJECT_ROOT
+from spectral_transcoder.slurm.queue import job_fields, own_job, requeue
+
+MAIN_SCRIPT = PROJECT_ROOT / "exp_train_model" / "main_doce_training.py"
+PATIENCE_S = 60  # for the computation to end after a signal; the notice before the time limit is longer
+
+
+def main():
+    """Compute what the command line says; return its exit status, or 143 if the job goes on later."""
+    argv = sys.argv[1:]
+    options = experiment_parser(__doc__, add_options).parse_args(argv)
+    experiment = build_experiment(options)
+    settings = select(experiment.plans, options.select)
+    before = progress_made(experiment, settings)
+    status, signals = run_until_signal([sys.executable, str(MAIN_SCRIPT), *argv])
+    if status == 0 or not signals:
+        return status
+    go_on_later(signals, made_progress=progress_made(experiment, settings) != before)
+    return Interrupted.status
+
+
+def run_until_signal(command):
+    """Run a command, which the first SIGTERM or SIGUSR1 stops.
+
+    Returns
+    -------
+    status : int
+        The command's exit status.
+    signals : list of signal.Signals
+        Those received, in their order.
+    """
+    signals, process = [], None
+
+    def stop(number, frame):
+        signals.append(signal.Signals(number))
+        if process is not None and len(signals) == 1:
+            process.terminate()
+            kill = threading.Timer(PATIENCE_S, process.kill)
+            kill.daemon = True
+            kill.start()
+
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, stop)
+    process = subprocess.Popen(command)
+    if signals:  # it came before the process was known
+        process.terminate()
+    return process.wait(), signals
+
+
+def progress_made(experiment, settings):
+    """Return a value that changes with every epoch and every finished setting."""
+    ledger = Ledger(experiment)
+    made = []
+    for setting in settings:
+        marker, state = ledger.marker(setting), experiment.file("model", setting, "training_state")
+        made.append(marker.run if marker and marker.state == State.DONE.value else None)
+        made.append(state.stat().st_mtime_ns if state.is_file() else None)
+    return made
+
+
+def go_on_later(signals, made_progress):
+    """Requeue the job, unless it was cancelled, SLURM does so itself, or it would not get any further."""
+    job, first = own_job(), signals[0]
+    fields = job_fields(job)
+    # SLURM's own requeue shows neither: its preemption needs no help
+    preempted = fields.get("PreemptTime", "None") not in ("None", "") and (
+        fields["PreemptTime"] >= fields["StartTime"]
+    )
+    if not preempted and fields["JobState"] != "RUNNING":
+        print(f"job {job} was stopped by {first.name}; launch_exp_slurms.py goes on from here")
+        return
+    if first is signal.SIGUSR1 and not preempted and not made_progress:
+        raise SpectralTranscoderError(
+            f"job {job}: not one epoch ended within the time limit: give it more with slurms_create.py --time"
+        )
+    print(f"job {job} was stopped by {first.name}: requeued, and going on later", flush=True)
+    requeue(job)
+
+
+if __name__ == "__main__":
+    cli.run(main)

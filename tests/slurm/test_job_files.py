@@ -1,0 +1,229 @@
+"""What job files say: headers, settings, environments; and that only our own files are replaced."""
+
+import ast
+import os
+import shutil
+import stat
+import sys
+
+import pytest
+import yaml
+from clones import LAUNCH, PAPERS_TABLE, ROOT, WHERE
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spectral_transcoder.errors import UsageError
+from spectral_transcoder.experiments import paper
+from spectral_transcoder.experiments.selectors import select
+from spectral_transcoder.experiments.train_plans import train_plans
+from spectral_transcoder.slurm.cluster import Cluster, read_cluster
+from spectral_transcoder.slurm.job_files import JobFile
+
+REFERENCE = LAUNCH / "jean_zay_slurm_reference.slurm"
+CNN = f"cnn/{WHERE}+epoch=1+learning_rate=-3+kernel_size=5+nb_layers=5+dilation=1+nb_channels=64"
+
+
+def headers(path):
+    """Return the options that SLURM reads: it stops at the first line that is no comment."""
+    lines = path.read_text().splitlines()
+    first = next(index for index, line in enumerate(lines) if not line.startswith("#"))
+    assert not any(line.startswith("#SBATCH") for line in lines[first:])
+    return [line.removeprefix("#SBATCH ") for line in lines[:first] if line.startswith("#SBATCH ")]
+
+
+def slurms(clone):
+    return sorted((clone.folder / LAUNCH / "slurms").glob("*.slurm"))
+
+
+def test_the_committed_file_is_what_the_defaults_give(clone):
+    clone.create("--environment", clone.folder / ".venv")
+    assert (clone.folder / REFERENCE).read_bytes() == (ROOT / REFERENCE).read_bytes()
+    assert len(slurms(clone)) == 2 * 5  # two classifiers, five trained rows
+
+
+def test_the_default_header_is_jean_zays(clone):
+    clone.create(*PAPERS_TABLE)
+    for path in (clone.folder / REFERENCE, *slurms(clone)):
+        found = headers(path)
+        expected = {"--gres=gpu:1", "--cpus-per-task=10", "--time=20:00:00", "--hint=nomultithread"}
+        assert expected < set(found)
+        assert {"--requeue", "--open-mode=append", "--signal=B:USR1@120"} < set(found)
+        assert not [option for option in found if option.startswith(("--account", "--partition", "--mail"))]
+
+
+def test_the_users_settings_reach_the_header_and_the_command_line_wins(clone):
+    content = {"account": "abc@v100", "qos": "qos_gpu-t4", "modules": ["a/1", "b/2"], "sbatch": ["--mem=4G"]}
+    text = yaml.safe_dump(content) + "time: 20:00:00\n"  # 72000 to YAML
+    (clone.folder / LAUNCH / "slurm.yaml").write_text(text)
+    clone.create("-s", CNN, "--qos", "qos_gpu-t3", "--mail", "me@example.org", "--devices", "2")
+    (path,) = slurms(clone)
+    found = headers(path)
+    assert {"--account=abc@v100", "--qos=qos_gpu-t3", "--time=20:00:00", "--mem=4G"} < set(found)
+    assert {"--mail-user=me@example.org", "--gres=gpu:2", "--cpus-per-task=20"} < set(found)
+    assert JobFile.read(path).modules == ("a/1", "b/2")
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("acount: abc", "expected one of account"),
+        ("gpus: many", "whole number"),
+        ("account: 'abc\n\n  def'", "white space"),
+        ("sbatch: ['--mem=4G --x']", "white space"),
+        ("just words", "expected lines such as"),
+    ],
+)
+def test_wrong_settings(tmp_path, text, message):
+    (tmp_path / "slurm.yaml").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        read_cluster(tmp_path / "slurm.yaml", {}, {})
+
+
+def test_every_setting_of_the_launcher_is_in_one_file(clone):
+    clone.create(
+        "--dataset", "made", "--exp_type", "detailed", "--classifier", "YamNetMobile", "--epoch", "10"
+    )
+    plans = train_plans(["made"])
+    chosen = select(plans, repr(paper.detailed("made", ["YamNetMobile"], 10)))
+    files = [JobFile.read(path) for path in slurms(clone)]
+    found = [s.id() for file in files for selector in file.settings for s in select(plans, selector)]
+    assert sorted(found) == sorted(s.id() for s in chosen if s.plan != "reference")
+    reference = JobFile.read(clone.folder / REFERENCE)
+    found = {s.id() for selector in reference.settings for s in select(plans, selector)}
+    assert found == {s.id() for s in select(plans, f"reference/{WHERE}")}
+
+
+def test_one_step_of_a_chain(clone):
+    clone.create("-s", f"{CNN}+step=train")
+    (path,) = slurms(clone)
+    (selector,) = JobFile.read(path).settings
+    assert {s.step for s in select(train_plans(["made"]), selector)} == {"train"}
+
+
+def test_an_array_has_a_task_for_each_chain(clone):
+    clone.create(*PAPERS_TABLE, "--array", "2")
+    (path,) = slurms(clone)
+    assert "--array=0-4%2" in headers(path)
+    assert len(JobFile.read(path).settings) == 5
+
+
+def test_only_our_own_files_are_replaced(clone):
+    clone.create(*PAPERS_TABLE)
+    first, *_ = slurms(clone)
+    foreign = first.with_name("foreign.slurm")
+    foreign.write_text("#!/bin/sh\n")
+    clone.create("-s", CNN)
+    (own,) = set(slurms(clone)) - {foreign}
+    own.write_text("mine")
+    told = clone.create("-s", CNN, status=2)
+    assert "not a file that slurms_create.py wrote" in told
+    assert (own.read_text(), foreign.read_text()) == ("mine", "#!/bin/sh\n")
+
+
+def test_paths_are_those_of_the_project_wherever_the_script_is_called(clone):
+    script = clone.folder / LAUNCH / "slurms_create.py"
+    where = ["--data_path", clone.folder / "results", "--models_path", "m", "--dataset_path", clone.data]
+    clone.run(script, "-s", CNN, "--corpus", "made", *where, cwd=clone.folder.parent)
+    (path,) = slurms(clone)
+    words = list(JobFile.read(path).options)
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    assert options == {
+        "--data_path": "results",
+        "--models_path": str(clone.folder.parent / "m"),
+        "--dataset_path": "spectral_transcoder_data/data",
+        "--corpus": "made",
+    }
+
+
+def test_files_of_different_calls_are_told(clone):
+    clone.create("-s", CNN)
+    shutil.copy(ROOT / REFERENCE, clone.folder / REFERENCE)
+    assert "make them again" in clone.launch("--dry-run", status=2)
+
+
+@given(st.lists(st.text(st.characters(categories=["L", "P", "S", "Nd"]), min_size=1), min_size=1), st.data())
+def test_what_is_written_is_read(tmp_path_factory, words, data):
+    array = data.draw(st.sampled_from([None, 0, 3]))
+    path = ROOT / LAUNCH / "slurms" / "made.slurm"
+    file = JobFile(path, "made", tuple(words), tuple(words), array, (), words[0], "python3 x.py")
+    copy = tmp_path_factory.mktemp("files") / "made.slurm"
+    copy.write_text(file.text(Cluster()), encoding="utf-8")
+    read = JobFile.read(copy)
+    assert (read.settings, read.options, read.array) == (tuple(words), tuple(words), array)
+    assert read.environment == words[0]
+
+
+class Recorder:
+    """An environment whose python tells how it was started, and a login shell that knows `module`."""
+
+    def __init__(self, clone, folder):
+        self.clone, self.folder = clone, folder
+        python = folder / "env" / "bin" / "python3"
+        python.parent.mkdir(parents=True)
+        python.write_text(
+            '#!/bin/sh\npwd\necho "PYTHONPATH $PYTHONPATH"\nfor word; do echo "[$word]"; done\n'
+        )
+        python.chmod(python.stat().st_mode | stat.S_IXUSR)
+        (folder / ".bash_profile").write_text('module() { echo "module $*"; }\n')
+        clone.environment["HOME"] = str(folder)
+
+    def run(self, path, status=0, cwd=None, **environment):
+        before = {key: value for key, value in self.clone.environment.items() if not key.startswith("SLURM")}
+        return self.clone.run(
+            path, status=status, cwd=cwd or self.folder, env=before | environment
+        ).splitlines()
+
+
+@pytest.fixture
+def recorder(clone, tmp_path):
+    return Recorder(clone, tmp_path)
+
+
+def test_a_job_enters_the_recorded_environment_from_the_spool_folder(clone, recorder, tmp_path):
+    environment = ["--environment", tmp_path / "env", "--modules", "torch/2.11", "--modules", "cuda"]
+    clone.create(*PAPERS_TABLE, "--array", *environment)
+    (path,) = slurms(clone)
+    copy = shutil.copy(path, tmp_path / "slurm_script")  # as SLURM does
+    submitted = {"SLURM_JOB_ID": "8", "SLURM_SUBMIT_DIR": str(clone.folder / LAUNCH)}
+    told = recorder.run(copy, SLURM_ARRAY_TASK_ID="1", **submitted)
+    assert told[:3] == ["module purge", "module load torch/2.11 cuda", str(clone.folder)]
+    assert told[3].startswith(f"PYTHONPATH {clone.folder}")
+    assert told[4:9] == ["[-m]", "[spectral_transcoder.slurm.supervisor]", "[-c]", "[-p]", "[-s]"]
+    assert told[9] == f"[{JobFile.read(path).settings[1]}]"
+    assert told[10:] == ["[--data_path]", "[spectral_transcoder_data]"]
+
+    told = recorder.run(copy, SLURM_JOB_ID="8", SLURM_SUBMIT_DIR=str(tmp_path / "env"), status=1)
+    assert "submit from the project's folder" in told[-1]
+    shutil.rmtree(tmp_path / "env")
+    told = recorder.run(path, **submitted, status=1)
+    assert "record another with slurms_create.py --environment" in told[-1]
+
+
+def test_without_slurm_a_job_file_computes_here(clone, recorder, tmp_path):
+    clone.create("-s", CNN, "--environment", tmp_path / "env")
+    no_slurm = os.pathsep.join(path for path in os.environ["PATH"].split(os.pathsep) if not has_sbatch(path))
+    told = recorder.run(clone.folder / REFERENCE, PATH=no_slurm)
+    assert "computing on this machine" in told[0]
+    assert told[3:6] == ["[exp_train_model/main_doce_training.py]", "[-c]", "[-p]"]
+
+    clone.environment["PATH"] = no_slurm
+    told = clone.launch(status=1)
+    assert "there is no SLURM on this machine" in told
+    local = told.splitlines()[-1].split()
+    assert local[:3] == ["python3", "exp_train_model/main_doce_training.py", "-c"]
+    assert clone.launch("--dry-run").count("sbatch --parsable") == 2
+
+
+def has_sbatch(folder):
+    return shutil.which("sbatch", path=folder) is not None
+
+
+def test_the_systems_old_python_can_read_what_runs_before_the_environment(clone):
+    bootstrap = ROOT / "spectral_transcoder" / "slurm" / "bootstrap.py"
+    for path in (bootstrap, ROOT / REFERENCE):
+        tree = ast.parse(path.read_text(), feature_version=(3, 6))
+        imported = [
+            name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
+        ]
+        imported += [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        assert set(imported) <= {*sys.stdlib_module_names, "bootstrap"}
