@@ -28,7 +28,11 @@ def shape_spectrum(samples, sr, gain):
 
 def shaped_noise(n_samples, sr, gain, rng):
     """Return noise of unit deviation with the amplitude spectrum `gain(frequency_hz)`: (n_samples,)."""
-    shaped = shape_spectrum(noise(n_samples, rng), sr, gain)
+    n_fft = fft.next_fast_len(n_samples, real=True)
+    n_bins = n_fft // 2 + 1
+    spectrum = rng.standard_normal((n_bins, 2), dtype=np.float32).view(np.complex64)[:, 0]
+    spectrum *= gain(np.arange(n_bins, dtype=np.float32) * np.float32(sr / n_fft)).astype(np.float32)
+    shaped = fft.irfft(spectrum, n_fft)[:n_samples]
     return shaped / max(shaped.std(), np.finfo(np.float32).tiny)
 
 

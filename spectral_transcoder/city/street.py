@@ -13,7 +13,8 @@ def traffic(duration_s, sr, rng):
     swells = 1 + 0.2 * signals.drift(n_samples, sr, 0.6, rng)
     cars = np.zeros(n_samples, dtype=np.float32)
     for _ in range(max(1, round(duration_s / 4))):
-        cars += np.roll(pass_by(duration_s, sr, rng), rng.integers(n_samples))
+        car = pass_by(min(duration_s, 6.0), sr, rng)
+        cars += np.roll(np.pad(car, (0, n_samples - len(car))), rng.integers(n_samples))
     return (0.7 * tyres + 0.5 * engines) * swells + cars
 
 
