@@ -58,15 +58,19 @@ def main():
 def choose_corpus(args):
     """Return the corpus that the options mean."""
     if args.layout == "tau":
-        if args.group_by:
-            raise UsageError("--group_by is for --layout folder; --split_by_city groups TAU's clips")
+        if args.group_by or args.eval_files:
+            raise UsageError(
+                "--group_by and --eval_files are for --layout folder; --split_by_city groups TAU's clips"
+            )
         path = args.audio_dataset_path or TAU
         return tau_corpus(path, args.dataset_type or "full", args.split_by_city, args.seed, args.dataset_name)
     if args.dataset_type or args.split_by_city:
         raise UsageError("--dataset_type and --split_by_city are for --layout tau")
     if args.audio_dataset_path is None:
         raise UsageError("--layout folder: say which with --audio_dataset_path")
-    return folder_corpus(args.audio_dataset_path, args.dataset_name, args.group_by, args.seed)
+    return folder_corpus(
+        args.audio_dataset_path, args.dataset_name, args.group_by, args.seed, args.eval_files
+    )
 
 
 def report_skipped(skipped):
@@ -102,6 +106,10 @@ def parse_arguments():
         "--group_by",
         help="folder: what keeps clips in one split: the file name up to this separator, or what the "
         "parentheses of this regular expression capture of the path",
+    )
+    what.add_argument(
+        "--eval_files",
+        help="folder: the clips whose path matches this regular expression are the evaluation split",
     )
     what.add_argument("--seed", type=int, default=SEED, help=f"of the split (default {SEED})")
 

@@ -208,7 +208,7 @@ def random_split(files, seed):
     }
 
 
-def folder_corpus(folder, name=None, group_by=None, seed=SEED):
+def folder_corpus(folder, name=None, group_by=None, seed=SEED, eval_files=None):
     """Return a corpus of all sounds in a folder and the folders below it.
 
     Parameters
@@ -224,6 +224,9 @@ def folder_corpus(folder, name=None, group_by=None, seed=SEED):
         By default every clip is a group.
     seed : int
         Of the split.
+    eval_files : str, optional
+        A regular expression, searched in the path relative to `folder`: these clips are the evaluation split,
+        the others are training and validation. By default the evaluation split is drawn, too.
 
     Returns
     -------
@@ -234,7 +237,7 @@ def folder_corpus(folder, name=None, group_by=None, seed=SEED):
     MissingFileError
         No such folder, or no sound in it.
     UsageError
-        A wrong pattern, or fewer than three groups.
+        A wrong pattern, too few groups, or a group that `eval_files` would divide.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -243,7 +246,10 @@ def folder_corpus(folder, name=None, group_by=None, seed=SEED):
     if not files:
         raise MissingFileError(f"the folder {folder} holds no sound: expected wav, flac, ogg, mp3 …")
     group_of = {file: group_key(file, group_by) for file in files}
-    split_of = split_groups(Counter(group_of.values()), seed)
+    held_out = eval_groups(group_of, eval_files) if eval_files else set()
+    drawn = SPLITS[:2] if eval_files else SPLITS
+    sizes = Counter(group for group in group_of.values() if group not in held_out)
+    split_of = split_groups(sizes, seed, drawn) | dict.fromkeys(held_out, "eval")
     clips = tuple(Clip(file, split_of[group_of[file]], group_of[file]) for file in files)
     parameters = {
         "layout": "folder",
@@ -251,6 +257,7 @@ def folder_corpus(folder, name=None, group_by=None, seed=SEED):
         "split": "random",
         "seed": seed,
         "group_by": group_by,
+        "eval_files": eval_files,
     }
     return Corpus(name or folder.resolve().name, folder, clips, parameters)
 
@@ -270,10 +277,7 @@ def group_key(file, group_by):
         return file
     if "(" not in group_by:
         return Path(file).stem.partition(group_by)[0]
-    try:
-        match = re.search(group_by, file)
-    except re.error as error:
-        raise UsageError(f"--group_by {group_by!r} is no regular expression: {error}") from error
+    match = compiled(group_by, "--group_by").search(file)
     if match is None or not match.groups():
         raise UsageError(
             f"--group_by {group_by!r} captures nothing in {file}: expected a group for each file"
@@ -281,8 +285,33 @@ def group_key(file, group_by):
     return "|".join(part or "" for part in match.groups())
 
 
-def split_groups(sizes, seed):
+def compiled(pattern, option):
+    """Return a regular expression, compiled; raise UsageError naming the option that gave a wrong one."""
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"{option} {pattern!r} is no regular expression: {error}") from error
+
+
+def eval_groups(group_of, pattern):
+    """Return the groups whose files match `pattern`: all files of a group, or none; see `folder_corpus`."""
+    expression = compiled(pattern, "--eval_files")
+    matched = {file for file in group_of if expression.search(file)}
+    groups = {group_of[file] for file in matched}
+    divided = sorted(file for file, group in group_of.items() if group in groups and file not in matched)
+    if not matched:
+        raise UsageError(f"--eval_files {pattern!r} matches no file of the corpus")
+    if divided:
+        raise UsageError(
+            f"--eval_files {pattern!r} divides groups: {divided[0]} does not match, others of its group do"
+        )
+    return groups
+
+
+def split_groups(sizes, seed, splits=SPLITS):
     """Share groups out so that the clips of the splits are nearest to 75, 12.5 and 12.5 %.
+
+    Of fewer splits, those shares in proportion.
 
     The largest go first, equal ones in random order, each to the split that lacks most; no split stays empty.
 
@@ -301,11 +330,12 @@ def split_groups(sizes, seed):
     groups = sorted(sizes)
     random.Random(seed).shuffle(groups)
     groups.sort(key=sizes.get, reverse=True)
-    lacking = {split: share * sum(sizes.values()) for split, share in PROPORTIONS.items()}
+    per_share = sum(sizes.values()) / sum(PROPORTIONS[split] for split in splits)
+    lacking = {split: PROPORTIONS[split] * per_share for split in splits}
     split_of = {}
     for index, group in enumerate(groups):
-        empty = [split for split in SPLITS if split not in split_of.values()]
-        candidates = empty if len(empty) == len(groups) - index else SPLITS
+        empty = [split for split in splits if split not in split_of.values()]
+        candidates = empty if len(empty) == len(groups) - index else splits
         split_of[group] = max(candidates, key=lacking.get)
         lacking[split_of[group]] -= sizes[group]
     return split_of

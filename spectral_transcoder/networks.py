@@ -1,4 +1,4 @@
-"""The networks that learn to transcode: CNN, MLP, MLP-PINV (SPEC section 4).
+"""The networks that learn to transcode: CNN, with texture or without, MLP, MLP-PINV (SPEC section 4).
 
 Each takes third-octave levels in dB [B, n, 29], one second each, and returns log Mels [B, T, 64].
 """
@@ -16,6 +16,9 @@ CPU_BATCH = 8  # seconds whose 64-channel images fit in a processor's cache toge
 class CNN(nn.Module):
     """PINV minus what convolutions over its (time, Mel) image make of it: the paper's transcoder, `cnn_pinv`.
 
+    With a texture it is `cnn_texture`: the convolutions see two images, PINV and PINV with texture, and
+    correct the second. Their last layer begins with zeros, so that the training starts from the texture.
+
     Parameters
     ----------
     pinv : Pinv
@@ -28,18 +31,20 @@ class CNN(nn.Module):
         Channels between the first and the last convolution.
     dilation : int
         Spacing over Mel bands in the inner convolutions; 0 and 1 are the same network.
+    texture : PinvTexture, optional
+        A second first estimate.
     """
 
-    def __init__(self, pinv, kernel_size=5, nb_layers=5, nb_channels=64, dilation=1):
+    def __init__(self, pinv, kernel_size=5, nb_layers=5, nb_channels=64, dilation=1, texture=None):
         super().__init__()
         if kernel_size % 2 == 0 or min(kernel_size, nb_channels) < 1 or min(nb_layers, dilation) < 0:
             raise UsageError(
                 f"cnn_pinv with kernel_size={kernel_size}, nb_layers={nb_layers}, nb_channels={nb_channels}, "
                 f"dilation={dilation}: expected an odd kernel and positive sizes"
             )
-        self.pinv = pinv
+        self.pinv, self.texture = pinv, texture
         n_inner = max(nb_layers, 2) - 2
-        channels = [1, *[nb_channels] * (n_inner + 1), 1]
+        channels = [2 if texture else 1, *[nb_channels] * (n_inner + 1), 1]
         dilations = [1, *[max(dilation, 1)] * n_inner, 1]
         layers = []
         for (c_in, c_out), spacing in zip(pairwise(channels), dilations, strict=True):
@@ -50,18 +55,21 @@ class CNN(nn.Module):
                 nn.ReLU(inplace=True),
             ]
         self.mod_conv = nn.Sequential(*layers[:-1]).to(memory_format=torch.channels_last)
+        if texture:
+            nn.init.zeros_(self.mod_conv[-1].weight)
+            nn.init.zeros_(self.mod_conv[-1].bias)
 
     def forward(self, levels_db):
         """Return log Mels [B, T, 64] of third-octave levels in dB [B, n, 29]."""
-        mels = self.pinv(levels_db)
-        if mels.is_cpu and not torch.is_grad_enabled():
-            return torch.cat([self._correct(batch) for batch in mels.split(CPU_BATCH)])
-        return self._correct(mels)
+        if levels_db.is_cpu and not torch.is_grad_enabled():
+            return torch.cat([self._transcode(batch) for batch in levels_db.split(CPU_BATCH)])
+        return self._transcode(levels_db)
 
-    def _correct(self, mels):
-        """Subtract from Mels [B, T, 64] what the convolutions find wrong with them."""
-        image = mels.unsqueeze(1).to(memory_format=torch.channels_last)
-        return mels - self.mod_conv(image).squeeze(1)
+    def _transcode(self, levels_db):
+        """Subtract from the (last) estimate of the Mels what the convolutions find wrong with it."""
+        estimates = [estimate(levels_db) for estimate in (self.pinv, self.texture) if estimate]
+        images = torch.stack(estimates, dim=1).to(memory_format=torch.channels_last)
+        return estimates[-1] - self.mod_conv(images).squeeze(1)
 
 
 class MLP(nn.Module):

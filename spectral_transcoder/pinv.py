@@ -44,14 +44,15 @@ class Pinv(nn.Module):
             )
         self.third_octaves, self.front_end, self.way = third_octaves, front_end, way
 
-        # magnitudes of two transforms compare as half their number of bins: 0.5·(1 + n/2)/(1 + 4096/2)
-        scale = 0.5 * (1 + front_end.n_fft // 2) / third_octaves.n_bins
+        filters = front_end.filters(third_octaves.frame_length, third_octaves.sr)
         if way == "power":
-            filters = front_end.filters(third_octaves.frame_length, third_octaves.sr)
             inverse, filters = published_inverse(third_octaves).T @ filters, None
         else:
-            inverse, filters = inverse_by_group(third_octaves, front_end)
-            inverse, filters = inverse.T, torch.tensor(filters, dtype=torch.float32)
+            inverse, groups = inverse_by_group(third_octaves)
+            grouped = np.zeros((len(inverse), front_end.n_mels))
+            np.add.at(grouped, groups, filters)
+            inverse, filters = inverse.T, torch.tensor(grouped, dtype=torch.float32)
+        scale = magnitude_scale(third_octaves, front_end)
         inverse = torch.tensor(inverse * scale**2, dtype=torch.float32)
         self.register_buffer("inverse", inverse, persistent=False)
         self.register_buffer("filters", filters, persistent=False)
@@ -104,20 +105,26 @@ def published_inverse(third_octaves):
     return torch.linalg.pinv(matrix, rcond=1e-15).clamp(min=0).double().numpy()
 
 
-def inverse_by_group(third_octaves, front_end):
-    """Return B⁺ without rounding noise and the Mel filters, bins of equal rows of B⁺ taken together.
+def magnitude_scale(third_octaves, front_end):
+    """Return what a magnitude of the third octaves' transform is in the front end's.
+
+    Magnitudes of two transforms compare as half their number of bins: 0.5·(1 + n/2)/(1 + 4096/2).
+    """
+    return 0.5 * (1 + front_end.n_fft // 2) / third_octaves.n_bins
+
+
+def inverse_by_group(third_octaves):
+    """Return B⁺ without rounding noise, bins of equal rows taken together.
 
     Returns
     -------
     inverse : np.ndarray
         (n_groups, n_bands) rows of the pseudo-inverse of the band matrix, negatives set to 0.
-    filters : np.ndarray
-        (n_groups, n_mels) Mel filters at the third octaves' resolution, summed over each group's bins.
+    groups : np.ndarray
+        (n_bins,) the group of each bin.
     """
     matrix = third_octaves.band_matrix
     inverse = np.linalg.pinv(matrix, rcond=1e-15).clip(min=0)
     # B⁺ = Bᵀ(BBᵀ)⁺: bins with equal columns in B have equal rows in B⁺
     _, bins, groups = np.unique(matrix, axis=1, return_index=True, return_inverse=True)
-    filters = np.zeros((len(bins), front_end.n_mels))
-    np.add.at(filters, groups, front_end.filters(third_octaves.frame_length, third_octaves.sr))
-    return inverse[bins], filters
+    return inverse[bins], groups

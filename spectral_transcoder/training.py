@@ -51,9 +51,9 @@ class Recipe:
         "constant" as published, or "cosine": down to nought over all steps.
     clip_norm : float
         Largest norm of the gradient; 0, as published, is no limit.
-    mel_epochs : int
-        How many of the first epochs see the error of the Mels alone, so that a classifier that passes no
-        gradient from far off is met near its own Mels; 0 as published.
+    level_weight : float
+        Of the error of each Mel band's level, its mean over the second, beside the cross-entropy of the
+        scores: it keeps the Mels where a classifier hears something, whatever their texture; 0 as published.
     """
 
     epochs: int
@@ -64,23 +64,16 @@ class Recipe:
     warmup_steps: int = 0
     schedule: str = "constant"
     clip_norm: float = 0.0
-    mel_epochs: int = 0
+    level_weight: float = 0.0
 
     def __post_init__(self):
-        if not 0 <= self.mel_epochs < self.epochs or self.batch_size < 1 or self.learning_rate <= 0:
-            raise UsageError(
-                f"{self}: epochs, batch size and learning rate have to be positive, mel_epochs fewer"
-            )
+        if min(self.epochs, self.batch_size) < 1 or self.learning_rate <= 0:
+            raise UsageError(f"{self}: epochs, batch size and learning rate have to be positive")
         if self.schedule not in ("constant", "cosine"):
             raise UsageError(f"schedule {self.schedule!r}: expected constant or cosine")
 
     def rate(self, step, n_steps):
-        """Return the learning rate of a step, counted from 0, of `n_steps` in all.
-
-        Where the loss changes after `mel_epochs`, the steps after the change are counted anew.
-        """
-        n_first = n_steps * self.mel_epochs // self.epochs
-        step, n_steps = (step, n_first) if step < n_first else (step - n_first, n_steps - n_first)
+        """Return the learning rate of a step, counted from 0, of `n_steps` in all."""
         rate = self.learning_rate
         if step < self.warmup_steps:
             rate *= (step + 1) / self.warmup_steps
@@ -132,12 +125,14 @@ def score_loss(scores, chunks):
 class TaughtLoss:
     """The loss of a transcoder taught by a frozen classifier: CNN-logits, and the hybrid (SPEC section 5).
 
-    (1 - p)·MSE + k·p·BCE with p = prop_logit / 100; BCE alone where p is 1. The BCE is taken from logits,
-    which is the same value as from scores but keeps its gradient where a score is saturated.
+    (1 - p)·MSE + k·p·BCE with p = prop_logit / 100; BCE alone where p is 1. To the BCE, level_weight / k times
+    the error of the levels may be added. The BCE is taken from logits, which is the same value as from scores
+    but keeps its gradient where a score is saturated.
     """
 
     classifier: nn.Module
     prop_logit: float
+    level_weight: float = 0.0
     autocast: Callable = contextlib.nullcontext  # the context of the precision that the classifier runs in
 
     def __call__(self, mels, chunks):
@@ -146,9 +141,12 @@ class TaughtLoss:
             logits = self.classifier.network.logits(mels)
         taught = nn.functional.binary_cross_entropy_with_logits(logits.float(), chunks.scores)
         share = self.prop_logit / 100
+        weight = LOGIT_WEIGHT[self.classifier.record.front_end.name]
+        if self.level_weight:
+            levels = nn.functional.mse_loss(mels.mean(1), chunks.mels.mean(1))
+            taught = taught + self.level_weight / weight * levels
         if share == 1:
             return taught
-        weight = LOGIT_WEIGHT[self.classifier.record.front_end.name]
         return (1 - share) * mel_loss(mels, chunks) + weight * share * taught
 
 
@@ -206,8 +204,7 @@ def fit(network, loss_function, splits, recipe, state_path, origin=None, fabric=
             raise DivergedError(f"training diverged in epoch {epoch + 1} ({told}): lower the learning rate")
         for split, loss in losses.items():
             history[split].append(loss)
-        # the epochs on Mels alone have another loss: they do not compete
-        if losses["valid"] == min(history["valid"][recipe.mel_epochs if epoch >= recipe.mel_epochs else 0 :]):
+        if losses["valid"] == min(history["valid"]):
             best = copy_weights(network)
         if fabric.is_global_zero:
             weights = {"weights": copy_weights(network), "best": best, "optimizer": optimizer.state_dict()}
@@ -236,11 +233,10 @@ class Run:
 
     def epoch(self, epoch):
         """Train on every chunk once, then measure the other splits: mean losses by split."""
-        loss_function = self.loss_function if epoch >= self.recipe.mel_epochs else mel_loss
-        losses = {"train": self.train(epoch, loss_function)}
-        return losses | {split: self.mean_loss(self.splits[split], loss_function) for split in SPLITS[1:]}
+        losses = {"train": self.train(epoch)}
+        return losses | {split: self.mean_loss(self.splits[split]) for split in SPLITS[1:]}
 
-    def train(self, epoch, loss_function):
+    def train(self, epoch):
         """Train on every chunk once, in an order that the seed and the epoch give; return the mean loss."""
         # the order is the same in every process; dropout has to differ between them
         seed = self.recipe.seed * EPOCH_SEEDS + epoch
@@ -253,14 +249,14 @@ class Run:
             step = epoch * len(batches) + index
             for group in self.optimizer.param_groups:
                 group["lr"] = self.recipe.rate(step, self.recipe.epochs * len(batches))
-            total = total + self.train_batch(batch, loss_function)
+            total = total + self.train_batch(batch)
         return float(self.fabric.all_reduce(total, reduce_op="sum")) / len(order)
 
-    def train_batch(self, batch, loss_function):
+    def train_batch(self, batch):
         """Take one step; return the sum of this process's losses over its chunks, on the device."""
         own = batch[self.fabric.global_rank :: self.fabric.world_size]
         self.optimizer.zero_grad()
-        loss = self.batch_loss(self.splits["train"], own, loss_function)
+        loss = self.batch_loss(self.splits["train"], own)
         # gradients are averaged over processes: weighted so, that is the mean over the whole batch
         self.fabric.backward(loss * (len(own) * self.fabric.world_size / len(batch)))
         if self.recipe.clip_norm:
@@ -269,20 +265,20 @@ class Run:
         return loss.detach().double() * len(own)
 
     @torch.no_grad()
-    def mean_loss(self, chunks, loss_function):
+    def mean_loss(self, chunks):
         """Return the mean loss over the chunks of a split, in evaluation mode (SPEC defect 2)."""
         self.network.eval()
         total = torch.zeros((), dtype=torch.float64, device=self.fabric.device)
         own = torch.arange(self.fabric.global_rank, len(chunks), self.fabric.world_size)
         for batch in own.split(self.recipe.batch_size):
-            total += self.batch_loss(chunks, batch, loss_function).double() * len(batch)
+            total += self.batch_loss(chunks, batch).double() * len(batch)
         return float(self.fabric.all_reduce(total, reduce_op="sum")) / len(chunks)
 
-    def batch_loss(self, chunks, index, loss_function):
+    def batch_loss(self, chunks, index):
         """Return the mean loss over the chunks at `index`; zero, with its gradients, where there are none."""
         taken = chunks.take(index, self.fabric.device)
         output = self.network(taken.levels)
-        return loss_function(output, taken) if len(index) else output.sum()
+        return self.loss_function(output, taken) if len(index) else output.sum()
 
     def bar(self, batches, description):
         """Return the batches behind a progress bar: on a terminal, in the first process."""

@@ -17,6 +17,7 @@ from spectral_transcoder.framing import as_real_tensor
 from spectral_transcoder.mels import front_end_named
 from spectral_transcoder.networks import CNN, MLP, MLPPinv
 from spectral_transcoder.pinv import MelStretch, Pinv
+from spectral_transcoder.texture import PinvTexture
 from spectral_transcoder.third_octaves import ThirdOctaves
 from spectral_transcoder.weights import (
     CHECKPOINT_FORMAT,
@@ -27,7 +28,8 @@ from spectral_transcoder.weights import (
     save_checkpoint,
 )
 
-NETWORKS = ("pinv", "cnn_pinv", "mlp", "mlp_pinv")
+NETWORKS = ("pinv", "pinv_texture", "cnn_pinv", "cnn_texture", "mlp", "mlp_pinv")
+TEXTURES = ("pinv_texture", "cnn_texture")
 SOURCES = ("levels", "mel_time", "mel_freq")
 SHORTEST_TAIL_S = 0.5  # a last chunk of this much keeps its YamNet patch (SPEC, framing)
 
@@ -39,7 +41,7 @@ class TranscoderSettings(ModelSettings):
     Attributes
     ----------
     network : str
-        pinv, cnn_pinv, mlp or mlp_pinv.
+        pinv, pinv_texture, cnn_pinv, cnn_texture, mlp or mlp_pinv.
     front_end : str
         Whose Mels it makes: PANN or YamNet.
     pinv_way : str or None
@@ -47,7 +49,8 @@ class TranscoderSettings(ModelSettings):
     third_octaves : ThirdOctaves
         What its input is, dB offset included.
     options : dict
-        The network's sizes: kernel_size, nb_layers, nb_channels, dilation; or hidden1, hidden2.
+        The network's sizes: kernel_size, nb_layers, nb_channels, dilation; or hidden1, hidden2; and of a
+        texture its noise_seed.
     source : str
         What it starts from: "levels"; "mel_time", third octaves at the Mel's own frames; "mel_freq", Mels
         averaged to the third octaves' frames (SPEC section 5).
@@ -165,13 +168,18 @@ class Transcoder(nn.Module):
 
 def build_network(settings, front_end):
     """Return the untrained network that `settings` describe."""
-    third_octaves, options = settings.third_octaves, settings.options
+    third_octaves, options = settings.third_octaves, dict(settings.options)
     pinv = first_estimate(settings, front_end)
     try:
         if settings.network == "pinv":
             return pinv
+        if settings.network == "pinv_texture":
+            return build_texture(settings, front_end, **options)
         if settings.network == "cnn_pinv":
             return CNN(pinv, **options)
+        if settings.network == "cnn_texture":
+            texture = build_texture(settings, front_end, options.pop("noise_seed", 0))
+            return CNN(pinv, texture=texture, **options)
         if settings.network == "mlp":
             return MLP(third_octaves.frames_per_second, third_octaves.n_bands, front_end, **options)
         if settings.network == "mlp_pinv":
@@ -188,6 +196,13 @@ def first_estimate(settings, front_end):
     if settings.source == "mel_freq":
         return MelStretch(front_end)
     return Pinv(settings.third_octaves, front_end, settings.pinv_way)
+
+
+def build_texture(settings, front_end, noise_seed=0):
+    """Return PINV with texture; what has frames of 10 ms already, or Mels, has its own."""
+    if settings.source != "levels":
+        raise UsageError(f"{settings.network} starts from levels of 125 ms: not from {settings.source}")
+    return PinvTexture(settings.third_octaves, front_end, noise_seed)
 
 
 def load_transcoder(path):

@@ -146,6 +146,30 @@ def test_wrong_patterns_are_refused(recordings, group_by, message):
         folder_corpus(recordings, group_by=group_by)
 
 
+def test_evaluation_files_can_be_given(recordings):
+    corpus = folder_corpus(recordings, group_by="-", eval_files=r"^fold2/10[1-3]")
+    held_out = [clip.file for clip in corpus.clips if clip.split == "eval"]
+    assert held_out == [f"fold2/{recording}-1-0.flac" for recording in (101, 102, 103)]
+    assert {clip.split for clip in corpus.clips if "100-3" in clip.file} == {"train"}
+    assert (
+        sum(clip.split == "valid" for clip in corpus.clips) == 1
+    )  # a seventh of nine clips, in whole groups
+    assert corpus.parameters["eval_files"] == r"^fold2/10[1-3]"
+
+
+@pytest.mark.parametrize(
+    ("eval_files", "message"),
+    [
+        ("(", "--eval_files .* no regular expression"),
+        ("fold9", "matches no file"),
+        ("-3-1", "divides groups"),
+    ],
+)
+def test_wrong_evaluation_files_are_refused(recordings, eval_files, message):
+    with pytest.raises(UsageError, match=message):
+        folder_corpus(recordings, group_by="-", eval_files=eval_files)
+
+
 def test_two_groups_are_too_few(recordings):
     with pytest.raises(UsageError, match="none of them for the splits eval"):
         folder_corpus(recordings, group_by="(fold.)")

@@ -75,6 +75,9 @@ def _parser(description, add_options):
         "-e", "--export", type=exportable, help="write the results to export/NAME.{png,html,tex,csv}"
     )
     parser.add_argument(
+        "--over", help="with -d and -e: average over this factor, e.g. seed: mean ± standard deviation"
+    )
+    parser.add_argument(
         "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"folder (default {DEFAULT_DATA_PATH})"
     )
     parser.add_argument(WORKER, action="store_true", help=argparse.SUPPRESS)
@@ -120,7 +123,7 @@ def _detail(state, marker, log):
 
 def show_results(experiment, settings, metrics, options):
     """Print the table of a selection's results, and write it where `-e` says."""
-    table = results_table(experiment, settings, metrics)
+    table = results_table(experiment, settings, metrics, options.over)
     print(table.text())
     if not options.display and len(metrics) < len(experiment.metrics):
         print(f"further metrics, by -d: {_numbered(experiment, without=metrics)}")

@@ -43,7 +43,7 @@ class Table:
         return f"{self.title}\n{self.shown.to_string(index=False)}"
 
 
-def results_table(experiment, settings, metrics):
+def results_table(experiment, settings, metrics, over=None):
     """Gather the results of a selection.
 
     Parameters
@@ -54,6 +54,9 @@ def results_table(experiment, settings, metrics):
         Whichever steps are among them: a chain's results are those of its last step.
     metrics : list of MetricRecord
         The columns; those without any value are left out.
+    over : str, optional
+        A factor to average over, `seed` say: settings that differ in it alone share a row, and each metric is
+        the mean over them ± their standard deviation, instead of that over clips.
 
     Returns
     -------
@@ -63,6 +66,8 @@ def results_table(experiment, settings, metrics):
     ------
     SpectralTranscoderError
         Nothing of the selection has been computed.
+    UsageError
+        No plan of the selection has the factor `over`.
     """
     chains = {setting.chain: setting.last() for setting in settings}
     rows = [(setting, read_metrics(experiment, setting, metrics)) for setting in chains.values()]
@@ -70,17 +75,45 @@ def results_table(experiment, settings, metrics):
     if not rows:
         raise SpectralTranscoderError("no results in this selection: -l lists its states, -c computes it")
     metrics = [metric for metric in metrics if any(metric.name in found for _, found in rows)]
-    factors, columns = _factor_rows([setting for setting, _ in rows])
+    counts = None
+    if over:
+        rows, counts = _average(rows, over)
+    factors, columns = _factor_rows([setting for setting, _ in rows], without=(STEP, over))
     title, varying, header = _prune(factors, columns)
+    title += f" mean ± standard deviation over {over}" if over else ""
 
     shown = pd.DataFrame(varying, columns=header)
     values = pd.DataFrame(factors, columns=columns)
+    if over:
+        shown[f"{over}s"] = values[f"{over}s"] = counts
     for metric in metrics:
         reduced = [found.get(metric.name, ()) for _, found in rows]
         shown[heading(metric)] = [_format(metric, numbers) for numbers in reduced]
-        for position, suffix in enumerate(("", "_std")[: len(metric.reductions)]):
-            values[f"{metric.name}{suffix}"] = [row[position] if row else np.nan for row in reduced]
+        for position, suffix in enumerate(("", "_std")[: max(map(len, reduced))]):
+            values[f"{metric.name}{suffix}"] = [
+                row[position] if position < len(row) else np.nan for row in reduced
+            ]
     return Table(f"{experiment.project.name}, {title}".rstrip(", "), shown, values, len(header))
+
+
+def _average(rows, over):
+    """Return one row for the settings that differ in the factor `over` alone, and how many each stands for."""
+    if not any(over in setting.values for setting, _ in rows):
+        raise UsageError(f"--over {over}: no plan of this selection has that factor")
+    groups = {}
+    for setting, found in rows:
+        rest = tuple((factor, value) for factor, value in setting.values.items() if factor != over)
+        groups.setdefault((setting.plan, rest), []).append((setting, found))
+    averaged = []
+    for members in groups.values():
+        means = {name: [found[name][0] for _, found in members if name in found] for name in members[0][1]}
+        averaged.append((members[0][0], {name: _mean_and_spread(of) for name, of in means.items()}))
+    return averaged, [len(members) for members in groups.values()]
+
+
+def _mean_and_spread(numbers):
+    """Return (mean, sample standard deviation), of a single number (itself,)."""
+    return (np.mean(numbers), np.std(numbers, ddof=1)) if len(numbers) > 1 else tuple(numbers)
 
 
 def read_metrics(experiment, setting, metrics):
@@ -114,15 +147,15 @@ def exportable(name):
     return name
 
 
-def _factor_rows(settings):
+def _factor_rows(settings, without):
     """Return the modalities, row by row, and the names of their columns.
 
-    A factor that a plan does not have is blank there. The step is left out: it is the last one of the
-    chain; so is a hidden factor that is nowhere away from its default.
+    A factor that a plan does not have is blank there. Left out are those of `without`: the step is the last
+    one of the chain; and a hidden factor that is nowhere away from its default.
     """
     columns = list(dict.fromkeys(factor for setting in settings for factor in setting.values))
     told = {part.partition("=")[0] for setting in settings for part in setting.id().split("+")}
-    columns = [factor for factor in columns if factor in told and factor != STEP]
+    columns = [factor for factor in columns if factor in told and factor not in without]
     rows = [[s.plan, *(s.values.get(factor, "") for factor in columns)] for s in settings]
     return rows, [PLAN, *columns]
 

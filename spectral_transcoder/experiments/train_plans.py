@@ -20,9 +20,11 @@ TRAINED_ELSEWHERE = {
 }
 ADDED_CLASSIFIERS = ("YamNetMobile",)
 ADDED_EPOCHS = (2, 3, 5, 10, 15, 20, 30, 50, 100)
-SIGNAL_FACTORS = {"pinv_way": ("default", "power", "magnitude")}
-TRAINING_FACTORS = {**SIGNAL_FACTORS, "seed": tuple(range(10)), "recipe": ("published", "steady")}
-
+ADDED_CHANNELS = (16, 32)
+ADDED_TRANSCODERS = {"reference": ("pinv_texture",), "cnn": ("cnn_texture",), "hybridts": ("cnn_texture",)}
+# the seed is also that of a texture's noise
+SIGNAL_FACTORS = {"pinv_way": ("default", "power", "magnitude"), "seed": tuple(range(10))}
+TRAINING_FACTORS = {**SIGNAL_FACTORS, "recipe": ("published", "steady")}
 
 # `dilation` 0 and 1 are the same network.
 PUBLISHED = {
@@ -91,9 +93,13 @@ def train_plans(corpora=()):
     corpora : iterable of str
         Names of further datasets: modalities of `dataset` in every plan.
     """
-    added = {"dataset": list(corpora), "classifier": ADDED_CLASSIFIERS}
-    plans = [Plan("reference", PUBLISHED["reference"], added, SIGNAL_FACTORS)]
-    for name in ("mlp", "cnn", "hybridts", "ts"):
-        plans.append(Plan(name, PUBLISHED[name], {**added, "epoch": ADDED_EPOCHS}, TRAINING_FACTORS))
+    added = {"dataset": list(corpora), "classifier": ADDED_CLASSIFIERS, "nb_channels": ADDED_CHANNELS}
+    plans = []
+    for name, factors in PUBLISHED.items():
+        more = added | {"transcoder": ADDED_TRANSCODERS.get(name, ())}
+        if name == "reference":
+            plans.append(Plan(name, factors, more, SIGNAL_FACTORS))
+        else:
+            plans.append(Plan(name, factors, more | {"epoch": ADDED_EPOCHS}, TRAINING_FACTORS))
     plans.append(Plan("published", TRAINED_ELSEWHERE, added))
     return {plan.name: plan for plan in plans}

@@ -24,10 +24,11 @@ from spectral_transcoder.files import atomic_path
 from spectral_transcoder.oracles import oracle_scores
 from spectral_transcoder.reference_models import FETCH_COMMAND, find_reference_model
 from spectral_transcoder.training import Chunks, DivergedError, Recipe, TaughtLoss, fit, mel_loss, score_loss
-from spectral_transcoder.transcoders import Transcoder, TranscoderSettings, load_transcoder
+from spectral_transcoder.transcoders import TEXTURES, Transcoder, TranscoderSettings, load_transcoder
 
 SOURCES = {"urban_mel_time": "mel_time", "urban_mel_freq": "mel_freq"}
-STEADY = {"warmup_steps": 100, "schedule": "cosine", "clip_norm": 1.0}
+STEADY = {"warmup_steps": 50, "schedule": "cosine", "clip_norm": 1.0}
+STEADY_LEVEL_WEIGHT = 0.2
 CHUNKS_PER_BLOCK = 256
 
 
@@ -89,7 +90,7 @@ class Job:
             dataset=setting.dataset,
             folder=dataset_folder(experiment.options),
             models=experiment.options.models_path,
-            options={name: values[name] for name in sizes if name in values},
+            options={name: values[name] for name in sizes if name in values} | noise_of(values),
             pinv_way=pinv_way(setting),
             recipe=recipe_of(values) if "epoch" in values else None,
         )
@@ -141,6 +142,11 @@ class Job:
         return split.third_octaves
 
 
+def noise_of(values):
+    """Return the option that seeds the noise of a texture; none for other networks."""
+    return {"noise_seed": values["seed"]} if values["transcoder"] in TEXTURES else {}
+
+
 def pinv_way(setting):
     """Return the way that PINV takes Mels (SPEC defect 6); the factor's default is the front end's own."""
     way = setting.values.get("pinv_way", "default")
@@ -153,7 +159,7 @@ def recipe_of(values):
     further = (
         {}
         if values["recipe"] == "published"
-        else STEADY | {"mel_epochs": values["epoch"] // 3 if taught else 0}
+        else STEADY | {"level_weight": STEADY_LEVEL_WEIGHT if taught else 0.0}
     )
     return Recipe(
         epochs=values["epoch"],
@@ -242,7 +248,7 @@ def train_process(fabric, job, model_path, state_path, report):
             "recipe": asdict(job.recipe),
             "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
             "teacher": job.classifier if job.recipe.prop_logit else None,
-            "best_valid_loss": min(history["valid"][job.recipe.mel_epochs :]),
+            "best_valid_loss": min(history["valid"]),
         }
         model.to("cpu").save(model_path)
 
@@ -279,7 +285,7 @@ def loss_function(job, fabric):
     if job.recipe.prop_logit is None:
         return mel_loss
     teacher = job.load_classifier(fabric.device)
-    return TaughtLoss(teacher, job.recipe.prop_logit, fabric.autocast)
+    return TaughtLoss(teacher, job.recipe.prop_logit, job.recipe.level_weight, fabric.autocast)
 
 
 def evaluate(setting, experiment):

@@ -56,6 +56,23 @@ def test_hidden_factor_is_a_column_where_it_varies(experiment):
     assert "seed" not in table_of(experiment, "deep/size=1").values
 
 
+def test_seeds_can_be_averaged(experiment):
+    (setting,) = experiment.plans["deep"].select(
+        [{"step": ["metric"], "size": [1], "rate": [-3], "seed": [1]}]
+    )
+    experiment.save_metric(setting, "error", np.array([1.75, 2.25]))
+    selection = select(experiment.plans, "deep/seed=0+1,base/kind=pinv")
+    metrics = [metric for metric in experiment.metrics if metric.name == "error"]
+    table = results_table(experiment, selection, metrics, over="seed")
+    assert "mean ± standard deviation over seed" in table.title
+    assert table.shown["seeds"].tolist() == [1, 2, 1, 1, 1]  # the base plan has no seeds: one row
+    assert table.shown["error (dB²) ↓"].tolist() == ["0.50", "1.50 ± 0.71", "1.00", "2.00", "2.00"]
+    assert table.values["error_std"].isna().tolist() == [True, False, True, True, True]
+    assert "seed" not in table.values
+    with pytest.raises(UsageError, match="no plan of this selection has that factor"):
+        results_table(experiment, selection, metrics, over="sead")
+
+
 def test_one_row_is_all_title(experiment):
     table = table_of(experiment, "deep/size=1+rate=-4")
     assert table.title == "toy, plan: deep kind: cnn size: 1 rate: -4"
