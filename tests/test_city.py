@@ -13,7 +13,16 @@ from spectral_transcoder.city import signals
 from spectral_transcoder.city.corpora import make_corpus, sonyc_columns
 from spectral_transcoder.city.kinds import KINDS
 from spectral_transcoder.city.recognition import recognise
-from spectral_transcoder.city.scenes import FULL_SCALE_DB, PLACES, Event, Scene, air, draw_scene, render_event
+from spectral_transcoder.city.scenes import (
+    FULL_SCALE_DB,
+    PLACES,
+    Event,
+    Scene,
+    air,
+    draw_event,
+    draw_scene,
+    render_event,
+)
 from spectral_transcoder.classifiers import load_classifier
 from spectral_transcoder.corpora import tau_corpus
 from spectral_transcoder.downloads.datasets import recalculated_path, write_recalculated
@@ -22,8 +31,8 @@ from spectral_transcoder.labels import groupings, label_names
 from spectral_transcoder.third_octaves import ThirdOctaves
 
 SR = 32000
-MANY = 9  # of ten events of each kind: the least that is recognised
-HARD = {"traffic": 8, "footsteps": 6, "engine_idling": 6}
+MANY = 7  # of ten events of each kind: the least that is recognised
+HARD = {"footsteps": 6}
 
 
 def read_csv(path, delimiter=","):
@@ -257,3 +266,25 @@ def test_wrong_use_is_one_line(tmp_path, call_script):
     code, _, stderr = call_script("make_city.py", "TAU", "--clips", 3, "--output", tmp_path)
     assert code == 2
     assert stderr.startswith("error: 3 clips of TAU: it takes 8 or more")
+
+
+def test_a_demo_sound_of_a_place_says_what_is_heard(tmp_path, call_script):
+    options = ("--place", "park", "--duration_s", 2, "--seed", 5)
+    code, said, stderr = call_script("make_demo_sound.py", tmp_path / "park.ogg", *options)
+    assert not code, stderr
+    assert "0.00 to  2.00 s: wind" in said
+    assert soundfile.info(tmp_path / "park.ogg").subtype == "VORBIS"
+    code, _, stderr = call_script(
+        "make_demo_sound.py", tmp_path / "park.wav", "--place", "park", "--duration_s", 0.1
+    )
+    assert code == 2
+    assert "a scene of the city takes 0.2 s or more" in stderr
+
+
+def test_events_may_be_cut_by_both_ends_of_a_scene():
+    rng = np.random.default_rng(0)
+    events = [draw_event("siren", 3.0, (1, 10), rng) for _ in range(200)]
+    assert all(0 <= event.onset_s < event.offset_s <= 3 for event in events)
+    assert min(event.offset_s - event.onset_s for event in events) >= 0.299
+    assert 0.2 < np.mean([event.onset_s == 0 for event in events]) < 0.9
+    assert 0.2 < np.mean([event.offset_s == 3 for event in events]) < 0.9

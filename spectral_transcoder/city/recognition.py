@@ -41,14 +41,20 @@ class Recognition:
 
 def recognise(name, classifier, n_events=10, seed=0):
     """Return the `Recognition` of a kind: events of at most 4 s, 1 m away, with a microphone's noise only."""
-    kind, labels = kind_of(name), classifier.record.labels
-    family = [labels.index(label) for label in kind.family if label in labels]
-    scores = np.stack([hear(event_of(kind, seed + n), classifier) for n in range(n_events)])
+    kind = kind_of(name)
+    return judge(name, [sound_of(event_of(kind, seed + n)) for n in range(n_events)], classifier)
+
+
+def judge(name, recordings, classifier):
+    """Return the `Recognition` of recordings, synthetic or real, as events of a kind."""
+    labels = classifier.record.labels
+    family = [labels.index(label) for label in kind_of(name).family if label in labels]
+    scores = np.stack([hear(recording, classifier) for recording in recordings])
     ranks = (scores > scores[:, family].max(axis=1, keepdims=True)).sum(axis=1)
     heard = Counter(dict(enumerate(scores.mean(axis=0)))).most_common(3)
     return Recognition(
         name,
-        n_events,
+        len(recordings),
         int((ranks < AMONG).sum()),
         float(scores[:, family].max(axis=1).mean()),
         tuple(labels[index] for index, _ in heard),
@@ -62,9 +68,14 @@ def event_of(kind, seed):
     return Event(kind.name, 0.0, duration_s, rng.uniform(*kind.level_db), 1.0, seed)
 
 
-def hear(event, classifier):
-    """Return the scores of an event that is heard alone: (n_labels,)."""
-    sound = Scene(event.offset_s, (event,), event.seed + 1).render(SR)
+def sound_of(event):
+    """Return an event, heard alone, as a `Recording`."""
+    return Recording(Scene(event.offset_s, (event,), event.seed + 1).render(SR), SR)
+
+
+def hear(recording, classifier):
+    """Return the scores of a recording: (n_labels,)."""
     front_end = classifier.record.front_end
-    mels = front_end.classifier_input(Recording(sound, SR).at(front_end.sr), SHORTEST_TAIL_S)
-    return classifier.recording_scores(mels)
+    return classifier.recording_scores(
+        front_end.classifier_input(recording.at(front_end.sr), SHORTEST_TAIL_S)
+    )

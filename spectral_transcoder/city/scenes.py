@@ -229,12 +229,13 @@ def lasting_event(name, duration_s, distance_m, rng):
 
 
 def draw_event(name, duration_s, distances_m, rng, shortest_s=0.3):
-    """Draw an event of a kind that begins in a scene, and is heard for at least `shortest_s` or all of it."""
+    """Draw an event of a kind; it may be cut by a scene's ends, down to `shortest_s` or all of a shorter one."""
     kind = kind_of(name)
     length_s = min(rng.uniform(*kind.duration_s), duration_s)
-    onset_s = rng.uniform(0, max(0.0, duration_s - min(length_s, shortest_s)))
+    shortest_s = min(shortest_s, length_s)
+    start_s = rng.uniform(shortest_s - length_s, duration_s - shortest_s)
+    onset_s, offset_s = max(start_s, 0.0), min(start_s + length_s, duration_s)
     distance_m = np.exp(rng.uniform(*np.log(distances_m)))
-    offset_s = min(onset_s + length_s, duration_s)
     return Event(
         name,
         round(onset_s, 3),

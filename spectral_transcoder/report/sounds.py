@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import numpy as np
-import soundfile
 from matplotlib.image import imsave
 
-from spectral_transcoder.audio import read_audio, resample
+from spectral_transcoder.audio import read_audio, resample, write_ogg
 from spectral_transcoder.classifiers import load_classifier
 from spectral_transcoder.figures import DYNAMIC_RANGE_DB, mel_centres_hz
 from spectral_transcoder.files import atomic_path
@@ -140,16 +139,6 @@ def read_signal(path, longest_s):
     """Return the beginning of a sound as it is, not normalised, at the rate of PANN's Mels: (n,)."""
     recording = read_audio(path)
     return resample(recording.samples[: int(longest_s * recording.sr)], recording.sr, PANN_MELS.sr)
-
-
-def write_ogg(path, signal, sr):
-    """Write a small sound file, atomically."""
-    with (
-        atomic_path(path) as temporary,
-        soundfile.SoundFile(temporary, "w", sr, 1, "VORBIS", format="OGG") as file,
-    ):
-        for second in np.split(signal, range(sr, len(signal), sr)):  # libvorbis overflows on long blocks
-            file.write(second)
 
 
 def write_picture(path, mels, loudest_db):
