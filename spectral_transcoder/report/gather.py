@@ -26,10 +26,12 @@ COMMANDS = {
 }
 CLASSIFICATION_FOLDER = Path("classification_experiments", "classif_exp")
 CLASSIFICATION_METRICS = (
-    MetricRecord("acc_classif", "accuracy, per fold", False, unit="%", decimals=1),
+    MetricRecord("acc_classif", "share of clips whose class is found", False, unit="%", decimals=1),
     MetricRecord(
         "macro_auprc", "area under the precision-recall curve, mean over classes", False, decimals=3
     ),
+    MetricRecord("micro_auprc", "the same of all entries together", False, decimals=3),
+    MetricRecord("macro_f1", "F1, mean over classes", False, decimals=3),
 )
 
 
@@ -100,8 +102,8 @@ EXPERIMENTS = (
         "Whether the classes that are heard through a transcoder are worth anything: the sources of urban "
         "recordings told from the classifier's scores, directly (deep 0) or through trained layers (deep 1). Numbers "
         "are means ± standard deviations over folds.",
-        "Published for YamNet on transcoded Mels: third octaves of audio at 16 kHz taken for 32 kHz. The best of each "
-        "column is marked, the true Mels aside.",
+        "Published figures are of UrbanSound8K and SONYC-UST themselves; for YamNet on transcoded Mels, of third "
+        "octaves of audio at 16 kHz taken for 32 kHz. The best of each column is marked, the true Mels aside.",
         CLASSIFICATION_COMMAND,
         CLASSIFICATION_FOLDER,
         "metrics",
@@ -154,11 +156,16 @@ def origin_of(run, experiment, data_path):
         name=f"{name_of(run.plan, run.factors)} ({details})",
         command=f'{experiment.command} -s "{run.plan}/{chain_of(run)}" -c --data_path {data_path}',
         seed=run.factors.get("seed", "0") if trained else "none is needed",
-        dataset=str(marker.configuration.get("dataset") or "not recorded"),
+        dataset=fingerprint_of(marker.configuration),
         started=marker.started,
         duration_s=marker.duration_s,
         versions=marker.versions,
     )
+
+
+def fingerprint_of(configuration):
+    """Return the fingerprint of the dataset (experiment 1) or of the clips (experiment 2) of a result."""
+    return str(configuration.get("dataset") or configuration.get("clips") or "not recorded")
 
 
 def chain_of(run):
