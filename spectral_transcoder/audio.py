@@ -185,3 +185,15 @@ def write_wav(path, samples, sr):
     peak = np.abs(check_samples(samples, path)).max(initial=0)
     with atomic_path(path) as temporary:
         soundfile.write(temporary, samples / max(peak, 1.0), sr, subtype="PCM_16")
+
+
+def write_ogg(path, samples, sr):
+    """Write (n,) samples as Ogg Vorbis, a tenth of a wav's size, atomically; louder than full scale as above."""
+    peak = np.abs(check_samples(samples, path)).max(initial=0)
+    scaled = samples / max(peak, 1.0)
+    with (
+        atomic_path(path) as temporary,
+        soundfile.SoundFile(temporary, "w", sr, 1, "VORBIS", format="OGG") as file,
+    ):
+        for second in np.split(scaled, range(sr, len(scaled), sr)):  # libvorbis overflows on long blocks
+            file.write(second)

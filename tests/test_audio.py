@@ -13,6 +13,7 @@ from spectral_transcoder.audio import (
     peak_normalise,
     read_audio,
     resample,
+    write_ogg,
     write_wav,
 )
 from spectral_transcoder.errors import AudioError, MissingFileError, UsageError
@@ -259,3 +260,13 @@ def test_samples_that_are_no_numbers_are_not_written(tmp_path):
     with pytest.raises(AudioError):
         write_wav(tmp_path / "a.wav", np.array([0.0, np.nan]), 8000)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("duration_s", [0.01, 1.0, 90.3])
+def test_ogg_keeps_the_sound(tmp_path, duration_s):
+    """As long as it was, and nearly the same; libvorbis fails on a long sound written at once."""
+    samples = tone(16000, duration_s, amplitude=2.0)
+    write_ogg(tmp_path / "a.ogg", samples, 16000)
+    written, sr = soundfile.read(tmp_path / "a.ogg")
+    assert (sr, len(written)) == (16000, len(samples))
+    assert np.sqrt(np.mean((written - samples / 2) ** 2)) < 0.02

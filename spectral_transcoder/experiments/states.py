@@ -49,7 +49,8 @@ def _now():
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def _versions():
+def versions():
+    """Return the versions of what results depend on, by name."""
     ours = {"spectral_transcoder": spectral_transcoder.__version__, "python": platform.python_version()}
     return ours | {package: version(package) for package in PACKAGES}
 
@@ -90,7 +91,7 @@ class Marker:
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
     started: str = field(default_factory=_now)
-    versions: dict = field(default_factory=_versions)
+    versions: dict = field(default_factory=versions)
     duration_s: float | None = None
     error: str | None = None
 

@@ -1,0 +1,78 @@
+"""What a classifier hears in each kind of synthetic event, and how long a scene takes to make.
+
+    python3 benchmarks/city.py [--weights yamnet_mobile_relu6.pth] [--events 20] [--real URBANSOUND8K_AUDIO]
+
+Input: the mobile YAMNet (python3 download_pretrained_models.py --models YamNetMobile); to compare with, real
+clips of UrbanSound8K, named as they are published, in a folder and those below it.
+Output: a table on the terminal, with --real how many real recordings of the same class are recognised. Takes a
+minute or two.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from spectral_transcoder import cli
+from spectral_transcoder.audio import read_audio
+from spectral_transcoder.city.corpora import URBAN_CLASSES
+from spectral_transcoder.city.kinds import KINDS
+from spectral_transcoder.city.recognition import judge, recognise
+from spectral_transcoder.city.scenes import PLACES, draw_scene
+from spectral_transcoder.classifiers import load_classifier
+from spectral_transcoder.parallel import one_torch_thread
+
+SCENES, SCENE_S, SR = 3, 10.0, 44100
+
+
+def main():
+    """Print both tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--weights", type=Path, help="of the mobile YAMNet (default: in pretrained_models)")
+    parser.add_argument("--events", type=int, default=20, help="of each kind (default 20)")
+    parser.add_argument("--real", type=Path, help="folder of UrbanSound8K's clips")
+    args = parser.parse_args()
+    classifier = load_classifier("YamNetMobile", args.weights)
+    print("| event | recognised | real ones | score | heard as |\n|---|---|---|---|---|")
+    with one_torch_thread():
+        for name, kind in KINDS.items():
+            found = recognise(name, classifier, args.events)
+            real = real_recordings(args.real, kind.urbansound8k, args.events) if args.real else []
+            of_real = judge(name, real, classifier) if real else None
+            compared = f"{of_real.recognised} of {of_real.n_events}" if of_real else ""
+            heard_as = "; ".join(found.heard_as)
+            print(
+                f"| {name} | {found.recognised} of {found.n_events} | {compared} | {found.score:.2f} | {heard_as} |"
+            )
+    print(f"a scene of {SCENE_S:g} s at {SR} Hz: {scene_cpu_s():.2f} s of a core")
+
+
+def real_recordings(folder, urban_class, n_recordings):
+    """Return one clip, of a second or more, of each of the first recordings of a class of UrbanSound8K."""
+    clips = {}
+    for path in sorted(folder.rglob("*-*-*-*.*")):
+        recording, class_id, *_ = path.stem.split("-")
+        if urban_class and URBAN_CLASSES[int(class_id)] == urban_class:
+            clips.setdefault(recording, path)
+    sounds = (read_audio(path) for path in list(clips.values())[:n_recordings])
+    return [sound for sound in sounds if sound.duration_s >= 1]
+
+
+def scene_cpu_s():
+    """Return the processor time of a scene, the mean over all places."""
+    scenes = [
+        draw_scene(place, SCENE_S, np.random.default_rng(n))
+        for place in PLACES.values()
+        for n in range(SCENES)
+    ]
+    start = time.process_time()
+    for scene in scenes:
+        scene.render(SR)
+    return (time.process_time() - start) / len(scenes)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,83 @@
+"""Make one page of everything that the experiments left: results, training curves, spectrograms, sounds.
+
+    python3 make_report.py
+    python3 make_report.py --data_path city/data --generated_audio generated_audio --output export/report
+
+Input: the data path of the experiments, and the folders that generate_audio.py left; parts that are not there
+yet are said to be missing, with the command that makes them.
+Output: export/report/index.html, and what it shows in media/ beside it: the folder can be moved or put on a
+web server as it is; nothing is fetched from elsewhere. Takes seconds for each sound.
+"""
+
+import argparse
+from pathlib import Path
+
+from tqdm import tqdm
+
+from spectral_transcoder import cli
+from spectral_transcoder.classifiers import available_classifiers
+from spectral_transcoder.errors import UsageError
+from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
+from spectral_transcoder.paths import DATASETS, EXPORT, GENERATED_AUDIO
+from spectral_transcoder.report.gather import COMMANDS, EXPERIMENTS, curves_of, origin_of
+from spectral_transcoder.report.page import MEDIA, Report, write_page
+from spectral_transcoder.report.runs import find_manifests
+from spectral_transcoder.report.sounds import bring_sound, find_sounds
+
+
+def main():
+    """Gather what there is, and write the page."""
+    args = parse_arguments()
+    folders = find_sounds(args.generated_audio)[: args.sounds]
+    classifiers = available_classifiers()
+    sounds = [
+        bring_sound(folder, args.output / MEDIA, classifiers, args.longest_s)
+        for folder in tqdm(folders, desc="sounds", unit="sound", leave=False)
+    ]
+    runs = {experiment: experiment.runs(args.data_path) for experiment in EXPERIMENTS}
+    report = Report(
+        studies=[experiment.study(found, args.data_path) for experiment, found in runs.items()],
+        sounds=sounds,
+        curves=curves_of(args.data_path),
+        runs=[
+            origin_of(run, experiment, args.data_path) for experiment, found in runs.items() for run in found
+        ],
+        manifests=find_manifests(args.dataset_path or args.data_path / DATASETS),
+        commands=COMMANDS,
+    )
+    path = write_page(report, args.output)
+    print(f"{len(report.runs)} results, {len(report.curves)} trainings, {len(sounds)} sounds: open {path}")
+
+
+def parse_arguments():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data_path",
+        type=Path,
+        default=DEFAULT_DATA_PATH,
+        help=f"of the experiments (default {DEFAULT_DATA_PATH})",
+    )
+    parser.add_argument(
+        "--dataset_path", type=Path, help="folder of the datasets (default: data in --data_path)"
+    )
+    parser.add_argument(
+        "--generated_audio", type=Path, default=GENERATED_AUDIO, help="what generate_audio.py left"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=EXPORT / "report", help="folder (default export/report)"
+    )
+    parser.add_argument("--sounds", type=int, default=6, help="how many recordings at most (default 6)")
+    parser.add_argument("--longest_s", type=float, default=30.0, help="seconds shown of each (default 30)")
+    args = parser.parse_args()
+    if args.sounds < 0 or args.longest_s < 0.1:
+        raise UsageError(
+            f"--sounds {args.sounds}, --longest_s {args.longest_s}: expected 0 or more, and 0.1 s or more"
+        )
+    return args
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,79 @@
+"""Training curves as SVG, which takes the colours of the page: light, dark, or a reader's own."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+WIDTH, HEIGHT = 640, 260
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 40
+N_TICKS = 4
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The losses of one training, ready to be drawn.
+
+    Attributes
+    ----------
+    title : str
+        Which training.
+    summary : str
+        What a reader who does not see it should know.
+    lines : dict of str to list of (float, float)
+        Points in pixels by split.
+    best : (float, float)
+        Where the weights come from.
+    x_ticks, y_ticks : list of (float, str)
+        Where in pixels, and what.
+    table : list of list of str
+        Epoch and losses, row by row.
+    """
+
+    title: str
+    summary: str
+    lines: dict
+    best: tuple
+    x_ticks: list
+    y_ticks: list
+    table: list
+
+
+def draw_curve(title, losses):
+    """Return the `Curve` of {split: (n_epochs,)} losses; those that are not numbers are left out."""
+    n_epochs = max(len(values) for values in losses.values())
+    finite = np.concatenate([values[np.isfinite(values)] for values in losses.values()])
+    low, high = spread(finite)
+
+    def x_of(epoch):
+        return LEFT + (WIDTH - LEFT - RIGHT) * ((epoch - 1) / max(n_epochs - 1, 1) if n_epochs > 1 else 0.5)
+
+    def y_of(loss):
+        return TOP + (HEIGHT - TOP - BOTTOM) * (high - loss) / (high - low)
+
+    lines = {
+        split: [(x_of(epoch), y_of(loss)) for epoch, loss in enumerate(values, start=1) if np.isfinite(loss)]
+        for split, values in losses.items()
+    }
+    chosen = losses.get("valid", next(iter(losses.values())))
+    best = int(np.nanargmin(chosen)) if np.isfinite(chosen).any() else 0
+    epochs = np.unique(np.linspace(1, n_epochs, min(n_epochs, 6)).round().astype(int))
+    levels = np.linspace(low, high, N_TICKS)
+    return Curve(
+        title,
+        f"{n_epochs} epochs; lowest validation loss {chosen[best]:.4g} in epoch {best + 1}",
+        lines,
+        (x_of(best + 1), y_of(chosen[best])),
+        [(x_of(epoch), str(epoch)) for epoch in epochs],
+        [(y_of(level), f"{level:.3g}") for level in levels],
+        [
+            [str(epoch + 1), *(f"{values[epoch]:.5g}" for values in losses.values())]
+            for epoch in range(n_epochs)
+        ],
+    )
+
+
+def spread(values):
+    """Return limits that hold all values, apart from each other."""
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - margin, high + margin

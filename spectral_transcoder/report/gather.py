@@ -1,0 +1,186 @@
+"""What a page shows, gathered from the folders of both experiments and of regenerated sounds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spectral_transcoder.classifiers import CLASSIFIERS
+from spectral_transcoder.experiments.experiment import MetricRecord
+from spectral_transcoder.experiments.train_experiment import FOLDER, METRICS
+from spectral_transcoder.report.curves import draw_curve
+from spectral_transcoder.report.page import Study
+from spectral_transcoder.report.runs import find_runs, find_trainings
+from spectral_transcoder.report.tables import (
+    name_of,
+    published_classification_figures,
+    published_training_figures,
+    tables_of_runs,
+)
+
+TRAINING_COMMAND = "python3 exp_train_model/main_doce_training.py"
+CLASSIFICATION_COMMAND = "python3 exp_classif_eval/main_doce_score.py"
+COMMANDS = {
+    "sounds": "python3 generate_audio.py myfile.wav",
+    "classes": CLASSIFIERS["YamNetMobile"].fetch_command,
+    "curves": f"{TRAINING_COMMAND} -s cnn/ -c",
+    "datasets": "python3 exp_train_model/create_mel_tho_dataset.py",
+}
+CLASSIFICATION_FOLDER = Path("classification_experiments", "classif_exp")
+CLASSIFICATION_METRICS = (
+    MetricRecord("acc_classif", "share of clips whose class is found", False, unit="%", decimals=1),
+    MetricRecord(
+        "macro_auprc", "area under the precision-recall curve, mean over classes", False, decimals=3
+    ),
+    MetricRecord("micro_auprc", "the same of all entries together", False, decimals=3),
+    MetricRecord("macro_f1", "F1, mean over classes", False, decimals=3),
+)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment as a page knows it.
+
+    Attributes
+    ----------
+    title, explanation, published_note : str
+        What a reader is told.
+    command : str
+        The script.
+    folder : Path
+        Below the data path.
+    metric_folder : str
+        Inside `folder`.
+    metrics : tuple of MetricRecord
+        Columns of its tables.
+    group_by : tuple of str
+        Factors of which each table has one modality.
+    published : callable
+        (plan, factors) -> {metric: figure}.
+    """
+
+    title: str
+    explanation: str
+    published_note: str
+    command: str
+    folder: Path
+    metric_folder: str
+    metrics: tuple
+    group_by: tuple
+    published: object
+
+    def runs(self, data_path):
+        """Return its runs below a data path."""
+        return find_runs(
+            data_path / self.folder, self.metric_folder, [record.name for record in self.metrics]
+        )
+
+    def study(self, runs, data_path):
+        """Return its part of the page."""
+        tables = tables_of_runs(runs, self.metrics, self.group_by, self.published)
+        command = f"{self.command} -s reference/ -c --data_path {data_path}"
+        return Study(self.title, self.explanation, tables, self.published_note, command)
+
+
+EXPERIMENTS = (
+    Experiment(
+        "Experiment 1: transcoding",
+        "Each transcoder on clips that it was not trained on: how far its Mels are from the true ones, how far the "
+        "classifier's scores are from those on true Mels, and on how many clips the classifier's first label is the "
+        "same (PTopA/FC). Arrows say which way is better; numbers are means ± standard deviations over clips, or over "
+        "seeds where there are several.",
+        "Published figures are of TAU Urban Acoustic Scenes 2020 Mobile, 1,319 evaluation clips, 200 epochs on 7,908 "
+        "clips; beside an edition of YAMNet stand those of YamNet. The best of each column is marked, the true Mels "
+        "aside.",
+        TRAINING_COMMAND,
+        FOLDER,
+        "metric",
+        tuple(record for record in METRICS if record.shown),
+        ("dataset", "classifier"),
+        published_training_figures,
+    ),
+    Experiment(
+        "Experiment 2: classification",
+        "Whether the classes that are heard through a transcoder are worth anything: the sources of urban "
+        "recordings told from the classifier's scores, directly (deep 0) or through trained layers (deep 1). Numbers "
+        "are means ± standard deviations over folds.",
+        "Published figures are of UrbanSound8K and SONYC-UST themselves; for YamNet on transcoded Mels, of third "
+        "octaves of audio at 16 kHz taken for 32 kHz. The best of each column is marked, the true Mels aside.",
+        CLASSIFICATION_COMMAND,
+        CLASSIFICATION_FOLDER,
+        "metrics",
+        CLASSIFICATION_METRICS,
+        ("dataset",),
+        published_classification_figures,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a result was computed.
+
+    Attributes
+    ----------
+    name : str
+        Which result.
+    command : str
+        That computes it again.
+    seed : str
+        Of the training.
+    dataset : str
+        Fingerprint of the dataset.
+    started : str
+        When its last step began.
+    duration_s : float
+        How long that took.
+    versions : dict of str to str
+        Of the software.
+    """
+
+    name: str
+    command: str
+    seed: str
+    dataset: str
+    started: str
+    duration_s: float
+    versions: dict
+
+
+def origin_of(run, experiment, data_path):
+    """Return the `Origin` of a run."""
+    marker = run.marker
+    details = ", ".join(
+        f"{name} {value}" for name, value in sorted(run.factors.items()) if name != "transcoder"
+    )
+    trained = "epoch" in run.factors or run.plan == "deep"
+    return Origin(
+        name=f"{name_of(run.plan, run.factors)} ({details})",
+        command=f'{experiment.command} -s "{run.plan}/{chain_of(run)}" -c --data_path {data_path}',
+        seed=run.factors.get("seed", "0") if trained else "none is needed",
+        dataset=fingerprint_of(marker.configuration),
+        started=marker.started,
+        duration_s=marker.duration_s,
+        versions=marker.versions,
+    )
+
+
+def fingerprint_of(configuration):
+    """Return the fingerprint of the dataset (experiment 1) or of the clips (experiment 2) of a result."""
+    return str(configuration.get("dataset") or configuration.get("clips") or "not recorded")
+
+
+def chain_of(run):
+    """Return the identifier of a run without its step: all steps of its chain."""
+    return "+".join(f"{name}={value}" for name, value in sorted(run.factors.items()))
+
+
+def curves_of(folder):
+    """Return the `Curve` of each training below a data path."""
+    curves = []
+    for training in find_trainings(folder / FOLDER / "loss"):
+        factors = dict(sorted(training.factors.items()))
+        name = name_of("hybridts" if factors.get("ts") == "1" else "cnn", factors)
+        details = ", ".join(
+            f"{key} {value}" for key, value in factors.items() if key not in ("transcoder", "ts")
+        )
+        curves.append(draw_curve(f"{name}: {details}", training.losses))
+    return curves

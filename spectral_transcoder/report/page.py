@@ -1,0 +1,87 @@
+"""The page: its parts gathered, then written with what it shows beside it, so that the folder can be moved."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+
+from spectral_transcoder.experiments.states import versions
+from spectral_transcoder.figures import DYNAMIC_RANGE_DB
+from spectral_transcoder.files import atomic_path
+from spectral_transcoder.report.curves import HEIGHT, WIDTH
+
+TEMPLATES = Path(__file__).parent / "templates"
+PAGE, MEDIA = "index.html", "media"
+
+
+@dataclass(frozen=True)
+class Study:
+    """An experiment's part of the page.
+
+    Attributes
+    ----------
+    title, explanation : str
+        Above its tables.
+    tables : list of ReportTable
+        None of them where nothing was computed.
+    published_note : str
+        What the published figures are of.
+    command : str
+        That computes it.
+    """
+
+    title: str
+    explanation: str
+    tables: list
+    published_note: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the page shows; empty lists are told to be missing, with the command that makes them.
+
+    Attributes
+    ----------
+    studies : list of Study
+        Tables of results.
+    sounds : list of Sound
+        Regenerated recordings.
+    curves : list of Curve
+        Trainings.
+    runs : list of Run
+        How each result was computed.
+    manifests : list of dict
+        Datasets.
+    commands : dict of str to str
+        By the name of a part: the command that makes it.
+    """
+
+    studies: list
+    sounds: list
+    curves: list
+    runs: list
+    manifests: list
+    commands: dict
+
+
+def write_page(report, folder):
+    """Write `index.html` into a folder, where its sounds and pictures are already, and return its path."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.undefined = jinja2.StrictUndefined
+    text = environment.get_template("report.html").render(
+        report=report,
+        style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
+        script=(TEMPLATES / "compare.js").read_text(encoding="utf-8"),
+        curve_size=(WIDTH, HEIGHT),
+        dynamic_range_db=DYNAMIC_RANGE_DB,
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        versions=versions(),
+    )
+    path = folder / PAGE
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path

@@ -1,0 +1,185 @@
+"""The report: what its page says of runs written by hand, and what is missing."""
+
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+import soundfile
+from made_runs import CNN_LOGITS, write_run
+from matplotlib.image import imread
+
+from spectral_transcoder.report.curves import draw_curve
+from spectral_transcoder.report.sounds import frequency_ticks
+
+
+class Page(HTMLParser):
+    """Tables as lists of rows of text, addresses, pictures without words, and all text."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tables, self.addresses, self.cell, self.words = [], [], None, []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.addresses += [attributes[name] for name in ("src", "href") if name in attributes]
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.cell = []
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append(" ".join(" ".join(self.cell).split()))
+            self.cell = None
+
+    def handle_data(self, text):
+        self.words.append(text)
+        if self.cell is not None:
+            self.cell.append(text)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch, call_script):
+    """Make the report, with no classifier there, and return its page."""
+    monkeypatch.setattr("spectral_transcoder.classifiers.available_classifiers", lambda: [])
+
+    def run(data, generated, *further):
+        arguments = ("--data_path", data, "--generated_audio", generated, "--output", tmp_path / "report")
+        code, said, stderr = call_script("make_report.py", *arguments, *further)
+        assert not code, stderr
+        assert f"open {tmp_path / 'report' / 'index.html'}" in said
+        return Page(tmp_path / "report" / "index.html")
+
+    return run
+
+
+def test_results_stand_beside_the_published_figures(make, data, generated):
+    first, second, _ = make(data, generated).tables
+    assert first == [
+        ["transcoder", "mel_mse (log²) ↓", "published", "ptopafc (%) ↑", "published"],
+        ["true Mels", "0.00 ± 0.00", "–", "100.0", "–"],
+        ["PINV", "13.00 (best) ± 1.00", "12.43", "25.0", "0.4"],
+        ["CNN-logits", "19.50 ± 0.50", "18.56", "87.5 (best)", "89.3"],
+    ]
+    assert second == [
+        ["transcoder", "acc_classif (%) ↑", "published"],
+        ["true Mels", "50.0 ± 25.0", "62.1"],
+    ]
+
+
+def test_seeds_share_a_row(make, tmp_path, generated):
+    """Two seeds with means of 19 and 21: 20 on average, 1.41 apart as a sample."""
+    folder = tmp_path / "data" / "training_experiments" / "train_exp"
+    for plan, transcoder, seed, values in (
+        ("reference", "pinv_texture", "", [12.5, 13.5]),
+        ("hybridts", "cnn_pinv", "", [18.0, 20.0]),
+        ("hybridts", "cnn_pinv", "+seed=1", [20.0, 22.0]),
+    ):
+        taught = "+prop_logit=100" if plan == "hybridts" else ""
+        identifier = f"classifier=PANN+dataset=full{taught}{seed}+transcoder={transcoder}"
+        write_run(folder, "metric", plan, identifier, {"mel_mse": values})
+    (table,) = make(tmp_path / "data", generated).tables
+    assert table == [
+        ["transcoder", "seeds", "mel_mse (log²) ↓", "published"],
+        ["CNN-logits", "2", "20.00 ± 1.41", "18.56"],
+        ["PINV with texture", "1", "13.00 (best) ± 0.50", "–"],
+    ]
+
+
+def test_trainings_are_told_in_numbers(make, data, generated):
+    page = make(data, generated)
+    assert page.tables[-1][1:] == [
+        ["1", "0.5", "0.75", "0.875"],
+        ["2", "0.25", "0.5", "0.75"],
+        ["3", "0.125", "0.625", "0.5"],
+    ]
+    assert "3 epochs; lowest validation loss 0.5 in epoch 2." in page.text
+
+
+def test_how_each_result_was_made(make, data, generated):
+    text = make(data, generated).text
+    chain = CNN_LOGITS.replace("+step=STEP", "")
+    assert (
+        f'python3 exp_train_model/main_doce_training.py -s "hybridts/{chain}" -c --data_path {data}' in text
+    )
+    assert "torch 2.11" in text
+    assert "f" * 64 in text
+    assert "6 clips, 60 seconds" in text
+
+
+def test_nothing_is_fetched_and_everything_is_there(make, data, generated, tmp_path):
+    for address in make(data, generated).addresses:
+        assert address.startswith(("#", "data:")) or (tmp_path / "report" / unquote(address)).is_file(), (
+            address
+        )
+
+
+def test_sounds_are_small_and_as_long_as_they_were(make, data, generated, tmp_path):
+    make(data, generated)
+    files = sorted((tmp_path / "report" / "media").glob("*.ogg"))
+    assert len(files) == 9
+    for path in files:
+        assert soundfile.info(path).duration == pytest.approx(1.0, abs=0.01)
+        assert path.stat().st_size < 30_000
+
+
+def test_longer_sounds_are_cut_and_more_are_left_out(make, data, generated, tmp_path):
+    make(data, generated, "--longest_s", 0.5, "--sounds", 1)
+    files = list((tmp_path / "report" / "media").glob("*.ogg"))
+    assert len(files) == 4
+    assert all(soundfile.info(path).duration == pytest.approx(0.5, abs=0.01) for path in files)
+
+
+def test_a_tone_is_where_its_frequency_is(make, data, generated, tmp_path):
+    """The picture of 1760 Hz is brightest at the height that the ticks give that frequency."""
+    make(data, generated)
+    picture = imread(tmp_path / "report/media/street_transcoder.png")[..., :3].sum(axis=2)
+    brightest = 100 * (1 - (picture.mean(axis=1).argmax() + 0.5) / len(picture))
+    heights, names = zip(*frequency_ticks(), strict=True)
+    assert names == ("500 Hz", "2 kHz", "8 kHz")
+    assert heights[0] < brightest < heights[1]
+    assert heights[1] - brightest < 8
+
+
+def test_what_is_missing_is_told_with_its_command(make, tmp_path):
+    text = make(tmp_path / "nothing", tmp_path / "nothing").text
+    for command in (
+        "python3 exp_train_model/main_doce_training.py -s reference/ -c",
+        "python3 exp_classif_eval/main_doce_score.py -s reference/ -c",
+        "python3 generate_audio.py myfile.wav",
+        "python3 exp_train_model/create_mel_tho_dataset.py",
+    ):
+        assert command in text
+
+
+def test_damaged_markers_are_passed_over(make, data, generated):
+    (data / "training_experiments/train_exp/state/torn.json").write_text('{"plan": "cnn"')
+    assert "CNN-logits" in make(data, generated).text
+
+
+def test_a_training_that_diverged_is_drawn_without_its_last_losses():
+    curve = draw_curve("diverged", {"train": np.array([1.0, np.nan]), "valid": np.array([2.0, np.inf])})
+    assert [len(points) for points in curve.lines.values()] == [1, 1]
+    assert "lowest validation loss 2 in epoch 1" in curve.summary
+
+
+def test_names_are_escaped(make, data, generated, tmp_path):
+    assert "été & <nuit> #1" in make(data, generated).text
+    assert "<nuit>" not in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("option", [("--sounds", -1), ("--longest_s", 0)])
+def test_wrong_use_is_one_line(call_script, option):
+    code, _, stderr = call_script("make_report.py", *option)
+    assert code == 2
+    assert stderr.startswith(
+        f"error: {'--sounds -1' if option[0] == '--sounds' else '--sounds 6, --longest_s 0.0'}"
+    )
