@@ -62,10 +62,10 @@ def draw_bars(experiment, settings, record, path):
 
 
 def draw_setting(experiment, setting, record, path):
-    """Draw the confusion matrix of a setting, all its folds and seeds together."""
+    """Draw the confusion matrix of a setting: all its folds together, the mean over seeds."""
     with np.load(experiment.file("output", setting.at("evaluate"), "predictions.npz")) as kept:
         labels, scores = kept["labels"], kept["scores"]
-    matrix = sum(confusion_matrix(labels, of_seed) for of_seed in scores)
+    matrix = np.mean([confusion_matrix(labels, of_seed) for of_seed in scores], axis=0)
     where = scored_parts(setting, experiment)["scored on"]
     draw_confusion(matrix, record.classes, f"{record.name}, {told(setting, experiment)}\n{where}", path)
     print(f"written: {path}")

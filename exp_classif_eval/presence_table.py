@@ -8,7 +8,8 @@ classes and left-over labels (UrbanSound8K, whose classes exclude each other: wh
 Gontier et al.: a class is present when one of its labels is among the 3 highest of all.
 
 Input: the class outputs that exp_classif_eval/create_logit_dataset.py wrote; the test split of SONYC-UST, or
-UrbanSound8K's folds. Output: results/presence_<dataset>.csv, class by class, and .png, the means. Takes seconds.
+UrbanSound8K's folds. Output: results/presence_<dataset>.csv, class by class, and .png, all classes
+together. Takes seconds.
 """
 
 import argparse
@@ -49,11 +50,13 @@ def main():
     path = options.output / f"presence_{options.dataset.lower().replace('-', '')}"
     with atomic_path(path.with_suffix(".csv")) as temporary:
         table.to_csv(temporary, index=False, float_format="%.4f")
-    means = summary(table).drop(columns=["dataset", "clips"])
-    title = f"Presence of classes in {options.dataset}, {table['clips'].max()} clips, means over classes"
-    cells = means.map(lambda value: value if isinstance(value, str) else f"{value:.3f}").to_numpy().tolist()
-    save(draw_table(title, list(means.columns), cells, n_left=3), path.with_suffix(".png"))
-    print(f"{title}\n{means.to_string(index=False, float_format='{:.3f}'.format)}")
+    together = summary(table).drop(columns=["dataset", "clips"])
+    title = f"Presence of classes in {options.dataset}, {table['clips'].max()} clips, all classes together"
+    cells = (
+        together.map(lambda value: value if isinstance(value, str) else f"{value:.3f}").to_numpy().tolist()
+    )
+    save(draw_table(title, list(together.columns), cells, n_left=3), path.with_suffix(".png"))
+    print(f"{title}\n{together.to_string(index=False, float_format='{:.3f}'.format)}")
     print(f"written: {path}.csv, {path}.png")
 
 

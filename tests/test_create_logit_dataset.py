@@ -107,8 +107,9 @@ def test_outputs_of_other_weights_are_made_again(create, tmp_path):
 
 def test_sonyc_ust_is_heard_too(create, corpus):
     write_sonyc_ust(corpus / "SONYC-UST", duration_s=1.5)
-    status, _, complained = create("--transcoder", "pinv", "--classifier", "YamNetMobile", name="SONYC-UST")
-    assert (status, complained.count("error")) == (0, 0)
+    status, _, complained = create("--transcoder", "pinv", name="SONYC-UST")
+    assert (status, complained.count("error")) == (0, 0)  # classifiers that nobody named may be missing
+    assert create("--transcoder", "pinv", "--classifier", "YamNetMobile,PANN", name="SONYC-UST")[0] == 1
     folder = LogitFolder("SONYC-UST", corpus / "data" / "data")
     read, scores = folder.read("YamNetMobile", "pinv")
     assert scores.shape == (7, 521)

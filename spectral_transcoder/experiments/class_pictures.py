@@ -12,7 +12,7 @@ def draw_confusion(matrix, classes, title, path):
     Parameters
     ----------
     matrix : np.ndarray
-        (K, K) int: rows what people heard, columns what was told.
+        (K, K) clips, the mean over seeds: rows what people heard, columns what was told.
     classes : sequence of str
         K names.
     title : str
@@ -27,10 +27,11 @@ def draw_confusion(matrix, classes, title, path):
     for (row, column), count in np.ndenumerate(matrix):
         if count:
             colour = "white" if shares[row, column] > 0.5 else "black"
-            axis.text(column, row, count, ha="center", va="center", color=colour, fontsize="small")
+            axis.text(column, row, f"{count:.3g}", ha="center", va="center", color=colour, fontsize="small")
     ticks = range(len(classes))
     axis.set_xticks(ticks, classes, rotation=45, ha="right")
-    axis.set_yticks(ticks, [f"{name} ({count})" for name, count in zip(classes, matrix.sum(1), strict=True)])
+    totals = zip(classes, matrix.sum(1), strict=True)
+    axis.set_yticks(ticks, [f"{name} ({round(count)})" for name, count in totals])
     axis.set(xlabel="told", ylabel="heard by people (clips)")
     axis.set_title(title, fontsize="medium", loc="left", wrap=True)
     figure.colorbar(image, ax=axis, label="share of the class's clips", shrink=0.8)

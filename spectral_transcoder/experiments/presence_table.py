@@ -84,6 +84,6 @@ def presence_table(folder, kinds, folds=None):
 
 
 def summary(table):
-    """Return the means over classes alone, a row for each kind of outputs and aggregation."""
-    rows = table[table["class"] == MEAN]
+    """Return what holds for all classes together, a row for each kind of outputs and aggregation."""
+    rows = table[table["class"] == ALL_CLASSES]
     return rows.drop(columns="class").reset_index(drop=True)
