@@ -10,7 +10,7 @@ from spectral_transcoder.errors import SpectralTranscoderError
 
 
 @contextlib.contextmanager
-def atomic_path(path):
+def atomic_path(path, flush=True):
     """Yield a temporary path beside `path`; the finished file takes the name `path`, a failed one vanishes.
 
     Parameters
@@ -18,6 +18,9 @@ def atomic_path(path):
     path : str or Path
         The final name; its folder is made if it is missing. The temporary file keeps its suffix,
         since soundfile and matplotlib choose the format by it.
+    flush : bool
+        Wait until the disk holds it, so that it outlives a power failure. Whoever writes thousands of small
+        files does not, and calls `os.sync` once after them.
 
     Raises
     ------
@@ -32,8 +35,9 @@ def atomic_path(path):
         temporary = Path(name)
         try:
             yield temporary
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
+            if flush:
+                with temporary.open("rb") as written:
+                    os.fsync(written.fileno())
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
         finally:

@@ -7,6 +7,7 @@ import numpy as np
 from spectral_transcoder.labels import group_indices
 
 PRESENT_AMONG = 8  # highest entries after grouping, the revised aggregation
+PRESENT_LABELS = 3  # highest labels without grouping, Gontier et al. (2021)
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,12 @@ class Presence:
     classes: tuple
     scores: np.ndarray
     present: np.ndarray
+
+
+def class_scores(scores, names, grouping):
+    """Return {class: indices of its labels}, and the highest score of each class's labels, (n, K)."""
+    indices = group_indices(grouping, names)
+    return indices, np.stack([scores[:, members].max(axis=1) for members in indices.values()], axis=1)
 
 
 def find_presence(scores, names, grouping):
@@ -53,8 +60,7 @@ def find_presence(scores, names, grouping):
     UsageError
         Unknown grouping, or a class of which the classifier has no label.
     """
-    indices = group_indices(grouping, names)
-    classes = np.stack([scores[:, members].max(axis=1) for members in indices.values()], axis=1)
+    indices, classes = class_scores(scores, names, grouping)
     grouped = {index for members in indices.values() for index in members}
     alone = scores[:, [index for index in range(len(names)) if index not in grouped]]
     entries = np.concatenate([classes, alone], axis=1)
@@ -62,3 +68,21 @@ def find_presence(scores, names, grouping):
     rank = max(0, entries.shape[1] - PRESENT_AMONG)
     threshold = np.partition(entries, rank, axis=1)[:, rank, None]
     return Presence(tuple(indices), classes, classes >= threshold)
+
+
+def find_presence_ungrouped(scores, names, grouping):
+    """Say which classes are present as Gontier et al. (2021) do: one of its labels is among the 3 highest of all.
+
+    Parameters and return value are those of `find_presence`.
+    """
+    indices, classes = class_scores(scores, names, grouping)
+    rank = max(0, scores.shape[1] - PRESENT_LABELS)
+    threshold = np.partition(scores, rank, axis=1)[:, rank, None]
+    return Presence(tuple(indices), classes, classes >= threshold)
+
+
+def find_highest(scores, names, grouping):
+    """Say that the highest class alone is present, where classes exclude each other; see `find_presence`."""
+    indices, classes = class_scores(scores, names, grouping)
+    highest = np.eye(len(indices), dtype=bool)[classes.argmax(axis=1)]
+    return Presence(tuple(indices), classes, highest)

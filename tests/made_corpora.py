@@ -63,3 +63,77 @@ def same_files(folder, other):
     """Say whether two folders hold the same files, bit for bit."""
     contents = [{path.name: path.read_bytes() for path in where.iterdir()} for where in (folder, other)]
     return contents[0] == contents[1]
+
+
+SONYC_CLASSES = (
+    "1_engine",
+    "2_machinery-impact",
+    "3_non-machinery-impact",
+    "4_powered-saw",
+    "5_alert-signal",
+    "6_music",
+    "7_human-voice",
+    "8_dog",
+)
+# file, split, annotator, presence of the eight classes: -1 is no vote
+SONYC_VOTES = [
+    ("00_000066.wav", "train", 12, (1, 0, 0, 0, 0, 0, 1, -1)),
+    ("00_000066.wav", "train", 31, (0, 0, 1, 0, 0, 0, 1, -1)),
+    ("00_000066.wav", "train", 8, (0, 0, 1, 0, -1, 0, 1, -1)),
+    ("01_000006.wav", "train", 4, (1, 1, 0, 0, 0, 1, 0, 0)),
+    ("01_000006.wav", "train", 5, (0, 1, 0, 0, 0, -1, 0, 1)),
+    ("02_000010.wav", "validate", -7, (0, 0, 0, 0, 1, 0, 0, 0)),
+    ("03_000001.wav", "test", 0, (1, 0, 0, 0, 0, 0, 1, 0)),
+    ("03_000001.wav", "test", 17, (0, 1, 0, 0, 0, 0, 0, 0)),
+    ("03_000001.wav", "test", 18, (0, 1, 0, 0, 0, 0, 0, 0)),
+    ("04_000002.wav", "test", 0, (0, 0, 0, -1, 0, 1, 0, 1)),
+    ("05_000003.wav", "test", 0, (1, 1, 0, 0, 0, 0, 0, 0)),
+    ("06_000004.wav", "test", 21, (1, 1, 1, 1, 1, 1, 1, 1)),
+]
+
+
+def write_sonyc_ust(folder, duration_s=None):
+    """Write SONYC-UST's annotations in the official columns; with a duration, also its clips."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fixed = "split,sensor_id,audio_filename,annotator_id,borough,block,latitude,longitude,year,week,day,hour"
+    columns = [*fixed.split(","), "1-1_small-sounding-engine_presence", "1-1_small-sounding-engine_proximity"]
+    lines = [",".join([*columns, *(f"{name}_presence" for name in SONYC_CLASSES)])]
+    for file, split, annotator, votes in SONYC_VOTES:
+        values = [
+            split,
+            file[:2],
+            file,
+            annotator,
+            1,
+            547,
+            40.7,
+            -73.9,
+            2017,
+            44,
+            2,
+            5,
+            -1,
+            "notsure",
+            *votes,
+        ]
+        lines.append(",".join(map(str, values)))
+    (folder / "annotations.csv").write_text("\n".join(lines) + "\n")
+    if duration_s:
+        for seed, file in enumerate(dict.fromkeys(row[0] for row in SONYC_VOTES)):
+            write_clip(folder / "audio" / file, duration_s, seed, sr=48000)
+    return folder
+
+
+def write_urbansound8k(folder, clips):
+    """Write UrbanSound8K as the downloader leaves it, of {name: (fold, duration in s, rate, channels)}."""
+    lines = ["slice_file_name,fsID,start,end,salience,fold,classID,class,duration"]
+    for seed, (name, (fold, duration_s, sr, n_channels)) in enumerate(clips.items()):
+        recording, class_id, *_ = name.split("-")
+        lines.append(f"{name},{recording},0.0,4.0,1,{fold},{class_id},-,{duration_s}")
+        channels = [street_scene(max(duration_s, 1), sr, seed + channel) for channel in range(n_channels)]
+        path = folder / "audio" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.stack(channels, 1)[: round(duration_s * sr)], sr)
+    (folder / "metadata").mkdir()
+    (folder / "metadata" / "UrbanSound8K_recalculated.csv").write_text("\n".join(lines) + "\n")
+    return folder

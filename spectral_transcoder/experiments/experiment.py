@@ -73,14 +73,32 @@ class Experiment(doce.Experiment):
         (setting, experiment) -> dict that JSON can hold: what a result depends on beyond its factors.
     options : argparse.Namespace, optional
         The command line's.
+    published : callable, optional
+        (setting) -> {metric: figure}, as tables show them beside the metric.
+    remarks : callable, optional
+        (setting, experiment) -> {column: text} that tables show of a computed setting.
     """
 
-    def __init__(self, name, plans, steps, folder, kinds, metrics, configuration=None, options=None):
+    def __init__(
+        self,
+        name,
+        plans,
+        steps,
+        folder,
+        kinds,
+        metrics,
+        configuration=None,
+        options=None,
+        published=None,
+        remarks=None,
+    ):
         super().__init__()
         self.project.name = name
         self.plans, self.steps, self.metrics = plans, tuple(steps), tuple(metrics)
         self.configuration = configuration or (lambda setting, experiment: {})
         self.options = options or SimpleNamespace(plain=False)
+        self.published = published or (lambda setting: {})
+        self.remarks = remarks or (lambda setting, experiment: {})
         for kind, subfolder in {"state": "state", "log": "log", **kinds}.items():
             setattr(self.path, kind, f"{Path(folder) / subfolder}/")
         for metric in self.metrics:

@@ -40,6 +40,11 @@ class Setting(doce.setting.Setting):
         return self._identifier(without=(STEP,))
 
     @property
+    def selector(self):
+        """What selects this setting alone: its plan and identifier, and what its plan would not mean unsaid."""
+        return f"{self.plan}/{self._identifier(without=(), told=self._factor.meant)}"
+
+    @property
     def values(self):
         """The modality of each factor, hidden ones too, in the plan's order."""
         return {factor: getattr(self, factor) for factor in self._factor.factors()}
@@ -68,10 +73,12 @@ class Setting(doce.setting.Setting):
         plain = super().replace(factor, value=value, positional=positional, relative=relative)
         return plain and type(self)(self._factor, plain._setting)
 
-    def _identifier(self, without):
+    def _identifier(self, without, told=()):
         factors = sorted(set(self._factor.factors()) - set(without))
         return "+".join(
-            f"{factor}={getattr(self, factor)}" for factor in factors if not self._at_default(factor)
+            f"{factor}={getattr(self, factor)}"
+            for factor in factors
+            if factor in told or not self._at_default(factor)
         )
 
     def _at_default(self, factor):
@@ -93,6 +100,8 @@ class Plan(doce.factor.Factor):
         Further modalities of these factors, selected only when they are named.
     hidden : dict of str to list, optional
         Further factors. The first modality is the default, and is left out of identifiers.
+    meant : dict of str to list, optional
+        What a selector that does not mention a factor stands for, where that is something else.
 
     Raises
     ------
@@ -100,11 +109,12 @@ class Plan(doce.factor.Factor):
         A modality that is None, occurs twice, or contains a character that separates parts of identifiers.
     """
 
-    def __init__(self, name, factors, added=None, hidden=None):
+    def __init__(self, name, factors, added=None, hidden=None, meant=None):
         super().__init__()
-        added, hidden = added or {}, hidden or {}
-        self._name = name
-        self._unmentioned = {**factors, **{factor: modalities[:1] for factor, modalities in hidden.items()}}
+        added, hidden, meant = added or {}, hidden or {}, meant or {}
+        self._name, self._meant = name, tuple(meant)
+        defaults = {factor: modalities[:1] for factor, modalities in hidden.items()}
+        self._unmentioned = {**factors, **defaults, **meant}
         for factor, modalities in {**factors, **hidden}.items():
             more = [modality for modality in added.get(factor, ()) if modality not in modalities]
             setattr(self, factor, _checked(name, factor, [*modalities, *more]))
@@ -121,6 +131,11 @@ class Plan(doce.factor.Factor):
     def name(self):
         """As in selectors."""
         return self._name
+
+    @property
+    def meant(self):
+        """The names of the factors of which a selector without them means something of its own."""
+        return self._meant
 
     @property
     def hidden(self):

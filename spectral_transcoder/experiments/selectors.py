@@ -41,8 +41,8 @@ def select(plans, selector=None):
 
 
 def selector_of(setting):
-    """Return the selector of one setting: its plan and identifier."""
-    return f"{setting.plan}/{setting.id()}"
+    """Return the selector of one setting."""
+    return setting.selector
 
 
 def _parse(selector, plans):

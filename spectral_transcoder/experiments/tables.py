@@ -26,11 +26,11 @@ class Table:
     title : str
         The experiment, and the factors that have one modality throughout.
     shown : pd.DataFrame
-        Of text: the factors that vary, and each metric as mean or mean ± standard deviation.
+        Of text: the factors that vary, remarks, and each metric as mean or mean ± standard deviation.
     values : pd.DataFrame
         All factors, and each metric's mean and standard deviation in two columns of numbers.
     n_factors : int
-        How many columns of `shown` are factors.
+        How many columns of `shown` are factors or remarks.
     """
 
     title: str
@@ -86,6 +86,10 @@ def results_table(experiment, settings, metrics, over=None):
     values = pd.DataFrame(factors, columns=columns)
     if over:
         shown[f"{over}s"] = values[f"{over}s"] = counts
+    remarks = pd.DataFrame([experiment.remarks(setting, experiment) for setting, _ in rows])
+    shown, values = shown.join(remarks), values.join(remarks)
+    n_left = shown.shape[1]
+    published = [experiment.published(setting) for setting, _ in rows]
     for metric in metrics:
         reduced = [found.get(metric.name, ()) for _, found in rows]
         shown[heading(metric)] = [_format(metric, numbers) for numbers in reduced]
@@ -93,7 +97,12 @@ def results_table(experiment, settings, metrics, over=None):
             values[f"{metric.name}{suffix}"] = [
                 row[position] if position < len(row) else np.nan for row in reduced
             ]
-    return Table(f"{experiment.project.name}, {title}".rstrip(", "), shown, values, len(header))
+        if any(metric.name in figures for figures in published):
+            figures = pd.Series([figures.get(metric.name, np.nan) for figures in published])
+            name = f"{metric.name} published"
+            shown[name] = [_format(metric, [figure]) for figure in figures]
+            values[name] = figures
+    return Table(f"{experiment.project.name}, {title}".rstrip(", "), shown, values, n_left)
 
 
 def _average(rows, over):
@@ -117,13 +126,17 @@ def _mean_and_spread(numbers):
 
 
 def read_metrics(experiment, setting, metrics):
-    """Return {metric name: (mean, standard deviation) or (mean,)} of the metrics that a setting has."""
+    """Return {metric name: (mean, standard deviation) or (mean,)} of the metrics that a setting has.
+
+    A single value has no standard deviation: NaN.
+    """
     found = {}
     for metric in metrics:
         arrays, _, _ = experiment.metric.get(metric.name, [setting], experiment.path.metric)
         for array in arrays:
             reduced = [experiment.metric.reduceMetric(array, directive) for directive in metric.reductions]
-            found[metric.name] = tuple(float(value) for value in reduced)
+            mean, *spread = (float(value) for value in reduced)
+            found[metric.name] = mean, *(spread if np.size(array) > 1 else [np.nan for _ in spread])
     return found
 
 
@@ -177,7 +190,7 @@ def heading(metric):
 
 
 def _format(metric, numbers):
-    return " ± ".join(f"{number:.{metric.decimals}f}" for number in numbers)
+    return " ± ".join(f"{number:.{metric.decimals}f}" for number in numbers if not np.isnan(number))
 
 
 def _write_csv(table, path):

@@ -1,0 +1,33 @@
+"""Lay out clips of UrbanSound8K that are here already as the downloader leaves them.
+
+    python3 exp_classif_eval/lay_out_urbansound8k.py path/to/UrbanSound8K/audio my_datasets/URBAN-SOUND-8K
+
+Input: a folder that holds some or all of fold1/ … fold10/, with clips called
+<recording>-<class>-<occurrence>-<slice>, in any format. A table UrbanSound8K.csv in ../metadata/ is taken over;
+without one, recording and class are told from the names.
+Output: audio/<clip>.wav and metadata/UrbanSound8K_recalculated.csv, with the true durations. Clips that are wav
+are linked where the disk allows it, others converted: seconds for a thousand. What is there is kept.
+"""
+
+import argparse
+from pathlib import Path
+
+from spectral_transcoder import cli
+from spectral_transcoder.urbansound8k_layout import lay_out_urbansound8k
+
+
+def main():
+    """Lay out the clips and say how many of each fold there are."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folds", type=Path, help="the folder that holds fold1/ …")
+    parser.add_argument("output", type=Path, help="the corpus's folder, URBAN-SOUND-8K")
+    args = parser.parse_args()
+    counts = lay_out_urbansound8k(args.folds, args.output)
+    print(", ".join(f"fold {fold}: {count} clips" for fold, count in counts.items()))
+    print(f"laid out: {args.output}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,98 @@
+"""Draw computed results of experiment 2 class by class: confusion matrices, and bars of F1 and AUPRC.
+
+    python3 exp_classif_eval/plot_classes.py -s "{'dataset':'URBAN-SOUND-8K'}"
+    python3 exp_classif_eval/plot_classes.py -s deep/dataset=SONYC-UST+classifier=PANN
+
+Input: what exp_classif_eval/main_doce_score.py computed; the selector is the same, and settings without results
+are left out. Output: export/classes_<dataset>.png, all selected settings side by side, and for UrbanSound8K
+export/confusion_<setting>.png for each. Takes seconds.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spectral_transcoder import cli
+from spectral_transcoder.classification_metrics import confusion_matrix
+from spectral_transcoder.errors import MissingFileError
+from spectral_transcoder.experiments.class_pictures import draw_class_bars, draw_confusion
+from spectral_transcoder.experiments.classif_experiment import add_options, build_experiment, scored_parts
+from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
+from spectral_transcoder.experiments.selectors import select
+from spectral_transcoder.labelled_corpora import LABELLED_CORPORA
+from spectral_transcoder.paths import EXPORT
+
+METRICS = ("f1", "auprc")
+
+
+def main():
+    """Draw what the selection has."""
+    options = parse_arguments()
+    experiment = build_experiment(options)
+    settings = {setting.chain: setting.last() for setting in select(experiment.plans, options.select)}
+    settings = [one for one in settings.values() if experiment.file("score", one, "scores.csv").is_file()]
+    if not settings:
+        raise MissingFileError(
+            "no results in this selection; compute them with: python3 exp_classif_eval/main_doce_score.py "
+            f"-s {options.select or 'reference/'} -c"
+        )
+    for name, record in LABELLED_CORPORA.items():
+        of_corpus = [setting for setting in settings if setting.dataset == name]
+        if of_corpus:
+            draw_bars(experiment, of_corpus, record, options.output / f"classes_{name.lower()}.png")
+        for setting in of_corpus if record.single_label else []:
+            draw_setting(experiment, setting, record, options.output / f"confusion_{setting.chain}.png")
+
+
+def draw_bars(experiment, settings, record, path):
+    """Draw F1 and AUPRC of each class, mean and standard deviation over folds and seeds."""
+    panels = {metric: {} for metric in METRICS}
+    for setting in settings:
+        scores = pd.read_csv(experiment.file("score", setting, "scores.csv"))
+        for metric in METRICS:
+            values = scores[[f"{metric} {name}" for name in record.classes]]
+            panels[metric][told(setting, experiment)] = (
+                values.mean().to_numpy(),
+                values.std(ddof=0).to_numpy(),
+            )
+    draw_class_bars(panels, record.classes, f"{record.name}, class by class", path)
+    print(f"written: {path}")
+
+
+def draw_setting(experiment, setting, record, path):
+    """Draw the confusion matrix of a setting: all its folds together, the mean over seeds."""
+    with np.load(experiment.file("output", setting.at("evaluate"), "predictions.npz")) as kept:
+        labels, scores = kept["labels"], kept["scores"]
+    matrix = np.mean([confusion_matrix(labels, of_seed) for of_seed in scores], axis=0)
+    where = scored_parts(setting, experiment)["scored on"]
+    draw_confusion(matrix, record.classes, f"{record.name}, {told(setting, experiment)}\n{where}", path)
+    print(f"written: {path}")
+
+
+def told(setting, experiment):
+    """Return what distinguishes a setting, for legends."""
+    hidden = experiment.plans[setting.plan].hidden
+    values = dict(part.split("=") for part in setting.chain.split("+"))
+    further = [f"{factor} {value}" for factor, value in values.items() if factor in hidden]
+    how = "layers on top" if setting.deep else "labels grouped"
+    return ", ".join([f"{setting.classifier} on {setting.transcoder}", how, *further])
+
+
+def parse_arguments():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-s", "--select", help="as for main_doce_score.py (default: all settings)")
+    parser.add_argument("--output", type=Path, default=EXPORT, help="folder of the pictures (default export)")
+    parser.add_argument(
+        "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"default {DEFAULT_DATA_PATH}"
+    )
+    add_options(parser)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,80 @@
+"""Which classes are present: the revised aggregation beside that of Gontier et al. (2021), against people's labels.
+
+    python3 exp_classif_eval/presence_table.py --dataset SONYC-UST
+    python3 exp_classif_eval/presence_table.py --dataset URBAN-SOUND-8K --classifier YamNetMobile --transcoder self,pinv
+
+Revised: labels are grouped into the classes first, and a class is present when it is among the 8 highest entries,
+classes and left-over labels (UrbanSound8K, whose classes exclude each other: when it is the highest class).
+Gontier et al.: a class is present when one of its labels is among the 3 highest of all.
+
+Input: the class outputs that exp_classif_eval/create_logit_dataset.py wrote; the test split of SONYC-UST, or
+UrbanSound8K's folds. Output: results/presence_<dataset>.csv, class by class, and .png, all classes
+together. Takes seconds.
+"""
+
+import argparse
+from pathlib import Path
+
+from spectral_transcoder import cli
+from spectral_transcoder.errors import MissingFileError, UsageError
+from spectral_transcoder.experiments.classif_experiment import add_options, logit_folder
+from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
+from spectral_transcoder.experiments.presence_table import presence_table, summary
+from spectral_transcoder.experiments.table_pictures import draw_table
+from spectral_transcoder.figures import save
+from spectral_transcoder.files import atomic_path
+from spectral_transcoder.labelled_corpora import LABELLED_CORPORA
+from spectral_transcoder.paths import RESULTS
+
+
+def main():
+    """Write the table of the outputs that are here, or of those asked for."""
+    options = parse_arguments()
+    folder = logit_folder(options, options.dataset)
+    kinds = [
+        kind
+        for kind in folder.kinds()
+        if (not options.classifier or kind[0] in options.classifier.split(","))
+        and (not options.transcoder or kind[1] in options.transcoder.split(","))
+    ]
+    if not kinds:
+        raise MissingFileError(
+            f"no such class outputs in {folder.folder}; make them with: python3 "
+            f"exp_classif_eval/create_logit_dataset.py --audio_dataset_name {options.dataset}"
+        )
+    folds = None if options.test_folds == "all" else options.test_folds.split("-")
+    if folds and not LABELLED_CORPORA[options.dataset].folds:
+        raise UsageError(f"--test_folds is for UrbanSound8K: {options.dataset} has none")
+    table = presence_table(folder, kinds, folds)
+
+    path = options.output / f"presence_{options.dataset.lower().replace('-', '')}"
+    with atomic_path(path.with_suffix(".csv")) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.4f")
+    together = summary(table).drop(columns=["dataset", "clips"])
+    title = f"Presence of classes in {options.dataset}, {table['clips'].max()} clips, all classes together"
+    cells = (
+        together.map(lambda value: value if isinstance(value, str) else f"{value:.3f}").to_numpy().tolist()
+    )
+    save(draw_table(title, list(together.columns), cells, n_left=3), path.with_suffix(".png"))
+    print(f"{title}\n{together.to_string(index=False, float_format='{:.3f}'.format)}")
+    print(f"written: {path}.csv, {path}.png")
+
+
+def parse_arguments():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", choices=LABELLED_CORPORA, default="SONYC-UST", help="default SONYC-UST")
+    parser.add_argument("--classifier", help="a comma list (default: all of which there are outputs)")
+    parser.add_argument("--transcoder", help="a comma list (default: all of which there are outputs)")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the table (default results)")
+    parser.add_argument(
+        "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"default {DEFAULT_DATA_PATH}"
+    )
+    add_options(parser)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,147 @@
+"""Experiment 2 as an `Experiment`: plans, folders, metrics, options, published figures (SPEC sections 7 and 8)."""
+
+import argparse
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from spectral_transcoder.experiments.experiment import Experiment, MetricRecord
+from spectral_transcoder.experiments.plans import Plan
+from spectral_transcoder.heads import HEADS
+from spectral_transcoder.labelled_corpora import LABELLED_CORPORA
+from spectral_transcoder.labels import DATA
+from spectral_transcoder.listening import TRANSCODERS
+from spectral_transcoder.logits import LogitFolder
+
+FOLDER = Path("classification_experiments", "classif_exp")
+KINDS = {"model": "heads", "output": "predictions", "metric": "metrics", "score": "scores"}
+STEPS = ("train", "evaluate", "metric")
+PUBLISHED_TRANSCODERS = ("self", "cnn")  # `self` is the true Mels here
+CLASSIFIERS = ("PANN", "YamNet")
+ADDED_CLASSIFIERS = ("YamNetMobile",)
+ALL_FOLDS = "all"
+N_FOLDS = 10
+N_SEEDS = (1, 2, 3, 5, 10)
+
+METRICS = (
+    MetricRecord("acc_classif", "share of clips whose class is found", False, unit="%", decimals=1),
+    MetricRecord(
+        "macro_auprc", "area under the precision-recall curve, mean over classes", False, decimals=3
+    ),
+    MetricRecord("micro_auprc", "the same of all entries together", False, decimals=3),
+    MetricRecord("macro_f1", "F1, mean over classes", False, decimals=3),
+)
+
+
+def add_options(parser):
+    """Add the options of experiment 2."""
+    parser.add_argument(
+        "--dataset_path", type=Path, help="folder of the class outputs (default: data in --data_path)"
+    )
+    parser.add_argument(
+        "--test_folds",
+        type=fold_list,
+        default=ALL_FOLDS,
+        help="UrbanSound8K: folds that are scored, e.g. 2 or 2,5; heads are trained on the others (default: each)",
+    )
+
+
+def fold_list(text):
+    """Return the modality that a comma list of folds is: 2,5 is 2-5."""
+    folds = text.split(",")
+    if text != ALL_FOLDS and not all(
+        fold.isdigit() and 1 <= int(fold) <= N_FOLDS and folds.count(fold) == 1 for fold in folds
+    ):
+        raise argparse.ArgumentTypeError(f"{text}: expected folds of 1 … {N_FOLDS}, such as 2,5, or all")
+    return text if text == ALL_FOLDS else "-".join(sorted(folds, key=int))
+
+
+def logit_folder(options, dataset):
+    """Return the class outputs of a dataset."""
+    return LogitFolder(dataset, options.dataset_path or options.data_path / "data")
+
+
+def build_experiment(options):
+    """Return experiment 2 for the folders of a command line and the outputs that are there."""
+    found = [kind[1] for dataset in LABELLED_CORPORA for kind in logit_folder(options, dataset).kinds()]
+    return Experiment(
+        "classification",
+        classif_plans(found, options.test_folds),
+        STEPS,
+        options.data_path / FOLDER,
+        KINDS,
+        METRICS,
+        configuration=configuration,
+        options=options,
+        published=published_figures,
+        remarks=scored_parts,
+    )
+
+
+def classif_plans(transcoders=(), test_folds=ALL_FOLDS):
+    """Return the plans of experiment 2 by name.
+
+    Parameters
+    ----------
+    transcoders : iterable of str
+        Names of further transcoders: modalities of `transcoder`.
+    test_folds : str
+        The modality of `test_folds` that is meant where none is mentioned: "all", "2", "2-5".
+    """
+    added = {
+        "transcoder": list(dict.fromkeys([*TRANSCODERS, *transcoders])),
+        "classifier": ADDED_CLASSIFIERS,
+    }
+    folds = dict.fromkeys([ALL_FOLDS, *(str(fold) for fold in range(1, N_FOLDS + 1)), test_folds])
+    scored = {"test_folds": list(folds)}
+    trained = {**scored, "head": HEADS, "seeds": N_SEEDS}
+    where = {
+        "transcoder": PUBLISHED_TRANSCODERS,
+        "dataset": tuple(LABELLED_CORPORA),
+        "classifier": CLASSIFIERS,
+    }
+    meant = {} if test_folds == ALL_FOLDS else {"test_folds": [test_folds]}
+    plans = (
+        Plan("reference", {"deep": (0,), "step": STEPS[1:], **where}, added, scored, meant),
+        Plan("deep", {"deep": (1,), "step": STEPS, **where}, added, trained, meant),
+    )
+    return {plan.name: plan for plan in plans}
+
+
+def step(setting, experiment):
+    """Compute a setting: its factor `step` is train, evaluate or metric."""
+    from spectral_transcoder.experiments import classif_steps
+
+    getattr(classif_steps, setting.step)(setting, experiment)
+
+
+def configuration(setting, experiment):
+    """Return what a setting's result depends on beyond its factors: the outputs and the labels."""
+    folder = logit_folder(experiment.options, setting.dataset)
+    manifest = folder.read_manifest(setting.classifier, setting.transcoder) or {}
+    return {key: manifest.get(key) for key in ("origin", "complete", "unreadable", "clips")}
+
+
+@lru_cache
+def published_classification():
+    """Return {dataset: {"metric": name, classifier: {transcoder: [deep 0, deep 1]}}}."""
+    return yaml.safe_load((DATA / "published_classification.yaml").read_text(encoding="utf-8"))
+
+
+def published_figures(setting):
+    """Return {metric: figure} that the paper has for a setting; of the published head only."""
+    figures = published_classification()[setting.dataset]
+    pair = figures.get(setting.classifier, {}).get(setting.transcoder)
+    if pair is None or setting.values.get("head", "published") != "published":
+        return {}
+    return {figures["metric"]: pair[setting.deep]}
+
+
+def scored_parts(setting, experiment):
+    """Return {column: text}: which parts of the corpus a computed setting was scored on."""
+    scores = pd.read_csv(experiment.file("score", setting, "scores.csv"), dtype={"part": str})
+    scores = scores[scores["seed"] == 0]
+    parts, clips = ", ".join(scores["part"]), scores["clips"].sum()
+    return {"scored on": f"{'fold ' if parts[0].isdigit() else ''}{parts} ({clips} clips)"}
