@@ -22,12 +22,13 @@ from spectral_transcoder.reference_models import FETCH_COMMAND, SUFFIX, find_ref
 from spectral_transcoder.transcoders import Transcoder, TranscoderSettings, load_transcoder
 
 TRUE_MELS = "self"  # as the published experiment 2 calls them
-TAUGHT = "cnn"
+TAUGHT = ("cnn", "cnn_texture")
 # By the transcoder's name: networks without weights, and how trained ones are found in reference_models/.
-UNTRAINED = {"pinv": "pinv"}
+UNTRAINED = ("pinv", "pinv_texture")
 TRAINED = {
-    TAUGHT: partial(find_reference_model, taught=True),
-    "cnn_mels": partial(find_reference_model, taught=False),
+    "cnn": partial(find_reference_model, taught=True, networks=("cnn_pinv",)),
+    "cnn_mels": partial(find_reference_model, taught=False, networks=("cnn_pinv",)),
+    "cnn_texture": partial(find_reference_model, taught=True, networks=("cnn_texture",)),
 }
 MELS_PER_BATCH = {"cpu": 16, "cuda": 256}  # activations that stay in a core's cache; that fill a GPU
 TRANSCODERS = (TRUE_MELS, *TRAINED, *UNTRAINED)
@@ -117,7 +118,7 @@ def find_listener(classifier, transcoder, models=PRETRAINED_MODELS, references=R
     if not equals and name == TRUE_MELS:
         return Listener(classifier, weights)
     if not equals and name in UNTRAINED:
-        return Listener(classifier, weights, name, network=UNTRAINED[name])
+        return Listener(classifier, weights, name, network=name)
     if not equals and name not in TRAINED:
         raise UsageError(
             f"transcoder {transcoder!r}: expected one of {', '.join(TRANSCODERS)}, or name=path of a "
@@ -138,7 +139,7 @@ def find_trained(classifier, name, folder):
     """Return the path of a trained transcoder of `TRAINED`; raise MissingFileError where there is none."""
     path = TRAINED[name](classifier, folder=folder)
     teacher = path and parse_identifier(path.name.removesuffix(SUFFIX)).get("classifier")
-    if path is None or (name == TAUGHT and teacher != classifier):
+    if path is None or (name in TAUGHT and teacher != classifier):
         why = f"; {path} was taught by {teacher}" if path else ""
         raise MissingFileError(
             f"no transcoder {name} for {classifier} in {folder}{why}. The published ones come with: {FETCH_COMMAND}"

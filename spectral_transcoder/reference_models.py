@@ -20,7 +20,7 @@ def parse_identifier(identifier):
     return {factor: value for factor, equals, value in pairs if equals}
 
 
-def find_reference_model(classifier, taught, folder=REFERENCE_MODELS):
+def find_reference_model(classifier, taught, folder=REFERENCE_MODELS, networks=NETWORKS):
     """Return the path of the best trained CNN for a classifier, or None.
 
     Parameters
@@ -33,6 +33,8 @@ def find_reference_model(classifier, taught, folder=REFERENCE_MODELS):
         (`ts=0`).
     folder : Path
         Where to look.
+    networks : tuple of str
+        Which networks serve.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def find_reference_model(classifier, taught, folder=REFERENCE_MODELS):
         record = CLASSIFIERS.get(factors.get("classifier"))
         if record is None or record.front_end != front_end:
             continue
-        if factors.get("transcoder") not in NETWORKS or factors.get("ts") != str(int(taught)):
+        if factors.get("transcoder") not in networks or factors.get("ts") != str(int(taught)):
             continue
         own = factors.get("dataset") != PUBLISHED_DATASET
         teacher = list(CLASSIFIERS).index(record.name)
