@@ -1,4 +1,4 @@
-# make demo   install, then run the main job on a sound that the project makes itself (offline)
+# make demo   install, then run the whole study on a city that the project makes itself (offline)
 # make test   install, then run the tests (PYTEST_ARGS="-m slow" chooses others)
 # make lint   install, then check style
 # make bench  install, then print the speed ratios of the README
@@ -18,11 +18,35 @@ $(INSTALLED): requirements.txt pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
+# The README's own commands, on a small city heard by the embedded classifier, in a data folder of its own.
+DEMO := --data_path spectral_transcoder_data/demo
+TRAIN := $(PY) exp_train_model/main_doce_training.py $(DEMO) -p
+SCORE := $(PY) exp_classif_eval/main_doce_score.py $(DEMO) -p
+CITY := dataset=city+classifier=MiniYamNet
+NETWORK := kernel_size=5+nb_layers=5+dilation=1+nb_channels=16+epoch=10+learning_rate=-3+recipe=steady
+MLP := mlp/$(CITY)+epoch=10+learning_rate=-3+hidden1=100+hidden2=1000+transcoder=mlp
+CNN := cnn/$(CITY)+$(NETWORK)
+TAUGHT := hybridts/$(CITY)+$(NETWORK)+prop_logit=100+transcoder=cnn_pinv+cnn_texture
+STUDY := reference/$(CITY)+transcoder=oracle+pinv+pinv_texture,$(MLP),$(CNN),$(TAUGHT)
+
 demo: $(INSTALLED)
+	$(PY) make_city.py TAU --clips 160 --output city
+	$(PY) make_city.py URBAN-SOUND-8K --clips 60 --output city
+	$(PY) exp_train_model/create_mel_tho_dataset.py $(DEMO) --dataset_name city \
+	    --audio_dataset_path city/TAU-urban-acoustic-scenes-2020-mobile-development
+	$(TRAIN) -s "$(STUDY)" -c
+	$(TRAIN) -s "$(STUDY)" -d -e demo_training.png
+	$(PY) exp_train_model/plot_training_curve.py $(DEMO) -s "$(CNN),$(TAUGHT)"
+	$(PY) exp_classif_eval/create_logit_dataset.py $(DEMO) --audio_dataset_name URBAN-SOUND-8K \
+	    --audio_dataset_path city/URBAN-SOUND-8K --classifier MiniYamNet --transcoder self,pinv,pinv_texture,cnn_texture
+	$(SCORE) -s "reference/dataset=URBAN-SOUND-8K+classifier=MiniYamNet+transcoder=self+pinv+pinv_texture+cnn_texture" \
+	    -c -d -e demo_classification.png
 	$(PY) make_demo_sound.py demo_street.wav
 	$(PY) generate_audio.py demo_street.wav
-	$(PY) plot_spectro_dcase2023.py --audio audio/demo_street.wav
+	$(PY) plot_spectro_dcase2023.py --audio audio/demo_street.wav --classifier MiniYamNet
 	$(PY) plot_band_centres.py --audio audio/demo_street.wav
+	$(PY) make_report.py $(DEMO)
+	@echo "Open export/report/index.html: the study, its sounds and pictures."
 
 test: $(INSTALLED)
 	$(PY) -m pytest $(PYTEST_ARGS)
@@ -34,3 +58,5 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	$(PY) benchmarks/signal_path.py
 	$(PY) benchmarks/dataset_creation.py
+	$(PY) benchmarks/training.py
+	$(PY) benchmarks/logits.py

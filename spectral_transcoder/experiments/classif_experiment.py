@@ -9,6 +9,7 @@ import yaml
 
 from spectral_transcoder.experiments.experiment import Experiment, MetricRecord
 from spectral_transcoder.experiments.plans import Plan
+from spectral_transcoder.experiments.train_plans import ADDED_CLASSIFIERS
 from spectral_transcoder.heads import HEADS
 from spectral_transcoder.labelled_corpora import LABELLED_CORPORA
 from spectral_transcoder.labels import DATA
@@ -20,7 +21,6 @@ KINDS = {"model": "heads", "output": "predictions", "metric": "metrics", "score"
 STEPS = ("train", "evaluate", "metric")
 PUBLISHED_TRANSCODERS = ("self", "cnn")  # `self` is the true Mels here
 CLASSIFIERS = ("PANN", "YamNet")
-ADDED_CLASSIFIERS = ("YamNetMobile",)
 ALL_FOLDS = "all"
 N_FOLDS = 10
 N_SEEDS = (1, 2, 3, 5, 10)

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spectral_transcoder.classifiers import CLASSIFIERS
-from spectral_transcoder.experiments.experiment import MetricRecord
-from spectral_transcoder.experiments.train_experiment import FOLDER, METRICS
+from spectral_transcoder.experiments import classif_experiment, train_experiment
 from spectral_transcoder.report.curves import draw_curve
 from spectral_transcoder.report.page import Study
 from spectral_transcoder.report.runs import find_runs, find_trainings
@@ -24,15 +23,6 @@ COMMANDS = {
     "curves": f"{TRAINING_COMMAND} -s cnn/ -c",
     "datasets": "python3 exp_train_model/create_mel_tho_dataset.py",
 }
-CLASSIFICATION_FOLDER = Path("classification_experiments", "classif_exp")
-CLASSIFICATION_METRICS = (
-    MetricRecord("acc_classif", "share of clips whose class is found", False, unit="%", decimals=1),
-    MetricRecord(
-        "macro_auprc", "area under the precision-recall curve, mean over classes", False, decimals=3
-    ),
-    MetricRecord("micro_auprc", "the same of all entries together", False, decimals=3),
-    MetricRecord("macro_f1", "F1, mean over classes", False, decimals=3),
-)
 
 
 @dataclass(frozen=True)
@@ -91,9 +81,9 @@ EXPERIMENTS = (
         "clips; beside an edition of YAMNet stand those of YamNet. The best of each column is marked, the true Mels "
         "aside.",
         TRAINING_COMMAND,
-        FOLDER,
+        train_experiment.FOLDER,
         "metric",
-        tuple(record for record in METRICS if record.shown),
+        tuple(record for record in train_experiment.METRICS if record.shown),
         ("dataset", "classifier"),
         published_training_figures,
     ),
@@ -105,9 +95,9 @@ EXPERIMENTS = (
         "Published figures are of UrbanSound8K and SONYC-UST themselves; for YamNet on transcoded Mels, of third "
         "octaves of audio at 16 kHz taken for 32 kHz. The best of each column is marked, the true Mels aside.",
         CLASSIFICATION_COMMAND,
-        CLASSIFICATION_FOLDER,
+        classif_experiment.FOLDER,
         "metrics",
-        CLASSIFICATION_METRICS,
+        classif_experiment.METRICS,
         ("dataset",),
         published_classification_figures,
     ),
@@ -176,7 +166,7 @@ def chain_of(run):
 def curves_of(folder):
     """Return the `Curve` of each training below a data path."""
     curves = []
-    for training in find_trainings(folder / FOLDER / "loss"):
+    for training in find_trainings(folder / train_experiment.FOLDER / "loss"):
         factors = dict(sorted(training.factors.items()))
         name = name_of("hybridts" if factors.get("ts") == "1" else "cnn", factors)
         details = ", ".join(

@@ -1,14 +1,12 @@
 """Tables of a report: a row for each run, or for runs of several seeds, the published figures beside."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-import yaml
 
-from spectral_transcoder.experiments.paper import PUBLISHED_ROWS, ROWS, published_results
+from spectral_transcoder.experiments.classif_experiment import published_classification
+from spectral_transcoder.experiments.paper import FURTHER_ROWS, ROWS, published_results
 from spectral_transcoder.experiments.tables import heading
-from spectral_transcoder.labels import DATA
 
 SEED = "seed"
 KNOWN_BY = ("transcoder", "prop_logit")  # of its factors, those that a row of the paper is known by
@@ -113,7 +111,7 @@ class Entry:
 
 def row_of_paper(plan, factors):
     """Return the row of the paper's table that a run of experiment 1 reproduces, or None."""
-    for row in (*ROWS, *PUBLISHED_ROWS):
+    for row in (*ROWS, *FURTHER_ROWS):
         known = {name: str(value) for name, value in row.factors.items() if name in KNOWN_BY}
         known.setdefault("transcoder", "cnn_pinv")
         if row.plan == plan and all(factors.get(name) == value for name, value in known.items()):
@@ -139,12 +137,6 @@ def published_training_figures(plan, factors):
     row, classifier = row_of_paper(plan, factors), factors["classifier"]
     figures = published_results().get(PUBLISHED_FOR.get(classifier, classifier), {})
     return figures.get(row.name.removesuffix(", published weights"), {}) if row else {}
-
-
-@lru_cache
-def published_classification():
-    """Return {dataset: {"metric": name, classifier: {transcoder: [deep 0, deep 1]}}} as the paper has it."""
-    return yaml.safe_load((DATA / "published_classification.yaml").read_text(encoding="utf-8"))
 
 
 def published_classification_figures(plan, factors):
@@ -194,7 +186,7 @@ def entries_of(runs):
 
 def rank(entry):
     """Return where a row stands: the true Mels, then the paper's rows in their order, then others."""
-    rows = (*ROWS, *PUBLISHED_ROWS)
+    rows = (*ROWS, *FURTHER_ROWS)
     row = row_of_paper(entry.plan, entry.factors)
     place = rows.index(row) if row is not None else len(rows)
     return (entry.factors.get("deep", ""), -1 if entry.name == TRUE_MELS else place)
