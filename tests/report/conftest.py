@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from made_runs import ACCURACIES, CNN_LOGITS, LOSSES, MANIFEST, RUNS, write_json, write_run
 
-from spectral_transcoder.report.gather import CLASSIFICATION_FOLDER
+from spectral_transcoder.experiments.classif_experiment import FOLDER as CLASSIFICATION_FOLDER
 
 SR = 32000
 
