@@ -80,7 +80,7 @@ def results_table(experiment, settings, metrics, over=None):
         rows, counts = _average(rows, over)
     factors, columns = _factor_rows([setting for setting, _ in rows], without=(STEP, over))
     title, varying, header = _prune(factors, columns)
-    title += f" mean ± standard deviation over {over}" if over else ""
+    title += f", mean ± standard deviation over {over}" if over else ""
 
     shown = pd.DataFrame(varying, columns=header)
     values = pd.DataFrame(factors, columns=columns)
