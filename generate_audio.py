@@ -44,9 +44,9 @@ def main():
         (load_classifier(name, device=args.device), *transcoders_for(name, device=args.device))
         for name in available_classifiers()
     ]
-    if [classifier.record.name for classifier, *_ in listeners] == [EMBEDDED]:
+    if not {classifier.record.name for classifier, *_ in listeners} - {EMBEDDED}:
         fetch = CLASSIFIERS["YamNetMobile"].fetch_command
-        print(f"only {EMBEDDED} listens; a full classifier (4 MB) comes with: {fetch}")
+        print(f"no full classifier here; the smallest (4 MB) comes with: {fetch}")
 
     failures = []
     for path in tqdm(files, unit="file", disable=len(files) == 1):
