@@ -136,7 +136,7 @@ def test_paths_are_those_of_the_project_wherever_the_script_is_called(clone):
 
 
 def test_files_of_different_calls_are_told(clone):
-    clone.create("-s", CNN)
+    clone.create("-s", CNN, "--precision", "32-true")
     shutil.copy(ROOT / REFERENCE, clone.folder / REFERENCE)
     assert "make them again" in clone.launch("--dry-run", status=2)
 
