@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from made_corpora import write_clip
@@ -271,6 +272,25 @@ def test_the_launcher_computes_the_papers_table_and_the_exports_show_it(
     assert (code, "no losses" in told) == (1, True)
     code, _, told = call_script("exp_train_model/export_experiment_results.py", "--data_path", tmp_path)
     assert (code, "launch_exp_py.py" in told) == (1, True)
+
+
+def test_teachers_are_compared_with_listeners(data, models, tmp_path, monkeypatch, call_script, compute):
+    monkeypatch.setattr(paths, "EXPORT", tmp_path)
+    where = ["--dataset", "made", "--data_path", data, "--models_path", models]
+    script = "exp_train_model/compare_teachers.py"
+    code, _, told = call_script(script, *where, "--classifier", "YamNetMobile")
+    assert not code, told
+    table = pd.read_csv(tmp_path / "teachers_made.csv").set_index("transcoder")
+    assert set(table["listener"]) == {"YamNetMobile"}
+    assert table.loc["PINV", "noises"] == 1
+    assert table.loc["PINV with texture", "noises"] == 3
+    # the reference plan scores the same transcoder
+    selector = f"reference/{WHERE}+transcoder=pinv"
+    _, experiment = compute(selector)
+    bce = np.load(experiment.file("metric", setting_of(experiment, selector, "metric"), "logit_bce.npy"))
+    assert table.loc["PINV", "bce"] == pytest.approx(bce.mean(), rel=1e-4)
+    code, _, told = call_script(script, *where, "--classifier", "VGGish")
+    assert (code, "VGGish" in told) == (2, True)
 
 
 @pytest.mark.slow

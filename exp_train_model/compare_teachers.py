@@ -1,0 +1,124 @@
+"""Do transcoders stay true under a classifier that did not teach them? A table of teachers by listeners.
+
+    python3 exp_train_model/compare_teachers.py --dataset urbansound8k-eval-fold2 --classifier YamNetMobile,MiniYamNet
+
+Input: a dataset of create_mel_tho_dataset.py, the classifiers' weights, and what they taught in reference_models/.
+Output: export/teachers_<dataset>.csv: for each transcoder and each classifier that listens, PTopA/FC and the mean
+binary cross-entropy of the scores on the evaluation clips, mean ± standard deviation over three noises where there is a
+texture. A minute for each transcoder and 1,000 seconds of sound.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from spectral_transcoder import cli
+from spectral_transcoder.classifiers import classifier_record, load_classifier
+from spectral_transcoder.datasets import open_dataset
+from spectral_transcoder.errors import UsageError
+from spectral_transcoder.files import atomic_path
+from spectral_transcoder.metrics import Clips, logit_metrics
+from spectral_transcoder.oracles import oracle_scores
+from spectral_transcoder.paths import DATA_PATH, DATASETS, EXPORT, PRETRAINED_MODELS
+from spectral_transcoder.reference_models import describe, find_reference_model, parse_identifier
+from spectral_transcoder.transcoders import TEXTURES, Transcoder, TranscoderSettings, load_transcoder
+
+N_NOISES = 3
+
+
+def main():
+    """Let every classifier hear the evaluation clips through every transcoder."""
+    args = parse_arguments()
+    dataset = open_dataset(args.dataset_path or args.data_path / DATASETS, args.dataset)
+    split = dataset.split("eval")
+    levels, clips = torch.tensor(np.array(split.third_octaves)), Clips.from_fnames(split.fnames)
+    records = [classifier_record(name) for name in args.classifier]
+    listeners = {
+        record.name: load_classifier(record.name, record.path_in(args.models_path)) for record in records
+    }
+    oracles = {name: oracle_scores(dataset, "eval", name, models=args.models_path) for name in listeners}
+    if len({record.front_end for record in records}) > 1:
+        raise UsageError(f"--classifier {','.join(listeners)}: expected classifiers of one kind of Mels")
+
+    rows = []
+    for name, transcoders in candidates(records, dataset.third_octaves).items():
+        heard = [transcoder.transcode_seconds(levels).numpy() for transcoder in transcoders]
+        for listener, classifier in listeners.items():
+            found = [measure(oracles[listener], classifier.scores(mels), clips) for mels in heard]
+            row = {"transcoder": name, "listener": listener, "noises": len(found)}
+            for metric in found[0]:
+                values = [figures[metric] for figures in found]
+                row[metric] = np.mean(values)
+                row[f"{metric}_std"] = np.std(values, ddof=1) if len(values) > 1 else np.nan
+            rows.append(row)
+            print(
+                f"{name}, heard by {listener}: PTopA/FC {row['ptopafc_percent']:.1f} %, BCE {row['bce']:.5f}"
+            )
+    path = EXPORT / f"teachers_{args.dataset}.csv"
+    with atomic_path(path) as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.6g")
+    print(f"written: {path}")
+
+
+def candidates(records, third_octaves):
+    """Return {name: transcoders that differ in their noise}: the untaught ones, and what each classifier taught."""
+    front_end = records[0].front_end.name
+    settings = {
+        "PINV": [TranscoderSettings("pinv", front_end, third_octaves=third_octaves)],
+        "PINV with texture": [
+            TranscoderSettings("pinv_texture", front_end, None, third_octaves, {"noise_seed": seed})
+            for seed in range(N_NOISES)
+        ],
+    }
+    found = {name: [Transcoder(one) for one in several] for name, several in settings.items()}
+    for record in records:
+        path = find_reference_model(record.name, taught=True)
+        if path is None or parse_identifier(path.name)["classifier"] != record.name:
+            print(f"{record.name} taught nothing in reference_models/")
+            continue
+        found[describe(path)] = noises_of(path)
+    return found
+
+
+def noises_of(path):
+    """Return a trained transcoder with several noises, where it has a texture."""
+    trained = load_transcoder(path)
+    if trained.settings.network not in TEXTURES:
+        return [trained]
+    several = []
+    for seed in range(N_NOISES):
+        options = trained.settings.options | {"noise_seed": seed}
+        several.append(Transcoder(TranscoderSettings(**vars(trained.settings) | {"options": options})))
+        several[-1].network.load_state_dict(trained.network.state_dict())
+    return several
+
+
+def measure(oracle, scores, clips):
+    """Return PTopA/FC in percent, and the mean binary cross-entropy over clips."""
+    hits = clips.mean(oracle).argmax(1) == clips.mean(scores).argmax(1)
+    return {"ptopafc_percent": 100 * hits.mean(), "bce": logit_metrics(oracle, scores, clips)["bce"].mean()}
+
+
+def parse_arguments():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", required=True, help="name of the dataset")
+    parser.add_argument(
+        "--classifier",
+        type=lambda text: text.split(","),
+        default=["YamNetMobile", "MiniYamNet"],
+        help="a comma list (default YamNetMobile,MiniYamNet)",
+    )
+    parser.add_argument("--data_path", type=Path, default=DATA_PATH, help="folder of all data")
+    parser.add_argument("--dataset_path", type=Path, help="folder of the datasets (default <data_path>/data)")
+    parser.add_argument("--models_path", type=Path, default=PRETRAINED_MODELS, help="of the classifiers")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    cli.run(main)
