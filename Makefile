@@ -23,10 +23,11 @@ DEMO := --data_path spectral_transcoder_data/demo
 TRAIN := $(PY) exp_train_model/main_doce_training.py $(DEMO) -p
 SCORE := $(PY) exp_classif_eval/main_doce_score.py $(DEMO) -p
 CITY := dataset=city+classifier=MiniYamNet
-NETWORK := kernel_size=5+nb_layers=5+dilation=1+nb_channels=16+epoch=10+learning_rate=-3+recipe=steady
+NETWORK := kernel_size=5+nb_layers=5+dilation=1+nb_channels=16+epoch=10+learning_rate=-3
 MLP := mlp/$(CITY)+epoch=10+learning_rate=-3+hidden1=100+hidden2=1000+transcoder=mlp
-CNN := cnn/$(CITY)+$(NETWORK)
-TAUGHT := hybridts/$(CITY)+$(NETWORK)+prop_logit=100+transcoder=cnn_pinv+cnn_texture
+CNN := cnn/$(CITY)+$(NETWORK)+recipe=steady
+TAUGHT := hybridts/$(CITY)+$(NETWORK)+prop_logit=100
+TAUGHT := $(TAUGHT)+transcoder=cnn_pinv,$(TAUGHT)+transcoder=cnn_texture+recipe=steady
 STUDY := reference/$(CITY)+transcoder=oracle+pinv+pinv_texture,$(MLP),$(CNN),$(TAUGHT)
 
 demo: $(INSTALLED)
