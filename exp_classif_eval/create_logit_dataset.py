@@ -61,7 +61,7 @@ def find_listeners(args):
     """Return the listeners that can be had, and why others cannot: {reason: whether they were asked for by name}."""
     listeners, missing = [], {}
     for classifier in args.classifier or CLASSIFIERS:
-        here = (args.models_path / classifier_record(classifier).weights).is_file()
+        here = classifier_record(classifier).path_in(args.models_path).is_file()
         for transcoder in args.transcoder or TRANSCODERS:
             try:
                 listeners.append(

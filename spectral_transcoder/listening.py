@@ -111,7 +111,7 @@ def find_listener(classifier, transcoder, models=PRETRAINED_MODELS, references=R
         The file is no transcoder.
     """
     record = classifier_record(classifier)
-    weights = Path(models) / record.weights
+    weights = record.path_in(Path(models))
     if not weights.is_file():
         raise MissingFileError(f"no weights of {classifier} at {weights}; fetch them: {record.fetch_command}")
     name, equals, path = transcoder.partition("=")
