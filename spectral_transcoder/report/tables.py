@@ -19,7 +19,12 @@ NAMES = {
     "cnn_mels": "CNN-mels",
     "cnn_logits": "CNN-logits",
 }
-CLASSIFICATION_NAMES = NAMES | {"self": "true Mels", "cnn": "CNN-logits"}  # as experiment 2 calls them
+# as experiment 2 calls them
+CLASSIFICATION_NAMES = NAMES | {
+    "self": "true Mels",
+    "cnn": "CNN-logits",
+    "cnn_texture": "CNN-logits with texture",
+}
 TRUE_MELS = "true Mels"
 TEXTURES = {"cnn": "CNN-mels with texture", "hybridts": "CNN-logits with texture"}
 NAMED = ("transcoder", "ts")  # factors that the name of a row tells
