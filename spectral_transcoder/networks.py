@@ -61,7 +61,7 @@ class CNN(nn.Module):
 
     def forward(self, levels_db):
         """Return log Mels [B, T, 64] of third-octave levels in dB [B, n, 29]."""
-        if levels_db.is_cpu:
+        if levels_db.is_cpu and not torch.jit.is_tracing():  # an exported model takes batches of any size
             return torch.cat([self._transcode(batch) for batch in levels_db.split(CPU_BATCH)])
         return self._transcode(levels_db)
 

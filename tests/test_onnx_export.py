@@ -17,7 +17,9 @@ from spectral_transcoder.transcoders import Transcoder, TranscoderSettings
 
 NETWORKS = [
     ("pinv", {}),
+    ("pinv_texture", {}),
     ("cnn_pinv", {"nb_channels": 4, "nb_layers": 3}),
+    ("cnn_texture", {"nb_channels": 4, "nb_layers": 3}),
     ("mlp", {"hidden1": 5, "hidden2": 6}),
     ("mlp_pinv", {"hidden1": 5, "hidden2": 6}),
 ]
