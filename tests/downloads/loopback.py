@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import random
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -179,8 +180,13 @@ def run(script, *arguments, **options):
 
 
 def start(script, *arguments):
+    """Start a script that hears Ctrl-C, as it does on a terminal: tests in the background inherit deafness to it."""
     return subprocess.Popen(
-        command(script, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(script, *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

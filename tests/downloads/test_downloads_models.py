@@ -139,7 +139,7 @@ def test_interrupted_by_the_user_while_the_server_is_mute(tmp_path, server):
     while not (part.is_file() and part.stat().st_size):
         assert running.poll() is None
     running.send_signal(2)
-    told = running.communicate(timeout=60)[1]
+    told = running.communicate(timeout=10)[1]
     assert running.returncode == 130
     assert "interrupted" in told and "the same command goes on" in told and "Traceback" not in told
     assert content.startswith(part.read_bytes())
