@@ -20,6 +20,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 import soundfile
+from plain import plain_levels, plain_mels
 
 from spectral_transcoder.audio import AUDIO_SUFFIXES, peak_normalise, read_audio
 from spectral_transcoder.dataset_creation import PlannedClip, write_clip
@@ -111,47 +112,15 @@ def plain_arrays(file, third_octaves):
         if record.sr != third_octaves.sr:
             signal = peak_normalise(librosa.load(file, sr=record.sr)[0])
         seconds = [signal[start : start + record.sr] for start in whole_seconds(signal, record.sr)]
-        arrays[mels_array(record)] = np.stack([plain_mels(second, record) for second in seconds])
+        arrays[mels_array(record)] = np.stack(
+            [plain_mels(second, record)[: record.chunk_frames] for second in seconds]
+        )
     return arrays
 
 
 def whole_seconds(signal, sr):
     """Return the first sample of each whole second."""
     return range(0, len(signal) - sr + 1, sr)
-
-
-def plain_levels(second, record):
-    """Return the third octaves of one second, frame by frame and band by band: (frames, bands)."""
-    levels = np.empty((record.frames_per_second, record.n_bands))
-    window = record.window
-    gain = 1 / np.sqrt(np.mean(window**2))
-    for index in range(len(levels)):
-        frame = second[index * record.hop_length :][: record.frame_length]
-        power = np.abs(np.fft.rfft(frame * window[: len(frame)], record.frame_length)) ** 2
-        for band, (first, last) in enumerate(record.band_bins):
-            amplitude = gain * np.sqrt(power[first : last + 1].sum() / 2) / (record.frame_length / 2)
-            levels[index, band] = 20 * np.log10(max(amplitude, 1e-9)) + record.offset_db
-    return levels
-
-
-def plain_mels(second, record):
-    """Return the log Mels of one second as librosa computes them: (chunk_frames, n_mels)."""
-    mels = librosa.feature.melspectrogram(
-        y=second,
-        sr=record.sr,
-        n_fft=record.n_fft,
-        hop_length=record.hop_length,
-        win_length=record.window_length,
-        pad_mode="reflect",
-        power=record.power,
-        n_mels=record.n_mels,
-        fmin=record.fmin,
-        fmax=record.fmax,
-        htk=record.htk,
-        norm=record.norm,
-    )
-    logs = 10 * np.log10(np.maximum(mels, 1e-10)) if record.log == "db" else np.log(mels + 0.001)
-    return logs.T[: record.chunk_frames]
 
 
 def check_equal(file, analysis):

@@ -23,6 +23,7 @@ import librosa
 import numpy as np
 import soundfile
 import torch
+from plain import plain_levels, plain_mels
 
 from spectral_transcoder.audio import AUDIO_SUFFIXES, peak_normalise
 from spectral_transcoder.classifiers import CLASSIFIERS
@@ -147,7 +148,7 @@ def loop(files, listeners, logits, lean):
         scores = {true: classifier.recording_scores(np.stack(patches))}
         signal = peak_normalise(librosa.load(file, sr=third_octaves.sr)[0])
         levels = [plain_levels(second, third_octaves) for second in split_padded(signal, third_octaves.sr)]
-        scores[transcoded] = classifier.recording_scores(pinv(torch.tensor(np.stack(levels))).numpy())
+        scores[transcoded] = classifier.recording_scores(pinv(torch.tensor(np.stack(levels)).float()).numpy())
         write(logits, file.name, scores)
 
 
@@ -161,37 +162,9 @@ def split_padded(signal, sr):
 
 def plain_patches(signal, record):
     """Return the log Mels of a signal as librosa computes them, a patch each second: list of (96, 64)."""
-    mels = librosa.feature.melspectrogram(
-        y=signal,
-        sr=record.sr,
-        n_fft=record.n_fft,
-        win_length=record.window_length,
-        hop_length=record.hop_length,
-        pad_mode="reflect",
-        power=record.power,
-        n_mels=record.n_mels,
-        fmin=record.fmin,
-        fmax=record.fmax,
-        htk=record.htk,
-        norm=record.norm,
-    )
-    mels = np.log(mels.T + 0.001)
+    mels = plain_mels(signal, record)
     starts = range(0, len(mels) - record.chunk_frames + 1, record.frames_per_second)
     return [mels[start : start + record.chunk_frames].astype(np.float32) for start in starts]
-
-
-def plain_levels(second, record):
-    """Return the third octaves of one second, frame by frame and band by band: (frames, bands) float32."""
-    levels = np.empty((record.frames_per_second, record.n_bands), np.float32)
-    window = record.window
-    gain = 1 / np.sqrt(np.mean(window**2))
-    for index in range(len(levels)):
-        frame = second[index * record.hop_length :][: record.frame_length]
-        power = np.abs(np.fft.rfft(frame * window[: len(frame)], record.frame_length)) ** 2
-        for band, (first, last) in enumerate(record.band_bins):
-            amplitude = gain * np.sqrt(power[first : last + 1].sum() / 2) / (record.frame_length / 2)
-            levels[index, band] = 20 * np.log10(max(amplitude, 1e-9)) + record.offset_db
-    return levels
 
 
 def check_equal(files, folder):
