@@ -17,15 +17,13 @@ import time
 from functools import partial
 from pathlib import Path
 
-import librosa
 import numpy as np
 import soundfile
-from plain import plain_levels, plain_mels
+from plain import plain_arrays
 
-from spectral_transcoder.audio import AUDIO_SUFFIXES, peak_normalise, read_audio
+from spectral_transcoder.audio import AUDIO_SUFFIXES, read_audio
 from spectral_transcoder.dataset_creation import PlannedClip, write_clip
-from spectral_transcoder.datasets import THIRD_OCTAVES, ChunkAnalysis, mels_array
-from spectral_transcoder.mels import FRONT_ENDS
+from spectral_transcoder.datasets import ChunkAnalysis
 from spectral_transcoder.parallel import available_cores, in_processes
 from spectral_transcoder.synthesis import street_scene
 
@@ -101,26 +99,6 @@ def steady_pass_s(task, clips, jobs):
     duration = (time.perf_counter() - start) / 2
     results.close()
     return duration
-
-
-def plain_arrays(file, third_octaves):
-    """Return array name -> (n_seconds, frames, bands), as one writes it first."""
-    signal = peak_normalise(librosa.load(file, sr=third_octaves.sr)[0])
-    seconds = [signal[start : start + third_octaves.sr] for start in whole_seconds(signal, third_octaves.sr)]
-    arrays = {THIRD_OCTAVES: np.stack([plain_levels(second, third_octaves) for second in seconds])}
-    for record in FRONT_ENDS.values():
-        if record.sr != third_octaves.sr:
-            signal = peak_normalise(librosa.load(file, sr=record.sr)[0])
-        seconds = [signal[start : start + record.sr] for start in whole_seconds(signal, record.sr)]
-        arrays[mels_array(record)] = np.stack(
-            [plain_mels(second, record)[: record.chunk_frames] for second in seconds]
-        )
-    return arrays
-
-
-def whole_seconds(signal, sr):
-    """Return the first sample of each whole second."""
-    return range(0, len(signal) - sr + 1, sr)
 
 
 def check_equal(file, analysis):

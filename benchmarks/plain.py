@@ -3,6 +3,30 @@
 import librosa
 import numpy as np
 
+from spectral_transcoder.audio import peak_normalise
+from spectral_transcoder.datasets import THIRD_OCTAVES, mels_array
+from spectral_transcoder.mels import FRONT_ENDS
+
+
+def plain_arrays(file, third_octaves):
+    """Return array name -> (n_seconds, frames, bands), as one writes it first."""
+    signal = peak_normalise(librosa.load(file, sr=third_octaves.sr)[0])
+    seconds = [signal[start : start + third_octaves.sr] for start in whole_seconds(signal, third_octaves.sr)]
+    arrays = {THIRD_OCTAVES: np.stack([plain_levels(second, third_octaves) for second in seconds])}
+    for record in FRONT_ENDS.values():
+        if record.sr != third_octaves.sr:
+            signal = peak_normalise(librosa.load(file, sr=record.sr)[0])
+        seconds = [signal[start : start + record.sr] for start in whole_seconds(signal, record.sr)]
+        arrays[mels_array(record)] = np.stack(
+            [plain_mels(second, record)[: record.chunk_frames] for second in seconds]
+        )
+    return arrays
+
+
+def whole_seconds(signal, sr):
+    """Return the first sample of each whole second."""
+    return range(0, len(signal) - sr + 1, sr)
+
 
 def plain_levels(second, record):
     """Return the third octaves of one second, frame by frame and band by band: (frames, bands)."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_corpora import write_clip, write_noises
 
-from benchmarks.dataset_creation import plain_arrays
+from benchmarks.plain import plain_arrays
 from spectral_transcoder.audio import peak_normalise, read_audio
 from spectral_transcoder.corpora import SPLITS, folder_corpus
 from spectral_transcoder.dataset_creation import create_dataset
