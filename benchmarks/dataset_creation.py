@@ -22,7 +22,8 @@ import soundfile
 from plain import plain_arrays
 
 from spectral_transcoder.audio import AUDIO_SUFFIXES, read_audio
-from spectral_transcoder.dataset_creation import PlannedClip, write_clip
+from spectral_transcoder.dataset_files import write_clip
+from spectral_transcoder.dataset_plan import PlannedClip
 from spectral_transcoder.datasets import ChunkAnalysis
 from spectral_transcoder.parallel import available_cores, in_processes
 from spectral_transcoder.synthesis import street_scene

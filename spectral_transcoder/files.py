@@ -1,12 +1,14 @@
-"""Files that are whole or not there: atomic writes and checksums."""
+"""Files that are whole or not there: atomic writes, checksums, one writer for a folder."""
 
 import contextlib
 import errno
+import fcntl
+import hashlib
 import os
 import tempfile
 from pathlib import Path
 
-from spectral_transcoder.errors import SpectralTranscoderError
+from spectral_transcoder.errors import DatasetError, SpectralTranscoderError
 
 
 @contextlib.contextmanager
@@ -61,6 +63,28 @@ def full_disk_told(path):
                 f"no space left to write {path}: free some, or choose another folder"
             ) from error
         raise
+
+
+def sha256(path):
+    """Return the sha256 of a file, in hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def sole_writer(folder):
+    """Hold the lock of a dataset's folder, which ends with the process, however it ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        # some network file systems have no locks; they are trusted
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise DatasetError(f"another process is making {folder}: wait for its end") from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def _umask():

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 import spectral_transcoder
-from spectral_transcoder.dataset_creation import progress_bar, sole_writer
 from spectral_transcoder.errors import DatasetError, SpectralTranscoderError
-from spectral_transcoder.files import atomic_path, full_disk_told
+from spectral_transcoder.files import atomic_path, full_disk_told, sha256, sole_writer
 from spectral_transcoder.listening import analyse, hear
-from spectral_transcoder.logits import LogitFolder, fingerprint
+from spectral_transcoder.logits import LogitFolder
 from spectral_transcoder.parallel import in_processes
+from spectral_transcoder.progress import progress_bar
 
 FILES_PER_BATCH = 16
 
@@ -91,7 +91,7 @@ def create_logits(corpus, audio_folder, root, listeners, jobs=1, device="cpu", f
         if len(unreadable) == len(corpus.files):
             raise DatasetError(f"no clip could be read; the first: {next(iter(unreadable.values()))}")
         os.sync()
-        clips = fingerprint(logits.clips_path)
+        clips = sha256(logits.clips_path)
         for listener in listeners:
             finish(logits, listener, unreadable, clips)
     return unreadable
@@ -113,10 +113,10 @@ def origin_of(listener):
     transcoder = listener.load_transcoder()
     origin = {
         "classifier": listener.classifier,
-        "weights": fingerprint(listener.weights),
+        "weights": sha256(listener.weights),
         "transcoder": listener.transcoder,
         "settings": transcoder and transcoder.settings.to_dict(),
-        "model": listener.model and fingerprint(listener.model),
+        "model": listener.model and sha256(listener.model),
     }
     return json.loads(json.dumps(origin))
 

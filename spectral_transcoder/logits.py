@@ -4,7 +4,6 @@
 labels, and a manifest <classifier>_<gt or transcoder>.json for each kind of outputs.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,9 +109,3 @@ class LogitFolder:
         corpus = corpus.take(~np.isin(corpus.files, list(manifest["unreadable"])))
         scores = [np.load(self.path(file, classifier, transcoder)) for file in corpus.files]
         return corpus, np.stack(scores)
-
-
-def fingerprint(path):
-    """Return the sha256 of a file."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

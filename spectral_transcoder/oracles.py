@@ -1,13 +1,12 @@
 """A classifier's scores on the true Mels of a dataset, computed once: what teaches, and what is compared with."""
 
-import hashlib
 import json
 
 import numpy as np
 from tqdm import tqdm
 
 from spectral_transcoder.classifiers import classifier_record, load_classifier
-from spectral_transcoder.files import atomic_path
+from spectral_transcoder.files import atomic_path, sha256
 from spectral_transcoder.paths import PRETRAINED_MODELS
 
 CHUNKS_PER_BLOCK = 512
@@ -39,9 +38,7 @@ def oracle_scores(dataset, split, classifier_name, device="cpu", models=PRETRAIN
     scores_path = dataset.folder / "oracles" / f"{dataset.name}_{split}_{classifier_name}.npy"
     origin_path = scores_path.with_suffix(".json")
     classifier = load_classifier(classifier_name, record.path_in(models), device)
-    with record.path_in(models).open("rb") as file:
-        weights = hashlib.file_digest(file, "sha256").hexdigest()
-    origin = {"dataset": dataset.fingerprint, "weights": weights}
+    origin = {"dataset": dataset.fingerprint, "weights": sha256(record.path_in(models))}
     if not (origin_path.is_file() and json.loads(origin_path.read_text(encoding="utf-8")) == origin):
         origin_path.unlink(missing_ok=True)  # scores and origin never disagree, wherever this is stopped
         mels = dataset.split(split).mels(record.front_end)

@@ -1,4 +1,5 @@
 import csv
+import os
 import random
 import shutil
 import signal
@@ -13,11 +14,13 @@ import soundfile
 from made_corpora import TAU_NAMES, same_files, write_clip, write_noises, write_tau_corpus, write_tau_lists
 from peak_memory import run_measured
 
-from spectral_transcoder import dataset_creation
+from spectral_transcoder import dataset_creation, dataset_files
+from spectral_transcoder.audio import read_audio
 from spectral_transcoder.corpora import folder_corpus
-from spectral_transcoder.dataset_creation import create_dataset, sole_writer
+from spectral_transcoder.dataset_creation import create_dataset
 from spectral_transcoder.datasets import ChunkAnalysis, open_dataset
 from spectral_transcoder.errors import DatasetError
+from spectral_transcoder.files import sole_writer
 from spectral_transcoder.mels import PANN_MELS
 from spectral_transcoder.third_octaves import ThirdOctaves
 
@@ -183,7 +186,7 @@ def test_what_remains_is_as_if_the_damaged_had_never_been_there(damaged, tmp_pat
     for split in map(dataset.split, ("train", "valid", "eval")):
         for index, fname in enumerate(split.fnames):
             file, _, second = fname.rpartition("_")
-            arrays = analysis.arrays(dataset_creation.read_audio(damaged / file), 0, 2)
+            arrays = analysis.arrays(read_audio(damaged / file), 0, 2)
             np.testing.assert_array_equal(
                 split.third_octaves[index], arrays["third_octave_data"][int(second)]
             )
@@ -278,7 +281,7 @@ class Killed(BaseException):
 def test_stopped_anywhere_it_ends_with_the_same_files(damaged, tmp_path, monkeypatch, place):
     corpus = folder_corpus(damaged, "mine")
     create_dataset(corpus, tmp_path / "undisturbed", jobs=1)
-    owner = {"replace": Path, "fsync": dataset_creation.os}.get(place, dataset_creation)
+    owner = {"replace": Path, "fsync": os, "write_rows": dataset_files}.get(place, dataset_creation)
     original, stops, manifest = getattr(owner, place), 0, None
     monkeypatch.setattr(dataset_creation, "SAVE_EVERY_S", 0)
     while manifest is None:
@@ -337,6 +340,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_files(tmp_path):
 
 PEAK_MEMORY = """
 import resource, sys
+from spectral_transcoder.audio import read_audio
 from spectral_transcoder.corpora import folder_corpus
 from spectral_transcoder.dataset_creation import create_dataset
 create_dataset(folder_corpus(sys.argv[1]), sys.argv[2], jobs=2)
