@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import nn
 from tqdm import tqdm
 
@@ -150,6 +151,30 @@ class TaughtLoss:
         return (1 - share) * mel_loss(mels, chunks) + weight * share * taught
 
 
+def make_fabric(accelerator="auto", devices=1, precision=None):
+    """Return the Fabric of a training on one machine, which starts its processes itself, under SLURM too.
+
+    Parameters
+    ----------
+    accelerator : str
+        "cpu", "cuda", or "auto": CUDA where it is.
+    devices : int
+        GPUs, or processes on the CPU.
+    precision : str, optional
+        Fabric's; bf16 on GPUs and float32 on CPUs by default.
+    """
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    return Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        strategy="ddp_spawn" if devices > 1 else "auto",
+        precision=precision or ("bf16-mixed" if accelerator == "cuda" else "32-true"),
+        # else Fabric expects a task of SLURM for each device in a job, and advises srun outside of one
+        plugins=[LightningEnvironment()],
+    )
+
+
 def fit(network, loss_function, splits, recipe, state_path, origin=None, fabric=None, report=None):
     """Train a network, or go on with a run that was stopped.
 
@@ -184,7 +209,7 @@ def fit(network, loss_function, splits, recipe, state_path, origin=None, fabric=
     DivergedError
         A loss is not a number. The network has the best weights until then, or those it came with.
     """
-    fabric = fabric or Fabric(accelerator="cpu", devices=1)
+    fabric = fabric or make_fabric("cpu")
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
     run_of = {"format": STATE_FORMAT, "recipe": asdict(recipe), "origin": origin or {}}
     state = run_of | {"history": {split: [] for split in SPLITS}, "best": copy_weights(network)}

@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from spectral_transcoder.errors import UsageError
@@ -16,6 +15,7 @@ from spectral_transcoder.training import (
     Recipe,
     TaughtLoss,
     fit,
+    make_fabric,
     mel_loss,
 )
 
@@ -188,11 +188,21 @@ def run_in_process(fabric, path, recipe, out):
         torch.save(history, out)
 
 
-def test_two_processes_give_the_losses_of_one(tmp_path):
+@pytest.mark.parametrize("in_a_job", [False, True])
+def test_two_processes_give_the_losses_of_one(tmp_path, monkeypatch, in_a_job):
+    if in_a_job:  # of one task, as SLURM tells it
+        for variable, value in {
+            "NTASKS": 1,
+            "NTASKS_PER_NODE": 1,
+            "PROCID": 0,
+            "LOCALID": 0,
+            "NODEID": 0,
+        }.items():
+            monkeypatch.setenv(f"SLURM_{variable}", str(value))
     recipe = Recipe(epochs=3, learning_rate=1e-2, batch_size=16)
     histories = []
     for devices in (1, 2):
-        fabric = Fabric(accelerator="cpu", devices=devices, strategy="ddp_spawn" if devices > 1 else "auto")
+        fabric = make_fabric("cpu", devices)
         out = tmp_path / f"{devices}.pt"
         if devices == 1:
             run_in_process(fabric, tmp_path / "state1", recipe, out)

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 from torch.utils.tensorboard import SummaryWriter
 
 from spectral_transcoder import baselines, metrics
@@ -23,7 +22,16 @@ from spectral_transcoder.experiments.train_experiment import dataset_folder
 from spectral_transcoder.files import atomic_path
 from spectral_transcoder.oracles import oracle_scores
 from spectral_transcoder.reference_models import FETCH_COMMAND, find_reference_model
-from spectral_transcoder.training import Chunks, DivergedError, Recipe, TaughtLoss, fit, mel_loss, score_loss
+from spectral_transcoder.training import (
+    Chunks,
+    DivergedError,
+    Recipe,
+    TaughtLoss,
+    fit,
+    make_fabric,
+    mel_loss,
+    score_loss,
+)
 from spectral_transcoder.transcoders import TEXTURES, Transcoder, TranscoderSettings, load_transcoder
 
 SOURCES = {"urban_mel_time": "mel_time", "urban_mel_freq": "mel_freq"}
@@ -176,13 +184,7 @@ def train(setting, experiment):
     model_path = experiment.file("model", setting, "model")
     state_path = experiment.file("model", setting, "training_state")
     loss_path = experiment.file("loss", setting, "losses")
-    cuda = torch.cuda.is_available()
-    fabric = Fabric(
-        accelerator="cuda" if cuda else "cpu",
-        devices=options.devices,
-        strategy="ddp_spawn" if options.devices > 1 else "auto",
-        precision=options.precision or ("bf16-mixed" if cuda else "32-true"),
-    )
+    fabric = make_fabric(devices=options.devices, precision=options.precision)
     with experiment.progress(job.recipe.epochs, "training", "epoch") as progress:
         # several processes cannot share a bar: each epoch is told once the run is over
         report = EpochReport(loss_path, progress if options.devices == 1 else None)

@@ -110,6 +110,13 @@ def test_what_is_cancelled_stays_so_until_it_is_submitted_again(clone):
     assert clone.states()["cnn", "cnn_pinv"] == ("failed", job)
 
 
+def test_a_job_on_two_devices(clone):
+    clone.create("-s", SHORT, "--devices", "2", "--gpus", "1", "--cpus", "10")
+    assert "3 submitted" in clone.launch()
+    wait_for_empty_queue()
+    assert {state for state, _ in clone.states().values()} == {"done"}
+
+
 def test_two_launchers_at_once_submit_each_setting_once(clone):
     clone.create(*PAPERS_TABLE)
     launchers = [clone.start(LAUNCH / "launch_exp_slurms.py") for _ in range(2)]
