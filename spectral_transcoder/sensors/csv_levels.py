@@ -72,22 +72,45 @@ class CsvFile:
         wanted += [] if self.columns.sensor is None else [self.columns.sensor]
         names = [str(column) for column in range(len(self.names))]
         try:
-            yield from pa.csv.open_csv(
-                self.path,
-                pa.csv.ReadOptions(
-                    use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=1
-                ),
-                pa.csv.ParseOptions(delimiter=self.delimiter, invalid_row_handler=bad_rows.misshapen),
-                pa.csv.ConvertOptions(
-                    include_columns=[str(column) for column in wanted],
-                    column_types={str(column): pa.string() for column in wanted},
-                    null_values=NULLS,
-                    strings_can_be_null=True,
-                ),
-            )
+            for block in self._blocks():
+                table = pa.csv.read_csv(
+                    pa.BufferReader(block),
+                    pa.csv.ReadOptions(use_threads=False, column_names=names),
+                    pa.csv.ParseOptions(delimiter=self.delimiter, invalid_row_handler=bad_rows.misshapen),
+                    pa.csv.ConvertOptions(
+                        include_columns=[str(column) for column in wanted],
+                        column_types={str(column): pa.string() for column in wanted},
+                        null_values=NULLS,
+                        strings_can_be_null=True,
+                    ),
+                )
+                yield from table.combine_chunks().to_batches()
         except pa.ArrowInvalid as error:
             bad_rows.refuse_too_many()
             raise LevelsError(f"{self.path} is no csv of levels: {shorten(str(error), 200)}") from error
+
+    def _blocks(self):
+        """Give the file's bytes after the line of names, in blocks of whole lines.
+
+        pyarrow's own stream reads ahead in a thread that calls `BadRows.misshapen`, and a process that ends
+        meanwhile is aborted.
+        """
+        with self.path.open("rb") as file:
+            file.readline()
+            rest = b""
+            while read := file.read(BLOCK_BYTES):
+                text = rest + read
+                is_last = len(read) < BLOCK_BYTES  # its last line may have no end
+                end = len(text) if is_last else text.rfind(b"\n") + 1
+                lines, rest = text[:end], text[end:]
+                if lines.strip():
+                    yield lines
+                if len(rest) > BLOCK_BYTES:
+                    raise LevelsError(
+                        f"{self.path} is no csv of levels: a line of more than {len(rest)} bytes"
+                    )
+            if rest.strip():
+                yield rest
 
 
 def open_csv(path, start):

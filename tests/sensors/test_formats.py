@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spectral_transcoder.errors import LevelsError, MissingFileError
+from spectral_transcoder.sensors import csv_levels
 from spectral_transcoder.sensors.formats import find_files, read_levels
 from spectral_transcoder.sensors.levels import NOMINAL_HZ, band_of_column
 from spectral_transcoder.sensors.quality import Findings
@@ -37,6 +38,23 @@ def test_cense_csv(tmp_path, shuffle, third, unit, factor):
     np.testing.assert_array_equal(levels, LEVELS)
     np.testing.assert_allclose(times, epochs_s(N_FRAMES), rtol=0, atol=1e-5)
     assert f"epochs are in {unit}" in "\n".join(findings.notes)
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\n\n\n"])
+def test_blocks_of_a_csv_lose_no_row(tmp_path, monkeypatch, ending):
+    path = write_csv(tmp_path / "day.csv", LEVELS, epochs_s(N_FRAMES))
+    path.write_text(path.read_text().rstrip("\n") + ending)
+    for block_bytes in (1000, 3000, path.stat().st_size - path.read_bytes().index(b"\n") - 1):
+        monkeypatch.setattr(csv_levels, "BLOCK_BYTES", block_bytes)
+        np.testing.assert_array_equal(read(path)[1], LEVELS)
+
+
+def test_a_csv_of_one_endless_line_is_refused(tmp_path, monkeypatch):
+    path = write_csv(tmp_path / "day.csv", LEVELS, epochs_s(N_FRAMES))
+    path.write_text(path.read_text() + "1," * 5000)
+    monkeypatch.setattr(csv_levels, "BLOCK_BYTES", 1000)
+    with pytest.raises(LevelsError, match=r"day.csv is no csv of levels: a line of more than \d+ bytes"):
+        read(path)
 
 
 def test_elastic_export_keeps_sensors_apart(tmp_path):
