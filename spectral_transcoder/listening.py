@@ -22,7 +22,9 @@ from spectral_transcoder.reference_models import FETCH_COMMAND, SUFFIX, find_ref
 from spectral_transcoder.transcoders import Transcoder, TranscoderSettings, load_transcoder
 
 TRUE_MELS = "self"  # as the published experiment 2 calls them
+TRUE_SUFFIX = "gt"  # as it calls them in file names
 TAUGHT = ("cnn", "cnn_texture")
+PUBLISHED_TEACHERS = ("PANN", "YamNet")
 # By the transcoder's name: networks without weights, and how trained ones are found in reference_models/.
 UNTRAINED = ("pinv", "pinv_texture")
 TRAINED = {
@@ -124,10 +126,12 @@ def find_listener(classifier, transcoder, models=PRETRAINED_MODELS, references=R
             f"transcoder {transcoder!r}: expected one of {', '.join(TRANSCODERS)}, or name=path of a "
             f"trained transcoder's file"
         )
-    if equals and (name in TRANSCODERS or not name.replace("-", "").replace("_", "").isalnum()):
+    if equals and (
+        name in (*TRANSCODERS, TRUE_SUFFIX) or not name.replace("-", "").replace("_", "").isalnum()
+    ):
         raise UsageError(
             f"transcoder {transcoder!r}: expected name=path, the name of letters, digits, - and _ and "
-            f"none of {', '.join(TRANSCODERS)}"
+            f"none of {', '.join(TRANSCODERS)}, {TRUE_SUFFIX}"
         )
     model = Path(path) if equals else find_trained(classifier, name, Path(references))
     listener = Listener(classifier, weights, name, model=model)
@@ -141,9 +145,12 @@ def find_trained(classifier, name, folder):
     teacher = path and parse_identifier(path.name.removesuffix(SUFFIX)).get("classifier")
     if path is None or (name in TAUGHT and teacher != classifier):
         why = f"; {path} was taught by {teacher}" if path else ""
-        raise MissingFileError(
-            f"no transcoder {name} for {classifier} in {folder}{why}. The published ones come with: {FETCH_COMMAND}"
+        how = (
+            f"the published ones come with: {FETCH_COMMAND}"
+            if classifier in PUBLISHED_TEACHERS
+            else "none was published; exp_train_model/main_doce_training.py trains one, to be given as name=path"
         )
+        raise MissingFileError(f"no transcoder {name} for {classifier} in {folder}{why}: {how}")
     return path
 
 

@@ -4,11 +4,14 @@
 
 Workers read; on a CPU they transcode and classify too, on a GPU this process does, several files at once. A
 file of outputs is whole or not there, so the same command goes on with what is missing. A manifest for each kind
-of outputs says what they were made with, and comes to say "complete" last.
+of outputs says what they were made with, and comes to say "complete" last. Outputs of sounds that have changed since
+are made again.
 """
 
+import hashlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +28,7 @@ from spectral_transcoder.parallel import in_processes
 from spectral_transcoder.progress import progress_bar
 
 FILES_PER_BATCH = 16
+MARK_BYTES = 1 << 16  # of each end of a sound
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def create_logits(corpus, audio_folder, root, listeners, jobs=1, device="cpu", f
     logits.folder.mkdir(parents=True, exist_ok=True)
     with sole_writer(logits.folder):
         corpus.save(logits.clips_path)
+        marks = forget_changed_sounds(logits, corpus.files, Path(audio_folder))
         for listener in listeners:
             prepare(logits, listener, force)
         batches = missing_batches(logits, corpus.files, listeners)
@@ -91,10 +96,42 @@ def create_logits(corpus, audio_folder, root, listeners, jobs=1, device="cpu", f
         if len(unreadable) == len(corpus.files):
             raise DatasetError(f"no clip could be read; the first: {next(iter(unreadable.values()))}")
         os.sync()
-        clips = sha256(logits.clips_path)
+        heard = {"clips": sha256(logits.clips_path), "sounds": marks, "unreadable": unreadable}
         for listener in listeners:
-            finish(logits, listener, unreadable, clips)
+            finish(logits, listener, heard)
     return unreadable
+
+
+def forget_changed_sounds(logits, files, audio_folder):
+    """Remove all outputs of sounds that are not, or not known to be, those that were heard.
+
+    Returns
+    -------
+    str
+        The sha256 of the marks of all these sounds, by which results know them.
+    """
+    with ThreadPoolExecutor() as pool:
+        marks = dict(zip(files, pool.map(mark_of, (audio_folder / file for file in files)), strict=True))
+    known = logits.read_marks()
+    changed = [file for file, mark in marks.items() if known.get(file) != mark]
+    for kind in logits.kinds() if changed else []:
+        logits.write_manifest(*kind, logits.read_manifest(*kind) | {"complete": False})
+        for file in changed:
+            logits.path(file, *kind).unlink(missing_ok=True)
+    logits.write_marks(known | marks)
+    return hashlib.sha256(json.dumps(sorted(marks.items())).encode()).hexdigest()
+
+
+def mark_of(path):
+    """Return the size of a sound and a hash of its two ends, by which it is known again."""
+    if not path.is_file():
+        return "missing"
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        digest = hashlib.sha256(file.read(MARK_BYTES))
+        file.seek(max(0, size - MARK_BYTES))
+        digest.update(file.read(MARK_BYTES))
+    return f"{size}-{digest.hexdigest()[:16]}"
 
 
 def prepare(logits, listener, force):
@@ -121,14 +158,13 @@ def origin_of(listener):
     return json.loads(json.dumps(origin))
 
 
-def finish(logits, listener, unreadable, clips):
-    """Say that one kind of outputs is complete, and what a reader of it wants to know."""
+def finish(logits, listener, heard):
+    """Say that one kind of outputs is complete, of what, and what a reader of it wants to know."""
     kind = listener.classifier, listener.transcoder
     transcoder = listener.load_transcoder()
     manifest = logits.read_manifest(*kind) | {
         "complete": True,
-        "unreadable": unreadable,
-        "clips": clips,
+        **heard,
         "model": listener.model and listener.model.name,
         "training": transcoder and transcoder.training_record,
         "version": spectral_transcoder.__version__,

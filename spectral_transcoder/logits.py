@@ -1,21 +1,23 @@
 """Stored class outputs of a labelled corpus: which files, how they were made, and reading them.
 
 <DATASET>-LOGITS/ holds a file <clip>_<classifier>_<gt or transcoder>.npy for each clip, the clips with their
-labels, and a manifest <classifier>_<gt or transcoder>.json for each kind of outputs.
+labels, marks of the sounds that were heard, and a manifest <classifier>_<gt or transcoder>.json for each kind of
+outputs.
 """
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from spectral_transcoder.errors import MissingFileError
-from spectral_transcoder.files import atomic_path
+from spectral_transcoder.files import atomic_path, sha256
 from spectral_transcoder.labelled_corpora import LabelledCorpus, corpus_record
-from spectral_transcoder.listening import TRUE_MELS
-
-TRUE_SUFFIX = "gt"  # what true Mels are called in file names
+from spectral_transcoder.listening import TRUE_MELS, TRUE_SUFFIX
+from spectral_transcoder.paths import DATA_PATH, DATASETS
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,22 @@ class LogitFolder:
         """The clips and their labels."""
         return self.folder / f"{self.dataset}_clips.csv"
 
+    @property
+    def marks_path(self):
+        """The marks of the sounds that the outputs are of."""
+        return self.folder / f"{self.dataset}_sounds.csv"
+
+    def read_marks(self):
+        """Return {file: mark} of the sounds that were heard."""
+        if not self.marks_path.is_file():
+            return {}
+        return dict(pd.read_csv(self.marks_path, dtype=str).to_numpy())
+
+    def write_marks(self, marks):
+        """Write {file: mark}."""
+        with atomic_path(self.marks_path) as temporary:
+            pd.DataFrame(marks.items(), columns=["file", "mark"]).to_csv(temporary, index=False)
+
     def name(self, classifier, transcoder):
         """Return what the files of one kind of outputs have in common: yamnet_cnn, pann_gt, …"""
         return f"{classifier.lower()}_{TRUE_SUFFIX if transcoder == TRUE_MELS else transcoder}"
@@ -78,10 +96,13 @@ class LogitFolder:
 
     def create_command(self, classifier, transcoder):
         """Return the command that makes one kind of outputs."""
-        return (
+        command = (
             f"python3 exp_classif_eval/create_logit_dataset.py --audio_dataset_name {self.dataset} "
             f"--classifier {classifier} --transcoder {transcoder}"
         )
+        if Path(self.root).resolve() != (DATA_PATH / DATASETS).resolve():
+            command += f" --output_path {shlex.quote(str(self.root))}"
+        return command
 
     def read(self, classifier, transcoder):
         """Return the clips that could be read, and their class outputs.
@@ -96,11 +117,12 @@ class LogitFolder:
         Raises
         ------
         MissingFileError
-            The outputs were not made, or not to the end; the message names the command.
+            The outputs were not made, not to the end, or of other clips or labels than the corpus has now; the
+            message names the command.
         """
         manifest = self.read_manifest(classifier, transcoder)
-        if manifest is None or not manifest["complete"]:
-            state = "no" if manifest is None else "unfinished"
+        state = self._state(manifest)
+        if state != "complete":
             raise MissingFileError(
                 f"{state} class outputs of {classifier} on {transcoder} in {self.folder}; make them with: "
                 f"{self.create_command(classifier, transcoder)}"
@@ -109,3 +131,10 @@ class LogitFolder:
         corpus = corpus.take(~np.isin(corpus.files, list(manifest["unreadable"])))
         scores = [np.load(self.path(file, classifier, transcoder)) for file in corpus.files]
         return corpus, np.stack(scores)
+
+    def _state(self, manifest):
+        if manifest is None:
+            return "no"
+        if not manifest["complete"]:
+            return "unfinished"
+        return "complete" if manifest["clips"] == sha256(self.clips_path) else "outdated"

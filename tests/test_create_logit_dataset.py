@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from made_corpora import write_sonyc_ust, write_urbansound8k
 from made_models import write_random_classifier
@@ -63,8 +64,9 @@ def test_outputs_are_written_for_each_clip_and_what_is_missing_is_named(create, 
     status, said, complained = create()
     assert status == 1  # a clip could not be read
     assert "5 clips, heard by YamNetMobile on self, YamNetMobile on pinv" in said
-    for command in ("--models PANN", "--models YamNet", "--models transcoders"):
+    for command in ("--models PANN", "--models YamNet"):
         assert f"download_pretrained_models.py {command}" in complained
+    assert "no transcoder cnn for YamNetMobile" in complained and "none was published" in complained
     assert "14-8-0-0.wav is truncated" in complained
     found = {path.name for path in outputs(tmp_path).glob("*.npy")}
     stems = [name.removesuffix(".wav") for name in CLIPS if not name.startswith("14")]
@@ -95,6 +97,26 @@ def test_what_is_there_is_left_alone_and_what_is_missing_is_made(create, tmp_pat
     assert kept.stat().st_mtime_ns == written
     create("--classifier", "YamNetMobile", "--transcoder", "self", "--force")
     assert kept.stat().st_mtime_ns > written
+
+
+def test_outputs_of_other_sounds_are_made_again(create, corpus, tmp_path):
+    create("--classifier", "YamNetMobile", "--transcoder", "self,pinv")
+    folder = LogitFolder("URBAN-SOUND-8K", outputs(tmp_path).parent)
+    changed = corpus / "URBAN-SOUND-8K" / "audio" / "12-9-0-2.wav"
+    before = {path.name: (np.load(path), path.stat().st_mtime_ns) for path in folder.folder.glob("*.npy")}
+    samples, sr = soundfile.read(changed)
+    size = changed.stat().st_size
+    soundfile.write(changed, samples[::-1], sr)
+    assert changed.stat().st_size == size
+    create("--classifier", "YamNetMobile", "--transcoder", "self")
+    for path in folder.folder.glob("*.npy"):
+        content, written = before.pop(path.name)
+        is_new = path.name.startswith(changed.stem)
+        assert (path.stat().st_mtime_ns > written) == is_new
+        assert np.array_equal(np.load(path), content) != is_new
+    assert list(before) == ["12-9-0-2_yamnetmobile_pinv.npy"]  # of the sound that was, and not asked for now
+    with pytest.raises(MissingFileError, match="unfinished class outputs of YamNetMobile on pinv"):
+        folder.read("YamNetMobile", "pinv")
 
 
 def test_outputs_of_other_weights_are_made_again(create, tmp_path):

@@ -10,6 +10,7 @@ import yaml
 from spectral_transcoder.experiments.experiment import Experiment, MetricRecord
 from spectral_transcoder.experiments.plans import Plan
 from spectral_transcoder.experiments.train_plans import ADDED_CLASSIFIERS
+from spectral_transcoder.files import sha256
 from spectral_transcoder.heads import HEADS
 from spectral_transcoder.labelled_corpora import LABELLED_CORPORA
 from spectral_transcoder.labels import DATA
@@ -65,10 +66,10 @@ def logit_folder(options, dataset):
 
 def build_experiment(options):
     """Return experiment 2 for the folders of a command line and the outputs that are there."""
-    found = [kind[1] for dataset in LABELLED_CORPORA for kind in logit_folder(options, dataset).kinds()]
+    kinds = {dataset: logit_folder(options, dataset).kinds() for dataset in LABELLED_CORPORA}
     return Experiment(
         "classification",
-        classif_plans(found, options.test_folds),
+        classif_plans(kinds, options.test_folds),
         STEPS,
         options.data_path / FOLDER,
         KINDS,
@@ -80,18 +81,20 @@ def build_experiment(options):
     )
 
 
-def classif_plans(transcoders=(), test_folds=ALL_FOLDS):
+def classif_plans(kinds=None, test_folds=ALL_FOLDS):
     """Return the plans of experiment 2 by name.
 
     Parameters
     ----------
-    transcoders : iterable of str
-        Names of further transcoders: modalities of `transcoder`.
+    kinds : dict of str to list of (str, str), optional
+        The (classifier, transcoder) of which there are outputs, by dataset.
     test_folds : str
         The modality of `test_folds` that is meant where none is mentioned: "all", "2", "2-5".
     """
+    kinds = {dataset: there for dataset, there in (kinds or {}).items() if there}
+    found = [transcoder for there in kinds.values() for _, transcoder in there]
     added = {
-        "transcoder": list(dict.fromkeys([*TRANSCODERS, *transcoders])),
+        "transcoder": list(dict.fromkeys([*TRANSCODERS, *found])),
         "classifier": ADDED_CLASSIFIERS,
     }
     folds = dict.fromkeys([ALL_FOLDS, *(str(fold) for fold in range(1, N_FOLDS + 1)), test_folds])
@@ -102,12 +105,32 @@ def classif_plans(transcoders=(), test_folds=ALL_FOLDS):
         "dataset": tuple(LABELLED_CORPORA),
         "classifier": CLASSIFIERS,
     }
-    meant = {} if test_folds == ALL_FOLDS else {"test_folds": [test_folds]}
+    meant = meant_by_outputs(kinds)
+    if test_folds != ALL_FOLDS:
+        meant["test_folds"] = [test_folds]
     plans = (
         Plan("reference", {"deep": (0,), "step": STEPS[1:], **where}, added, scored, meant),
         Plan("deep", {"deep": (1,), "step": STEPS, **where}, added, trained, meant),
     )
     return {plan.name: plan for plan in plans}
+
+
+def meant_by_outputs(kinds):
+    """Return what selectors mean by datasets, classifiers and transcoders that they do not mention: {factor: list}.
+
+    The paper's, unless there are outputs of one dataset only, or of none of the paper's classifiers: then what
+    is there.
+    """
+    meant = {}
+    if 0 < len(kinds) < len(LABELLED_CORPORA):
+        meant["dataset"] = list(kinds)
+    there = {kind for of_dataset in kinds.values() for kind in of_dataset}
+    classifiers = sorted({classifier for classifier, _ in there})
+    if classifiers and not set(classifiers) & set(CLASSIFIERS):
+        transcoders = {transcoder for _, transcoder in there}
+        shared = [one for one in transcoders if all((classifier, one) in there for classifier in classifiers)]
+        meant |= {"classifier": classifiers, "transcoder": sorted(shared or transcoders)}
+    return meant
 
 
 def step(setting, experiment):
@@ -118,10 +141,13 @@ def step(setting, experiment):
 
 
 def configuration(setting, experiment):
-    """Return what a setting's result depends on beyond its factors: the outputs and the labels."""
+    """Return what a setting's result depends on beyond its factors: the outputs, the sounds and the labels."""
     folder = logit_folder(experiment.options, setting.dataset)
     manifest = folder.read_manifest(setting.classifier, setting.transcoder) or {}
-    return {key: manifest.get(key) for key in ("origin", "complete", "unreadable", "clips")}
+    clips = sha256(folder.clips_path) if folder.clips_path.is_file() else None
+    return {"clips": clips} | {
+        key: manifest.get(key) for key in ("origin", "complete", "unreadable", "sounds")
+    }
 
 
 @lru_cache

@@ -12,6 +12,7 @@ from matplotlib.image import imread
 from spectral_transcoder.experiments import classif_experiment, command_line
 from spectral_transcoder.experiments.classif_experiment import classif_plans, fold_list
 from spectral_transcoder.experiments.selectors import select, selector_of
+from spectral_transcoder.files import sha256
 from spectral_transcoder.labelled_corpora import LabelledCorpus, corpus_record
 from spectral_transcoder.labels import label_names
 from spectral_transcoder.logits import LogitFolder
@@ -47,7 +48,8 @@ def store(root, dataset, classifier, transcoder, corpus, outputs, unreadable=())
         "origin": origin,
         "complete": True,
         "unreadable": dict.fromkeys(unreadable, "why"),
-        "clips": "1",
+        "clips": sha256(folder.clips_path),
+        "sounds": "1",
     }
     folder.write_manifest(classifier, transcoder, manifest)
     return folder
@@ -98,7 +100,7 @@ def metrics_of(root, name):
 
 
 def test_identifiers_are_the_published_ones_and_additions_have_to_be_named():
-    plans = classif_plans(["mine"])
+    plans = classif_plans({"URBAN-SOUND-8K": [("YamNet", "mine")], "SONYC-UST": [("PANN", "self")]})
     ids = [setting.id() for setting in select(plans, "deep/dataset=SONYC-UST+classifier=PANN+transcoder=cnn")]
     assert ids[0] == "classifier=PANN+dataset=SONYC-UST+deep=1+step=train+transcoder=cnn"
     published = select(plans)
@@ -106,6 +108,41 @@ def test_identifiers_are_the_published_ones_and_additions_have_to_be_named():
     assert len({setting.chain for setting in published}) == 2 * 2 * 2 * 2
     (named,) = select(plans, f"deep/{URBAN}+transcoder=mine+head=corrected+seeds=3+step=metric")
     assert named.id().startswith("classifier=YamNet+dataset=URBAN-SOUND-8K+deep=1+head=corrected+seeds=3")
+
+
+def test_what_is_not_mentioned_is_the_papers_or_what_there_are_outputs_of():
+    def meant(kinds):
+        found = select(classif_plans(kinds), "reference/step=metric")
+        return {(setting.dataset, setting.classifier, setting.transcoder) for setting in found}
+
+    urban, sonyc = "URBAN-SOUND-8K", "SONYC-UST"
+    embedded = [("MiniYamNet", "self"), ("MiniYamNet", "cnn_texture")]
+    mobile = [("YamNetMobile", "self"), ("YamNetMobile", "pinv")]
+    papers = {
+        (dataset, classifier, transcoder)
+        for dataset in (urban, sonyc)
+        for classifier in ("PANN", "YamNet")
+        for transcoder in ("self", "cnn")
+    }
+    assert meant({}) == papers
+    assert meant({urban: [*embedded, ("PANN", "self")], sonyc: embedded}) == papers
+    assert meant({urban: [*embedded, ("PANN", "self")]}) == {one for one in papers if one[0] == urban}
+    assert meant({sonyc: embedded}) == {(sonyc, *kind) for kind in embedded}
+    assert meant({urban: embedded + mobile}) == {
+        (urban, "MiniYamNet", "self"),
+        (urban, "YamNetMobile", "self"),
+    }
+
+
+def test_outputs_of_other_labels_or_clips_are_not_scored(score, root):
+    argv = ("-s", f"reference/{URBAN}+transcoder=self")
+    assert score(*argv, "-c")[0] == 0
+    other = urban_corpus().take(np.arange(50))
+    other.save(LogitFolder("URBAN-SOUND-8K", root / "data").clips_path)
+    status, said, complained = score(*argv, "-c")
+    assert status == 1
+    assert "outdated class outputs of YamNet on self" in said + complained
+    assert f"--output_path {root / 'data'}" in said + complained
 
 
 def test_accuracy_is_counted_fold_by_fold_without_the_short_clips(score, root):
