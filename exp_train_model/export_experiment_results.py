@@ -3,7 +3,8 @@
     python3 exp_train_model/export_experiment_results.py
     python3 exp_train_model/export_experiment_results.py --dataset mycorpus --classifier YamNetMobile --epoch 10
 
-Input: the metrics that exp_train_model/launch_experiment/launch_exp_py.py computed; rows without are blank.
+Input: the metrics that exp_train_model/launch_experiment/launch_exp_py.py computed; rows without, or with results
+of an older dataset or other weights, are blank.
 Output: export/results_training_PANN.png, export/results_training_YamNet.png. Takes seconds.
 """
 
@@ -17,6 +18,7 @@ from spectral_transcoder.errors import MissingFileError
 from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
 from spectral_transcoder.experiments.paper import FURTHER_ROWS, ROWS, compare, paper_table
 from spectral_transcoder.experiments.selectors import select
+from spectral_transcoder.experiments.states import Ledger
 from spectral_transcoder.experiments.train_experiment import PAPERS, add_options, build_experiment
 from spectral_transcoder.figures import save
 from spectral_transcoder.paths import EXPORT
@@ -61,13 +63,13 @@ def main():
 
 
 def read_column(experiment, name, classifier, options):
-    """Return the per-clip values of a metric by row of the table; rows that were not computed are left out."""
-    column = {}
+    """Return the per-clip values of a metric by row of the table, without rows that have none of today's data."""
+    column, ledger = {}, Ledger(experiment)
     for row in (*ROWS, *FURTHER_ROWS):
         selection = [row.choices(options.dataset, classifier, options.epoch) | {"step": "metric"}]
         (setting,) = select(experiment.plans, repr(selection))
         path = experiment.file("metric", setting, f"{PER_CLIP.get(name, name)}.npy")
-        if path.is_file():
+        if path.is_file() and not ledger.is_outdated(setting):
             column[row.name] = np.load(path)
     return column
 

@@ -72,6 +72,17 @@ def sha256(path):
 
 
 @contextlib.contextmanager
+def turn_taken(path):
+    """Wait for the lock `path`, which is made if it is missing, and hold it; it ends with the process, however."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        # some network file systems have no locks; they are trusted
+        with contextlib.suppress(OSError):
+            fcntl.lockf(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def sole_writer(folder):
     """Hold the lock of a dataset's folder, which ends with the process, however it ends."""
     handle = os.open(folder, os.O_RDONLY)

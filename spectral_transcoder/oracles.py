@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from spectral_transcoder.classifiers import classifier_record, load_classifier
-from spectral_transcoder.files import atomic_path, sha256
+from spectral_transcoder.files import atomic_path, sha256, turn_taken
 from spectral_transcoder.paths import PRETRAINED_MODELS
 
 CHUNKS_PER_BLOCK = 512
@@ -39,16 +39,23 @@ def oracle_scores(dataset, split, classifier_name, device="cpu", models=PRETRAIN
     origin_path = scores_path.with_suffix(".json")
     classifier = load_classifier(classifier_name, record.path_in(models), device)
     origin = {"dataset": dataset.fingerprint, "weights": sha256(record.path_in(models))}
-    if not (origin_path.is_file() and json.loads(origin_path.read_text(encoding="utf-8")) == origin):
-        origin_path.unlink(missing_ok=True)  # scores and origin never disagree, wherever this is stopped
-        mels = dataset.split(split).mels(record.front_end)
-        blocks = range(0, len(mels), CHUNKS_PER_BLOCK)
-        bar = tqdm(blocks, desc=f"{classifier_name} on {split}", unit="block", leave=False, disable=None)
-        scores = np.concatenate(
-            [classifier.scores(np.array(mels[start : start + CHUNKS_PER_BLOCK])) for start in bar]
-        )
-        with atomic_path(scores_path) as temporary:
-            np.save(temporary, scores)
-        with atomic_path(origin_path) as temporary:
-            temporary.write_text(json.dumps(origin), encoding="utf-8")
-    return np.load(scores_path, mmap_mode="r")
+    # processes and jobs that start together compute them once
+    with turn_taken(scores_path.with_suffix(".lock")):
+        if not (origin_path.is_file() and json.loads(origin_path.read_text(encoding="utf-8")) == origin):
+            origin_path.unlink(missing_ok=True)  # scores and origin never disagree, wherever this is stopped
+            scores = compute_scores(classifier, dataset.split(split).mels(record.front_end), split)
+            with atomic_path(scores_path) as temporary:
+                np.save(temporary, scores)
+            with atomic_path(origin_path) as temporary:
+                temporary.write_text(json.dumps(origin), encoding="utf-8")
+        return np.load(scores_path, mmap_mode="r")
+
+
+def compute_scores(classifier, mels, split):
+    """Return the scores of Mels (n_chunks, T, 64), block by block: (n_chunks, n_labels) float32."""
+    blocks = range(0, len(mels), CHUNKS_PER_BLOCK)
+    name = classifier.record.name
+    bar = tqdm(blocks, desc=f"{name} on {split}", unit="block", leave=False, disable=None)
+    return np.concatenate(
+        [classifier.scores(np.array(mels[start : start + CHUNKS_PER_BLOCK])) for start in bar]
+    )

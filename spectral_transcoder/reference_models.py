@@ -20,7 +20,9 @@ def parse_identifier(identifier):
     return {factor: value for factor, equals, value in pairs if equals}
 
 
-def find_reference_model(classifier, taught, folder=REFERENCE_MODELS, networks=NETWORKS):
+def find_reference_model(
+    classifier, taught, folder=REFERENCE_MODELS, networks=NETWORKS, published_only=False
+):
     """Return the path of the best trained CNN for a classifier, or None.
 
     Parameters
@@ -35,6 +37,8 @@ def find_reference_model(classifier, taught, folder=REFERENCE_MODELS, networks=N
         Where to look.
     networks : tuple of str
         Which networks serve.
+    published_only : bool
+        Leave out our own models.
 
     Returns
     -------
@@ -52,6 +56,8 @@ def find_reference_model(classifier, taught, folder=REFERENCE_MODELS, networks=N
         if factors.get("transcoder") not in networks or factors.get("ts") != str(int(taught)):
             continue
         own = factors.get("dataset") != PUBLISHED_DATASET
+        if own and published_only:
+            continue
         teacher = list(CLASSIFIERS).index(record.name)
         rank = (record.name != classifier, own, teacher, NETWORKS.index(factors["transcoder"]))
         candidates.append((rank, path))

@@ -197,7 +197,7 @@ def fit(network, loss_function, splits, recipe, state_path, origin=None, fabric=
     fabric : Fabric, optional
         Devices and precision, launched; one process on the CPU by default.
     report : callable, optional
-        Called with the history after each epoch that this call trains.
+        Called with the history after each epoch that this call trains, before its state is written.
 
     Returns
     -------
@@ -231,11 +231,11 @@ def fit(network, loss_function, splits, recipe, state_path, origin=None, fabric=
             history[split].append(loss)
         if losses["valid"] == min(history["valid"]):
             best = copy_weights(network)
+        if report:  # before the state: killed in between, the epoch is trained and told again
+            report(history)
         if fabric.is_global_zero:
             weights = {"weights": copy_weights(network), "best": best, "optimizer": optimizer.state_dict()}
             write_tensors(state_path, state | weights)
-        if report:
-            report(history)
     network.load_state_dict(best)
     return history
 

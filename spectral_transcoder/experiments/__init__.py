@@ -18,6 +18,6 @@ that `command_line.run_experiment` calls for each selected setting:
 The configuration of a setting is what `configuration(setting, experiment)` returns, a dictionary that JSON
 can hold: all that its result depends on beyond its factors, the manifest of its dataset say. It is asked for
 in listings too: it is quick, and does not raise where something is missing. A setting whose marker says
-"done" with the fingerprint of identifier and configuration, computed from the present result of the step
+"done" with the configuration of today, computed from the present result of the step
 before it, is not computed again.
 """

@@ -1,6 +1,5 @@
 """An experiment: plans, folders and metrics, on doce's `Experiment`."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +69,8 @@ class Experiment(doce.Experiment):
     metrics : sequence of MetricRecord
         In the order of the tables' columns and of the indices of `-d`.
     configuration : callable, optional
-        (setting, experiment) -> dict that JSON can hold: what a result depends on beyond its factors.
+        (setting, experiment) -> dict that JSON can hold: what a result depends on beyond its factors; None is
+        what is not here.
     options : argparse.Namespace, optional
         The command line's.
     published : callable, optional
@@ -123,11 +123,9 @@ class Experiment(doce.Experiment):
         with atomic_path(self.file("metric", setting, f"{name}.npy")) as temporary:
             np.save(temporary, np.atleast_1d(values))
 
-    def described(self, setting):
-        """Return the configuration of a setting and its fingerprint: (dict, str)."""
-        configuration = self.configuration(setting, self)
-        text = json.dumps([setting.id(), configuration], sort_keys=True)
-        return configuration, hashlib.sha256(text.encode()).hexdigest()
+    def configuration_of(self, setting):
+        """Return what a setting's result depends on beyond its factors, as it comes back from JSON."""
+        return json.loads(json.dumps(self.configuration(setting, self)))
 
     def progress(self, total, description, unit):
         """Return a `Progress` over `total` units: a bar, or lines if the command line asks for them."""

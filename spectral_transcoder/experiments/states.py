@@ -65,8 +65,6 @@ class Marker:
         The setting.
     configuration : dict
         What the result depends on beyond the factors.
-    fingerprint : str
-        Of identifier and configuration.
     previous : str or None
         `run` of the result of the step before, from which this one was computed.
     state : str
@@ -84,7 +82,6 @@ class Marker:
     plan: str
     identifier: str
     configuration: dict
-    fingerprint: str
     previous: str | None
     state: str = State.RUNNING.value
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -126,6 +123,11 @@ class Ledger:
             state = State.PENDING
         return state, marker
 
+    def is_outdated(self, setting):
+        """Whether what a setting has written is, as its marker tells, not its result of today."""
+        state, marker = self.look(setting)
+        return marker is not None and state is not State.DONE
+
     @contextlib.contextmanager
     def locked(self, setting):
         """Hold the lock of a setting's chain.
@@ -156,8 +158,8 @@ class Ledger:
 
     def start(self, setting):
         """Write that a setting is running, which ends what was true of it before; return the marker."""
-        configuration, fingerprint = self.experiment.described(setting)
-        marker = Marker(setting.plan, setting.id(), configuration, fingerprint, self._previous_run(setting))
+        configuration = self.experiment.configuration_of(setting)
+        marker = Marker(setting.plan, setting.id(), configuration, self._previous_run(setting))
         return self._write(setting, marker)
 
     def finish(self, setting, marker, duration_s):
@@ -175,8 +177,13 @@ class Ledger:
         return Path(self.experiment.path.log) / f"{setting.id()}.log"
 
     def _is_current(self, setting, marker):
-        """Whether a done setting has today's configuration, and was computed from today's previous step."""
-        if marker.fingerprint != self.experiment.described(setting)[1]:
+        """Whether a done setting has today's configuration, and was computed from today's previous step.
+
+        What is None today is not here, so that nothing can be said of it: results may be looked at elsewhere
+        than where they were computed.
+        """
+        today = self.experiment.configuration_of(setting)
+        if any(value is not None and marker.configuration.get(key) != value for key, value in today.items()):
             return False
         if marker.previous != self._previous_run(setting):
             return False

@@ -1,5 +1,6 @@
 """Tables of results: a row per computed setting, written as text, CSV, HTML, LaTeX or a picture."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from spectral_transcoder.errors import SpectralTranscoderError, UsageError
 from spectral_transcoder.experiments.plans import STEP
+from spectral_transcoder.experiments.states import Ledger
 from spectral_transcoder.experiments.table_pictures import draw_table
 from spectral_transcoder.figures import save
 from spectral_transcoder.files import atomic_path
@@ -70,7 +72,10 @@ def results_table(experiment, settings, metrics, over=None):
         No plan of the selection has the factor `over`.
     """
     chains = {setting.chain: setting.last() for setting in settings}
-    rows = [(setting, read_metrics(experiment, setting, metrics)) for setting in chains.values()]
+    rows = [
+        (setting, read_metrics(experiment, setting, metrics))
+        for setting in current(experiment, chains.values())
+    ]
     rows = [(setting, found) for setting, found in rows if found]
     if not rows:
         raise SpectralTranscoderError("no results in this selection: -l lists its states, -c computes it")
@@ -103,6 +108,17 @@ def results_table(experiment, settings, metrics, over=None):
             shown[name] = [_format(metric, [figure]) for figure in figures]
             values[name] = figures
     return Table(f"{experiment.project.name}, {title}".rstrip(", "), shown, values, n_left)
+
+
+def current(experiment, settings):
+    """Return the settings whose results are of today's data, weights and earlier steps; tell how many are not."""
+    ledger = Ledger(experiment)
+    kept = [setting for setting in settings if not ledger.is_outdated(setting)]
+    if n_outdated := len(settings) - len(kept):
+        print(
+            f"{n_outdated} results are unfinished or outdated and left out: -c computes them", file=sys.stderr
+        )
+    return kept
 
 
 def _average(rows, over):

@@ -5,7 +5,7 @@ model's scores of every chunk and its Mel error of every clip to output/; metric
 """
 
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,9 @@ from spectral_transcoder.classifiers import classifier_record, load_classifier
 from spectral_transcoder.corpora import SPLITS, TAU_DATASET_TYPES, tau_dataset_name
 from spectral_transcoder.datasets import mel_freq, open_dataset, read_manifest
 from spectral_transcoder.errors import MissingFileError
+from spectral_transcoder.experiments.progress import Progress
 from spectral_transcoder.experiments.train_experiment import dataset_folder
-from spectral_transcoder.files import atomic_path
+from spectral_transcoder.files import atomic_path, sha256
 from spectral_transcoder.oracles import oracle_scores
 from spectral_transcoder.reference_models import FETCH_COMMAND, find_reference_model
 from spectral_transcoder.training import (
@@ -52,10 +53,37 @@ def dataset_name(modality):
 
 
 def configuration(setting, experiment):
-    """Return what a result depends on beyond the factors: the dataset's fingerprint, None where it is missing."""
+    """Return what a result depends on beyond the factors, None where it is missing.
+
+    The dataset's fingerprint; the classifier's weights, where it teaches or judges; published weights.
+    """
     name = dataset_name(setting.dataset)
     manifest = read_manifest(dataset_folder(experiment.options) / name, name)
-    return {"dataset": manifest and manifest["fingerprint"]}
+    depends = {"dataset": manifest and manifest["fingerprint"]}
+    if setting.step != "train" or setting.ts:
+        weights = classifier_record(setting.classifier).path_in(experiment.options.models_path)
+        depends["weights"] = hash_of(weights)
+    if setting.plan == "published":
+        depends["model"] = hash_of(published_model(setting))
+    return depends
+
+
+def hash_of(path):
+    """Return the sha256 of a file, computed once while it stays as it is; None of no file."""
+    if path is None or not path.is_file():
+        return None
+    stat = path.stat()
+    return _hash_of(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache
+def _hash_of(path, n_bytes, changed_ns):
+    return sha256(path)
+
+
+def published_model(setting):
+    """Return the path of the published transcoder that a setting of the plan `published` scores, or None."""
+    return find_reference_model(setting.classifier, setting.transcoder == "cnn_logits", published_only=True)
 
 
 @dataclass(frozen=True)
@@ -107,6 +135,11 @@ class Job:
     def record(self):
         """The classifier's record."""
         return classifier_record(self.classifier)
+
+    @property
+    def taught(self):
+        """Whether the classifier's scores are in the loss."""
+        return self.transcoder in baselines.BASELINES or self.recipe.prop_logit is not None
 
     def open(self):
         """Return the dataset."""
@@ -186,7 +219,7 @@ def train(setting, experiment):
     loss_path = experiment.file("loss", setting, "losses")
     fabric = make_fabric(devices=options.devices, precision=options.precision)
     with experiment.progress(job.recipe.epochs, "training", "epoch") as progress:
-        # several processes cannot share a bar: each epoch is told once the run is over
+        # processes cannot share a bar: of several, the first one tells the epochs in lines
         report = EpochReport(loss_path, progress if options.devices == 1 else None)
         run = partial(train_process, job=job, model_path=model_path, state_path=state_path, report=report)
         if options.devices == 1:
@@ -205,11 +238,11 @@ class EpochReport:
     path : Path
         Beginning of the files' names: <path>_{train,valid,eval}.npy, <path>.csv, <path>_tensorboard/.
     progress : Progress or None
-        Where it is shown.
+        Where it is shown; None until a process of several makes its own.
     """
 
     path: Path
-    progress: object
+    progress: Progress | None
 
     def __call__(self, history):
         """Write all losses until now, and tell the last epoch's."""
@@ -223,8 +256,7 @@ class EpochReport:
         last = {split: losses[-1] for split, losses in history.items()}
         with SummaryWriter(self.path.with_name(f"{self.path.name}_tensorboard")) as writer:
             writer.add_scalars("loss", last, len(history["train"]))
-        if self.progress:
-            self.progress.advance(", ".join(f"{split} {loss:.5g}" for split, loss in last.items()))
+        self.progress.advance(", ".join(f"{split} {loss:.5g}" for split, loss in last.items()))
 
 
 def train_process(fabric, job, model_path, state_path, report):
@@ -235,7 +267,14 @@ def train_process(fabric, job, model_path, state_path, report):
     if job.transcoder in baselines.BASELINES:
         model.load_pretrained(job.models)
     splits = {split: load_chunks(job, dataset, split, fabric) for split in SPLITS}
-    origin = {"dataset": dataset.fingerprint, "classifier": job.classifier}
+    origin = {
+        "dataset": dataset.fingerprint,
+        "classifier": job.classifier,
+        "weights": hash_of(job.record.path_in(job.models)) if job.taught else None,
+        "precision": fabric.strategy.precision.precision,
+    }
+    if report.progress is None:
+        report.progress = Progress(job.recipe.epochs, "training", "epoch", plain=True)
     report = report if fabric.is_global_zero else None
     try:
         history = fit(
@@ -249,8 +288,10 @@ def train_process(fabric, job, model_path, state_path, report):
         model.training_record = {
             "recipe": asdict(job.recipe),
             "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
-            "teacher": job.classifier if job.recipe.prop_logit else None,
+            "teacher": job.classifier if job.taught else None,
             "best_valid_loss": min(history["valid"]),
+            "precision": origin["precision"],
+            "devices": f"{fabric.world_size} {fabric.device.type}",
         }
         model.to("cpu").save(model_path)
 
@@ -259,11 +300,10 @@ def load_chunks(job, dataset, split, fabric):
     """Return the `Chunks` of a split that the loss needs, on the device where they fit into half of it."""
     part = dataset.split(split)
     on_mels = job.transcoder not in baselines.BASELINES
-    taught = not on_mels or job.recipe.prop_logit is not None
     arrays = [
         job.inputs(part),
         part.mels(job.record.front_end) if on_mels else None,
-        job.oracle(dataset, split, fabric.device) if taught else None,
+        job.oracle(dataset, split, fabric.device) if job.taught else None,
     ]
     chunks = Chunks(*(array if array is None else as_tensor(array) for array in arrays))
     n_bytes = sum(
@@ -322,10 +362,11 @@ def evaluated_model(job, setting, experiment, dataset):
     if job.plan == "reference":
         return torch.nn.Identity() if job.transcoder == "oracle" else job.build(dataset.third_octaves)
     if job.plan == "published":
-        path = find_reference_model(job.classifier, taught=job.transcoder == "cnn_logits")
+        path = published_model(setting)
         if path is None:
             raise MissingFileError(
-                f"no {job.transcoder} for {job.classifier} in reference_models/; fetch it with: {FETCH_COMMAND}"
+                f"no published {job.transcoder} for {job.classifier} in reference_models/; "
+                f"fetch it with: {FETCH_COMMAND}"
             )
         return load_transcoder(path)
     load = baselines.load_baseline if job.transcoder in baselines.BASELINES else load_transcoder

@@ -304,19 +304,25 @@ def test_training_that_is_killed_again_and_again_ends_with_the_same_bytes(data, 
 
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     subprocess.run(list(map(str, command(undisturbed))), check=True, capture_output=True)
-    duration_s = 0
+
+    def n_epochs():
+        (*_, losses) = [[], *(path.read_text().splitlines()[1:] for path in killed.rglob("*_losses.csv"))]
+        return len(losses)
+
+    killed_after = []
     for _ in range(10):
-        start = time.monotonic()
         process = subprocess.Popen(
             list(map(str, command(killed))), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        try:
-            process.wait(6 + rng.uniform(0, 6))
-            break
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        duration_s += time.monotonic() - start
+        before = n_epochs()
+        while n_epochs() == before and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.3))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        killed_after.append(n_epochs())
+    print(f"epochs on record when it was killed: {killed_after}")
+    assert killed_after[0] > 0 and sum(n < 50 for n in killed_after) >= 5
     subprocess.run(list(map(str, command(killed))), check=True, capture_output=True)
     names = sorted(
         path.relative_to(undisturbed)

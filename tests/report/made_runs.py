@@ -39,7 +39,6 @@ def write_run(folder, metric_folder, plan, identifier, metrics):
             "plan": plan,
             "identifier": identifier,
             "configuration": {"dataset": "f" * 64},
-            "fingerprint": "0",
         },
         **{
             "previous": None,
