@@ -3,11 +3,14 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
+import time
 
 import pytest
 
 from spectral_transcoder.errors import SpectralTranscoderError
-from spectral_transcoder.files import atomic_path
+from spectral_transcoder.files import atomic_path, turn_taken
 
 
 def names(folder):
@@ -57,6 +60,21 @@ def test_a_full_disk_is_told_clearly(tmp_path, code):
         raise OSError(code, os.strerror(code))
     assert path.read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
+
+
+def test_turns_are_taken(tmp_path):
+    code = (
+        "import sys, time, pathlib; from spectral_transcoder.files import turn_taken\n"
+        "with turn_taken(pathlib.Path(sys.argv[1])): print('mine', flush=True); time.sleep(1)"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "lock"], stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout.readline() == "mine\n"
+    start = time.monotonic()
+    with turn_taken(tmp_path / "lock"):
+        assert time.monotonic() - start > 0.5
+    assert other.wait() == 0
 
 
 def test_other_errors_of_the_system_stay_what_they_are(tmp_path):

@@ -80,6 +80,10 @@ def test_the_model_that_serves(tmp_path, files, classifier, taught, expected):
         (tmp_path / file).write_bytes(b"")
     found = find_reference_model(classifier, taught, tmp_path)
     assert (found and found.name) == expected
+    published = find_reference_model(classifier, taught, tmp_path, published_only=True)
+    assert published is None or "dataset=full" in published.name
+    if expected and "dataset=full" in expected:
+        assert published.name == expected
 
 
 def test_a_model_is_described(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from spectral_transcoder import training
 from spectral_transcoder.errors import UsageError
 from spectral_transcoder.training import (
     SPLITS,
@@ -18,6 +19,7 @@ from spectral_transcoder.training import (
     make_fabric,
     mel_loss,
 )
+from spectral_transcoder.weights import write_tensors
 
 torch.set_num_threads(1)
 
@@ -54,21 +56,37 @@ RECIPE = Recipe(epochs=5, learning_rate=1e-2, batch_size=16)
 
 
 class Killed(Exception):
-    """Stands for a kill -9 right after an epoch."""
+    """Stands for a kill -9."""
 
 
 @pytest.mark.parametrize("after", [1, 3, 5])
-def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path, after):
+@pytest.mark.parametrize("place", ["before the report", "after the report", "after the state"])
+def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path, monkeypatch, after, place):
     whole, expected = train(tmp_path / "whole", RECIPE)
+    told, left = [], after
 
-    def kill(history):
-        if len(history["train"]) == after:
+    def report(history):
+        if place == "before the report" and len(history["train"]) == after:
+            raise Killed
+        told.append(len(history["train"]))
+
+    def write(path, content):
+        nonlocal left
+        left -= 1
+        if place == "after the report" and not left:
+            raise Killed
+        write_tensors(path, content)
+        if place == "after the state" and not left:
             raise Killed
 
-    with pytest.raises(Killed):
-        train(tmp_path / "stopped", RECIPE, report=kill)
-    resumed, history = train(tmp_path / "stopped", RECIPE)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(training, "write_tensors", write)
+        train(tmp_path / "stopped", RECIPE, report=report)
+    resumed, history = train(
+        tmp_path / "stopped", RECIPE, report=lambda history: told.append(len(history["train"]))
+    )
     assert history == expected
+    assert sorted(set(told)) == [1, 2, 3, 4, 5]
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from made_corpora import write_clip
+from made_models import write_random_classifier
 from matplotlib.image import imread
 from torch import nn
 from torchvision.models import efficientnet_b0
@@ -22,6 +23,7 @@ from spectral_transcoder.classifiers import CLASSIFIERS, load_classifier
 from spectral_transcoder.corpora import folder_corpus
 from spectral_transcoder.dataset_creation import create_dataset
 from spectral_transcoder.datasets import ChunkAnalysis, open_dataset
+from spectral_transcoder.errors import SpectralTranscoderError
 from spectral_transcoder.experiments import paper, train_experiment
 from spectral_transcoder.experiments.command_line import run_experiment
 from spectral_transcoder.experiments.selectors import select
@@ -163,6 +165,29 @@ def test_missing_weights_fail_their_settings_with_the_command_that_fetches_them(
     status, _ = compute("reference/dataset=made+classifier=PANN+transcoder=pinv")
     assert status == 1
     assert "download_pretrained_models.py --models PANN" in capsys.readouterr().out
+
+
+def test_results_of_other_weights_or_data_are_outdated_and_those_looked_at_elsewhere_are_not(
+    data, models, tmp_path, capsys
+):
+    selector = f"reference/{WHERE}+transcoder=pinv"
+    where = ["--data_path", str(tmp_path), "--dataset_path", str(data / "data")]
+
+    def run(*further, models_path=models):
+        argv = ["-s", selector, "-p", *where, "--models_path", str(models_path), *further]
+        status = run_experiment(build_experiment, step, "test", add_options, argv)
+        return status, capsys.readouterr()
+
+    assert run("-c")[0] == 0
+    assert "2 done before" in run("-c")[1].out
+    nowhere = run("-d", models_path=tmp_path / "none")[1]
+    assert "pinv" in nowhere.out and not nowhere.err
+    (tmp_path / "other").mkdir()
+    write_random_classifier(tmp_path / "other", "YamNetMobile", seed=1)
+    with pytest.raises(SpectralTranscoderError, match="no results"):
+        run("-d", models_path=tmp_path / "other")
+    assert "1 results are unfinished or outdated" in capsys.readouterr().err
+    assert "2 computed" in run("-c", models_path=tmp_path / "other")[1].out
 
 
 def test_oracle_scores_are_computed_once_and_anew_for_other_weights(data, models, tmp_path):
