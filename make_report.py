@@ -34,14 +34,12 @@ def main():
         bring_sound(folder, args.output / MEDIA, classifiers, args.longest_s)
         for folder in tqdm(folders, desc="sounds", unit="sound", leave=False)
     ]
-    runs = {experiment: experiment.runs(args.data_path) for experiment in EXPERIMENTS}
+    runs = [(experiment, experiment.runs(args.data_path)) for experiment in EXPERIMENTS]
     report = Report(
-        studies=[experiment.study(found, args.data_path) for experiment, found in runs.items()],
+        studies=[experiment.study(found, args.data_path) for experiment, found in runs],
         sounds=sounds,
         curves=curves_of(args.data_path),
-        runs=[
-            origin_of(run, experiment, args.data_path) for experiment, found in runs.items() for run in found
-        ],
+        runs=[origin_of(run, experiment, args.data_path) for experiment, found in runs for run in found],
         manifests=find_manifests(args.dataset_path or args.data_path / DATASETS),
         commands=COMMANDS,
     )

@@ -139,8 +139,8 @@ class Plan(doce.factor.Factor):
 
     @property
     def hidden(self):
-        """The names of the hidden factors."""
-        return list(vars(self._default))
+        """The hidden factors with their defaults, as text."""
+        return {factor: str(default) for factor, default in vars(self._default).items()}
 
     @property
     def steps(self):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from spectral_transcoder.classifiers import CLASSIFIERS
 from spectral_transcoder.experiments import classif_experiment, train_experiment
+from spectral_transcoder.experiments.train_plans import train_plans
 from spectral_transcoder.report.curves import draw_curve
 from spectral_transcoder.report.page import Study
 from spectral_transcoder.report.runs import find_runs, find_trainings
@@ -45,6 +46,8 @@ class Experiment:
         Factors of which each table has one modality.
     published : callable
         (plan, factors) -> {metric: figure}.
+    plans : dict of str to Plan
+        Today's, which know the defaults of hidden factors.
     """
 
     title: str
@@ -56,12 +59,13 @@ class Experiment:
     metrics: tuple
     group_by: tuple
     published: object
+    plans: dict
 
     def runs(self, data_path):
         """Return its runs below a data path."""
-        return find_runs(
-            data_path / self.folder, self.metric_folder, [record.name for record in self.metrics]
-        )
+        names = [record.name for record in self.metrics]
+        defaults = {name: plan.hidden for name, plan in self.plans.items()}
+        return find_runs(data_path / self.folder, self.metric_folder, names, defaults)
 
     def study(self, runs, data_path):
         """Return its part of the page."""
@@ -86,6 +90,7 @@ EXPERIMENTS = (
         tuple(record for record in train_experiment.METRICS if record.shown),
         ("dataset", "classifier"),
         published_training_figures,
+        train_plans(),
     ),
     Experiment(
         "Experiment 2: classification",
@@ -100,6 +105,7 @@ EXPERIMENTS = (
         classif_experiment.METRICS,
         ("dataset",),
         published_classification_figures,
+        classif_experiment.classif_plans(),
     ),
 )
 

@@ -26,6 +26,8 @@ class Run:
         Its plan.
     factors : dict of str to str
         Its modalities but for the step; factors at a hidden default are not among them.
+    defaults : dict of str to str
+        The hidden factors of its plan with their defaults; none of a plan that there is not today.
     marker : Marker
         When, with what and how long it was computed.
     metrics : dict of str to np.ndarray
@@ -34,8 +36,14 @@ class Run:
 
     plan: str
     factors: dict
+    defaults: dict
     marker: Marker
     metrics: dict
+
+    @property
+    def modalities(self):
+        """The modality of each factor, those at a hidden default too."""
+        return self.defaults | self.factors
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ def factors_of(identifier):
     return {factor: value for factor, value in parse_identifier(identifier).items() if factor != STEP}
 
 
-def find_runs(folder, metric_folder, names):
+def find_runs(folder, metric_folder, names, defaults):
     """Return the runs of an experiment's folder that have some of the metrics.
 
     Parameters
@@ -75,6 +83,8 @@ def find_runs(folder, metric_folder, names):
         The folder of metrics inside it.
     names : sequence of str
         Metrics to look for.
+    defaults : dict of str to dict of str to str
+        By the name of a plan: its hidden factors with their defaults.
 
     Returns
     -------
@@ -89,7 +99,8 @@ def find_runs(folder, metric_folder, names):
         files = {name: folder / metric_folder / f"{marker.identifier}_{name}.npy" for name in names}
         metrics = {name: np.atleast_1d(np.load(file)) for name, file in files.items() if file.is_file()}
         if metrics:
-            runs.append(Run(marker.plan, factors_of(marker.identifier), marker, metrics))
+            factors = factors_of(marker.identifier)
+            runs.append(Run(marker.plan, factors, defaults.get(marker.plan, {}), marker, metrics))
     return sorted(runs, key=lambda run: (run.plan, run.marker.identifier))
 
 

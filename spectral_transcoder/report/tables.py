@@ -81,7 +81,7 @@ class Entry:
     plan : str
         Their plan.
     factors : dict of str to str
-        Their modalities, without the seed.
+        Their modalities, those at a hidden default too; without the seed where there are several.
     runs : list of Run
         At least one.
     """
@@ -183,10 +183,15 @@ def entries_of(runs):
     """Return the entries of runs: those that differ in their seed alone are one."""
     entries = {}
     for run in runs:
-        factors = {name: value for name, value in run.factors.items() if name != SEED}
+        factors = {name: value for name, value in run.modalities.items() if name != SEED}
         key = (run.plan, *sorted(factors.items()))
-        entries.setdefault(key, Entry(run.plan, factors, [])).runs.append(run)
-    return list(entries.values())
+        entries.setdefault(key, []).append(run)
+    return [Entry(plan, entry_factors(of_entry), of_entry) for (plan, *_), of_entry in entries.items()]
+
+
+def entry_factors(runs):
+    """Return the modalities of runs that differ in their seed alone: with the seed where there is one."""
+    return {name: value for name, value in runs[0].modalities.items() if name != SEED or len(runs) == 1}
 
 
 def rank(entry):
@@ -200,9 +205,9 @@ def rank(entry):
 def group_table(entries, records, group_by, key, published):
     """Return the table of one group, see `tables_of_runs`."""
     records = [record for record in records if any(entry.figures(record) for entry in entries)]
-    factors = list(dict.fromkeys(factor for entry in entries for factor in entry.factors))
-    shown = [name for name in factors if name not in (*group_by, *NAMED)]
-    varying = [name for name in shown if len({entry.factors.get(name) for entry in entries} - {None}) > 1]
+    told = told_factors(entries)
+    shown = [name for name in told if name not in (*group_by, *NAMED)]
+    varying = varying_factors(entries, shown)
     columns = [("transcoder", [Cell(entry.name) for entry in entries])]
     columns += [(name, [Cell(entry.factors.get(name, "–")) for entry in entries]) for name in varying]
     if any(len(entry.runs) > 1 for entry in entries):
@@ -214,16 +219,43 @@ def group_table(entries, records, group_by, key, published):
         columns.append((heading(record), [metric_cell(entry, record, entry is best) for entry in entries]))
         if any(record.name in figures for figures in known):
             columns.append(("published", [published_cell(figures, record) for figures in known]))
+    first = entries[0].factors
     same = [
-        f"{name} {entry.factors[name]}"
+        f"{name} {first[name]}"
         for name in shown
-        if name not in varying
-        for entry in entries[:1]
-        if name in entry.factors
+        if name in first and all(entry.factors.get(name) == first[name] for entry in entries)
     ]
     where = [f"{name} {value}" for name, value in zip(group_by, key, strict=True) if value]
     rows = [list(row) for row in zip(*(cells for _, cells in columns), strict=True)]
     return ReportTable(", ".join([*where, *same]), [name for name, _ in columns], rows, n_left)
+
+
+def told_factors(entries):
+    """Return the factors that identifiers tell: hidden ones only where some run is away from the default."""
+    told = dict.fromkeys(name for entry in entries for run in entry.runs for name in run.factors)
+    several = any(len(entry.runs) > 1 for entry in entries)  # a column counts the seeds
+    return [name for name in told if not (several and name == SEED)]
+
+
+def varying_factors(entries, candidates):
+    """Return the factors by which rows are told apart: those that differ among the entries that have them.
+
+    A hidden factor that is away from its default is one too where not all entries have it. Rows that are alike
+    all the same are told apart by whatever their names hide.
+    """
+    hidden = {name for entry in entries for run in entry.runs for name in run.defaults}
+    varying = [
+        name
+        for name in candidates
+        if len({entry.factors.get(name) for entry in entries} - (set() if name in hidden else {None})) > 1
+    ]
+    lefts = [(entry.name, *(entry.factors.get(name) for name in varying)) for entry in entries]
+    alike = [entry for entry, left in zip(entries, lefts, strict=True) if lefts.count(left) > 1]
+    return varying + [
+        name
+        for name in (*candidates, *NAMED)
+        if name not in varying and len({entry.factors.get(name) for entry in alike}) > 1
+    ]
 
 
 def best_entry(entries, record):

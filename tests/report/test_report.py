@@ -6,19 +6,20 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 import soundfile
-from made_runs import CNN_LOGITS, write_run
+from made_runs import ACCURACIES, CNN_LOGITS, write_run
 from matplotlib.image import imread
 
+from spectral_transcoder.experiments.classif_experiment import FOLDER as CLASSIFICATION_FOLDER
 from spectral_transcoder.report.curves import draw_curve
 from spectral_transcoder.report.sounds import frequency_ticks
 
 
 class Page(HTMLParser):
-    """Tables as lists of rows of text, addresses, pictures without words, and all text."""
+    """Tables as lists of rows of text, their captions, addresses, and all text."""
 
     def __init__(self, path):
         super().__init__()
-        self.tables, self.addresses, self.cell, self.words = [], [], None, []
+        self.tables, self.captions, self.addresses, self.cell, self.words = [], [], [], None, []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attributes):
@@ -28,12 +29,13 @@ class Page(HTMLParser):
             self.tables.append([])
         elif tag == "tr":
             self.tables[-1].append([])
-        elif tag in ("td", "th"):
+        elif tag in ("td", "th", "caption"):
             self.cell = []
 
     def handle_endtag(self, tag):
-        if tag in ("td", "th"):
-            self.tables[-1][-1].append(" ".join(" ".join(self.cell).split()))
+        if tag in ("td", "th", "caption"):
+            row = self.captions if tag == "caption" else self.tables[-1][-1]
+            row.append(" ".join(" ".join(self.cell).split()))
             self.cell = None
 
     def handle_data(self, text):
@@ -92,6 +94,86 @@ def test_seeds_share_a_row(make, tmp_path, generated):
         ["CNN-logits", "2", "20.00 ± 1.41", "18.56"],
         ["PINV with texture", "1", "13.00 (best) ± 0.50", "–"],
     ]
+
+
+def classification_table(make, folder, *identifiers):
+    """Return the caption and the rows of the page's table of some runs of experiment 2."""
+    for identifier in identifiers:
+        plan = "deep" if "deep=1" in identifier else "reference"
+        write_run(folder / CLASSIFICATION_FOLDER, "metrics", plan, identifier, {"acc_classif": ACCURACIES})
+    page = make(folder, folder)
+    return page.captions[-1], page.tables[-1]
+
+
+@pytest.mark.parametrize(
+    ("others", "column"),
+    [
+        (("head=corrected",), ["published", "corrected"]),
+        (("test_folds=2-10",), ["all", "2-10"]),
+        (("seeds=5", "seeds=10"), ["1", "5", "10"]),
+    ],
+    ids=["head", "test_folds", "seeds"],
+)
+def test_rows_are_told_apart_by_hidden_factors(make, tmp_path, others, column):
+    """A factor that an identifier does not tell is at its default."""
+    ends = ("", *(f"+{other}" for other in others))
+    caption, (header, *rows) = classification_table(
+        make,
+        tmp_path,
+        *(f"classifier=PANN+dataset=URBAN-SOUND-8K+deep=1+transcoder=self{end}" for end in ends),
+    )
+    assert header[:2] == ["transcoder", others[0].partition("=")[0]]
+    assert sorted(row[1] for row in rows) == sorted(column)
+    assert caption == "dataset URBAN-SOUND-8K, classifier PANN, deep 1"
+
+
+def test_a_caption_claims_what_all_rows_share(make, tmp_path):
+    """Heads have been trained of deep 1 only, both ways were scored on fold 2 only."""
+    where = "classifier=PANN+dataset=URBAN-SOUND-8K"
+    caption, (header, *rows) = classification_table(
+        make,
+        tmp_path,
+        f"{where}+deep=0+test_folds=2+transcoder=self",
+        f"{where}+deep=1+head=corrected+test_folds=2+transcoder=self",
+    )
+    assert caption == "dataset URBAN-SOUND-8K, classifier PANN, test_folds 2"
+    assert header[:3] == ["transcoder", "deep", "head"]
+    assert [row[:3] for row in rows] == [["true Mels", "0", "–"], ["true Mels", "1", "corrected"]]
+
+
+def test_transcoders_of_one_name_are_told_apart(make, tmp_path):
+    """Outputs through a transcoder that a user called cnn_logits, beside the published CNN-logits."""
+    _, (_, *rows) = classification_table(
+        make,
+        tmp_path,
+        *(
+            f"classifier=PANN+dataset=URBAN-SOUND-8K+deep=0+transcoder={name}"
+            for name in ("cnn", "cnn_logits")
+        ),
+    )
+    assert [row[:2] for row in rows] == [["CNN-logits", "cnn"], ["CNN-logits", "cnn_logits"]]
+
+
+@pytest.mark.parametrize(
+    ("factor", "default"), [("recipe=steady", "published"), ("pinv_way=power", "default"), ("seed=3", "0")]
+)
+def test_hidden_factors_of_experiment_1_are_told(make, tmp_path, factor, default):
+    """Two networks, of which one is away from a default; and both."""
+    folder = tmp_path / "training_experiments" / "train_exp"
+    name, _, value = factor.partition("=")
+    taught = f"classifier=PANN+dataset=full+epoch=3+{factor}+transcoder=cnn_pinv"
+    write_run(folder, "metric", "cnn", taught, {"mel_mse": [1.0, 2.0]})
+    other = "classifier=PANN+dataset=full+epoch=3+transcoder=mlp"
+    write_run(folder, "metric", "mlp", other, {"mel_mse": [1.0, 2.0]})
+    page = make(tmp_path, tmp_path)
+    assert page.captions[0] == "dataset full, classifier PANN, epoch 3"
+    assert [row[:2] for row in page.tables[0]] == [
+        ["transcoder", name],
+        ["CNN-mels", value],
+        ["MLP", default],
+    ]
+    (folder / "metric" / f"{other}_mel_mse.npy").unlink()
+    assert make(tmp_path, tmp_path).captions[0] == f"dataset full, classifier PANN, epoch 3, {name} {value}"
 
 
 def test_trainings_are_told_in_numbers(make, data, generated):
