@@ -18,8 +18,8 @@ from spectral_transcoder import cli
 from spectral_transcoder.classifiers import available_classifiers
 from spectral_transcoder.errors import UsageError
 from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
-from spectral_transcoder.paths import DATASETS, EXPORT, GENERATED_AUDIO
-from spectral_transcoder.report.gather import COMMANDS, EXPERIMENTS, curves_of, origin_of
+from spectral_transcoder.paths import EXPORT, GENERATED_AUDIO
+from spectral_transcoder.report.gather import COMMANDS, EXPERIMENTS, Places, curves_of, origin_of
 from spectral_transcoder.report.page import MEDIA, Report, write_page
 from spectral_transcoder.report.runs import find_manifests
 from spectral_transcoder.report.sounds import bring_sound, find_sounds
@@ -34,13 +34,14 @@ def main():
         bring_sound(folder, args.output / MEDIA, classifiers, args.longest_s)
         for folder in tqdm(folders, desc="sounds", unit="sound", leave=False)
     ]
+    places = Places(args.data_path, args.dataset_path)
     runs = [(experiment, experiment.runs(args.data_path)) for experiment in EXPERIMENTS]
     report = Report(
-        studies=[experiment.study(found, args.data_path) for experiment, found in runs],
+        studies=[experiment.study(found, places) for experiment, found in runs],
         sounds=sounds,
         curves=curves_of(args.data_path),
-        runs=[origin_of(run, experiment, args.data_path) for experiment, found in runs for run in found],
-        manifests=find_manifests(args.dataset_path or args.data_path / DATASETS),
+        runs=[origin_of(run, experiment, places) for experiment, found in runs for run in found],
+        manifests=find_manifests(places.datasets),
         commands=COMMANDS,
     )
     path = write_page(report, args.output)

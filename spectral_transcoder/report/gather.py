@@ -1,11 +1,14 @@
 """What a page shows, gathered from the folders of both experiments and of regenerated sounds."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from spectral_transcoder.classifiers import CLASSIFIERS
 from spectral_transcoder.experiments import classif_experiment, train_experiment
+from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
 from spectral_transcoder.experiments.train_plans import train_plans
+from spectral_transcoder.paths import DATASETS
 from spectral_transcoder.report.curves import draw_curve
 from spectral_transcoder.report.page import Study
 from spectral_transcoder.report.runs import find_runs, find_trainings
@@ -24,6 +27,33 @@ COMMANDS = {
     "curves": f"{TRAINING_COMMAND} -s cnn/ -c",
     "datasets": "python3 exp_train_model/create_mel_tho_dataset.py",
 }
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the experiments' folders are, as a command line tells.
+
+    Attributes
+    ----------
+    data_path : Path
+        Of the experiments.
+    dataset_path : Path or None
+        Of the datasets and class outputs; None is inside `data_path`.
+    """
+
+    data_path: Path
+    dataset_path: Path | None
+
+    @property
+    def datasets(self):
+        """The folder of the datasets."""
+        return self.dataset_path or self.data_path / DATASETS
+
+    @property
+    def options(self):
+        """What tells it to the experiments' scripts: nothing where all is at its default."""
+        data = [] if self.data_path == DEFAULT_DATA_PATH else ["--data_path", str(self.data_path)]
+        return data + (["--dataset_path", str(self.dataset_path)] if self.dataset_path else [])
 
 
 @dataclass(frozen=True)
@@ -48,6 +78,8 @@ class Experiment:
         (plan, factors) -> {metric: figure}.
     plans : dict of str to Plan
         Today's, which know the defaults of hidden factors.
+    folds_option : str
+        The option that takes a modality of the factor of its name, 2-5, as 2,5: a selector may not know it.
     """
 
     title: str
@@ -60,6 +92,7 @@ class Experiment:
     group_by: tuple
     published: object
     plans: dict
+    folds_option: str = ""
 
     def runs(self, data_path):
         """Return its runs below a data path."""
@@ -67,11 +100,19 @@ class Experiment:
         defaults = {name: plan.hidden for name, plan in self.plans.items()}
         return find_runs(data_path / self.folder, self.metric_folder, names, defaults)
 
-    def study(self, runs, data_path):
+    def study(self, runs, places):
         """Return its part of the page."""
         tables = tables_of_runs(runs, self.metrics, self.group_by, self.published)
-        command = f"{self.command} -s reference/ -c --data_path {data_path}"
+        command = shlex.join([*self.command.split(), "-s", "reference/", "-c", *places.options])
         return Study(self.title, self.explanation, tables, self.published_note, command)
+
+    def command_of(self, run, places):
+        """Return the command that computes all steps of a run."""
+        factors = dict(sorted(run.factors.items()))
+        folds = factors.pop(self.folds_option, None)
+        further = [f"--{self.folds_option}", folds.replace("-", ",")] if folds else []
+        selector = f"{run.plan}/{'+'.join(f'{name}={value}' for name, value in factors.items())}"
+        return shlex.join([*self.command.split(), "-s", selector, "-c", *further, *places.options])
 
 
 EXPERIMENTS = (
@@ -106,6 +147,7 @@ EXPERIMENTS = (
         ("dataset",),
         published_classification_figures,
         classif_experiment.classif_plans(),
+        folds_option="test_folds",
     ),
 )
 
@@ -141,7 +183,7 @@ class Origin:
     versions: dict
 
 
-def origin_of(run, experiment, data_path):
+def origin_of(run, experiment, places):
     """Return the `Origin` of a run."""
     marker = run.marker
     details = ", ".join(
@@ -150,7 +192,7 @@ def origin_of(run, experiment, data_path):
     trained = "epoch" in run.factors or run.plan == "deep"
     return Origin(
         name=f"{name_of(run.plan, run.factors)} ({details})",
-        command=f'{experiment.command} -s "{run.plan}/{chain_of(run)}" -c --data_path {data_path}',
+        command=experiment.command_of(run, places),
         seed=run.factors.get("seed", "0") if trained else "none is needed",
         dataset=fingerprint_of(marker.configuration),
         started=marker.started,
@@ -162,11 +204,6 @@ def origin_of(run, experiment, data_path):
 def fingerprint_of(configuration):
     """Return the fingerprint of the dataset (experiment 1) or of the clips (experiment 2) of a result."""
     return str(configuration.get("dataset") or configuration.get("clips") or "not recorded")
-
-
-def chain_of(run):
-    """Return the identifier of a run without its step: all steps of its chain."""
-    return "+".join(f"{name}={value}" for name, value in sorted(run.factors.items()))
 
 
 def curves_of(folder):

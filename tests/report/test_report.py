@@ -1,5 +1,8 @@
 """The report: what its page says of runs written by hand, and what is missing."""
 
+import re
+import shlex
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -10,6 +13,7 @@ from made_runs import ACCURACIES, CNN_LOGITS, write_run
 from matplotlib.image import imread
 
 from spectral_transcoder.experiments.classif_experiment import FOLDER as CLASSIFICATION_FOLDER
+from spectral_transcoder.logits import LogitFolder
 from spectral_transcoder.report.curves import draw_curve
 from spectral_transcoder.report.sounds import frequency_ticks
 
@@ -189,12 +193,50 @@ def test_trainings_are_told_in_numbers(make, data, generated):
 def test_how_each_result_was_made(make, data, generated):
     text = make(data, generated).text
     chain = CNN_LOGITS.replace("+step=STEP", "")
-    assert (
-        f'python3 exp_train_model/main_doce_training.py -s "hybridts/{chain}" -c --data_path {data}' in text
-    )
+    assert f"python3 exp_train_model/main_doce_training.py -s hybridts/{chain} -c --data_path {data}" in text
     assert "torch 2.11" in text
     assert "f" * 64 in text
     assert "6 clips, 60 seconds" in text
+
+
+COMMAND = re.compile(r"<dt>command</dt><dd><code>(.*?)</code></dd>")
+
+
+def test_the_commands_work_and_mean_the_runs(make, tmp_path, call_script, monkeypatch):
+    """Each printed command, told to list instead of to compute, lists all steps of its run and nothing else."""
+    data, datasets = tmp_path / "my data", tmp_path / "elsewhere"
+    names = {"classifier": "MiniYamNet", "transcoder": "it's mine"}
+    LogitFolder("URBAN-SOUND-8K", datasets).write_manifest(*names.values(), {"origin": names})
+    urban = "dataset=URBAN-SOUND-8K"
+    identifiers = {
+        "reference": f"classifier=MiniYamNet+{urban}+deep=0+step=STEP+test_folds=1-2+transcoder=it's mine",
+        "deep": f"classifier=PANN+{urban}+deep=1+head=corrected+step=STEP+test_folds=2+transcoder=self",
+    }
+    for plan, identifier in identifiers.items():
+        name = identifier.replace("STEP", "metric")
+        write_run(data / CLASSIFICATION_FOLDER, "metrics", plan, name, {"acc_classif": ACCURACIES})
+    trained = CNN_LOGITS.replace("+step", "+seed=3+step")
+    folder = data / "training_experiments" / "train_exp"
+    write_run(folder, "metric", "hybridts", trained.replace("STEP", "metric"), {"mel_mse": [1.0, 2.0]})
+    monkeypatch.chdir(tmp_path)
+    make("my data", tmp_path, "--dataset_path", "elsewhere")
+    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+
+    listed = []
+    for command in COMMAND.findall(page):
+        python, script, *arguments = shlex.split(unescape(command))
+        assert python == "python3"
+        status, said, complained = call_script(
+            script, *("-l" if word == "-c" else word for word in arguments)
+        )
+        assert not status, complained
+        listed.append([re.search(r"/(.*?)(  |$)", line)[1] for line in said.splitlines()[:-1]])
+    steps = ("train", "evaluate", "metric")
+    assert listed == [
+        [trained.replace("STEP", step) for step in steps],
+        [identifiers["deep"].replace("STEP", step) for step in steps],
+        [identifiers["reference"].replace("STEP", step) for step in steps[1:]],
+    ]
 
 
 def test_nothing_is_fetched_and_everything_is_there(make, data, generated, tmp_path):
