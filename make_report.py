@@ -6,10 +6,13 @@
 Input: the data path of the experiments, and the folders that generate_audio.py left; parts that are not there
 yet are said to be missing, with the command that makes them.
 Output: export/report/index.html, and what it shows in media/ beside it: the folder can be moved or put on a
-web server as it is; nothing is fetched from elsewhere. Takes seconds for each sound.
+web server as it is; nothing is fetched from elsewhere. What cannot be read is left
+out, and told on the page and on stderr. Takes seconds for each sound.
 """
 
 import argparse
+import math
+import sys
 from pathlib import Path
 
 from tqdm import tqdm
@@ -21,7 +24,7 @@ from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
 from spectral_transcoder.paths import EXPORT, GENERATED_AUDIO
 from spectral_transcoder.report.gather import COMMANDS, EXPERIMENTS, Places, curves_of, origin_of
 from spectral_transcoder.report.page import MEDIA, Report, write_page
-from spectral_transcoder.report.runs import find_manifests
+from spectral_transcoder.report.runs import find_datasets
 from spectral_transcoder.report.sounds import bring_sound, find_sounds
 
 
@@ -30,21 +33,26 @@ def main():
     args = parse_arguments()
     folders = find_sounds(args.generated_audio)[: args.sounds]
     classifiers = available_classifiers()
+    left_out = []
     sounds = [
-        bring_sound(folder, args.output / MEDIA, classifiers, args.longest_s)
+        bring_sound(folder, args.output / MEDIA, classifiers, args.longest_s, left_out)
         for folder in tqdm(folders, desc="sounds", unit="sound", leave=False)
     ]
+    sounds = [sound for sound in sounds if sound is not None]
     places = Places(args.data_path, args.dataset_path)
-    runs = [(experiment, experiment.runs(args.data_path)) for experiment in EXPERIMENTS]
+    runs = [(experiment, experiment.runs(args.data_path, left_out)) for experiment in EXPERIMENTS]
     report = Report(
         studies=[experiment.study(found, places) for experiment, found in runs],
         sounds=sounds,
-        curves=curves_of(args.data_path),
+        curves=curves_of(args.data_path, left_out),
         runs=[origin_of(run, experiment, places) for experiment, found in runs for run in found],
-        manifests=find_manifests(places.datasets),
+        datasets=find_datasets(places.datasets, left_out),
         commands=COMMANDS,
+        left_out=left_out,
     )
     path = write_page(report, args.output)
+    for reason in left_out:
+        print(f"left out: {reason}", file=sys.stderr)
     print(f"{len(report.runs)} results, {len(report.curves)} trainings, {len(sounds)} sounds: open {path}")
 
 
@@ -69,9 +77,11 @@ def parse_arguments():
         "--output", type=Path, default=EXPORT / "report", help="folder (default export/report)"
     )
     parser.add_argument("--sounds", type=int, default=6, help="how many recordings at most (default 6)")
-    parser.add_argument("--longest_s", type=float, default=30.0, help="seconds shown of each (default 30)")
+    parser.add_argument(
+        "--longest_s", type=float, default=30.0, help="seconds of each, shown and heard (default 30)"
+    )
     args = parser.parse_args()
-    if args.sounds < 0 or args.longest_s < 0.1:
+    if args.sounds < 0 or not 0.1 <= args.longest_s < math.inf:  # not a number is neither
         raise UsageError(
             f"--sounds {args.sounds}, --longest_s {args.longest_s}: expected 0 or more, and 0.1 s or more"
         )

@@ -39,8 +39,12 @@ class Curve:
 
 
 def draw_curve(title, losses):
-    """Return the `Curve` of {split: (n_epochs,)} losses; those that are not numbers are left out."""
-    n_epochs = max(len(values) for values in losses.values())
+    """Return the `Curve` of {split: (n_epochs,)} losses; those that are not numbers are left out.
+
+    A training that runs may have written its last epoch of some splits only: it is left out too.
+    """
+    n_epochs = min(len(values) for values in losses.values())
+    losses = {split: values[:n_epochs] for split, values in losses.items()}
     finite = np.concatenate([values[np.isfinite(values)] for values in losses.values()])
     low, high = spread(finite)
 

@@ -94,11 +94,11 @@ class Experiment:
     plans: dict
     folds_option: str = ""
 
-    def runs(self, data_path):
-        """Return its runs below a data path."""
+    def runs(self, data_path, left_out):
+        """Return its runs below a data path; `left_out` is told of what cannot be read."""
         names = [record.name for record in self.metrics]
         defaults = {name: plan.hidden for name, plan in self.plans.items()}
-        return find_runs(data_path / self.folder, self.metric_folder, names, defaults)
+        return find_runs(data_path / self.folder, self.metric_folder, names, defaults, left_out)
 
     def study(self, runs, places):
         """Return its part of the page."""
@@ -206,10 +206,10 @@ def fingerprint_of(configuration):
     return str(configuration.get("dataset") or configuration.get("clips") or "not recorded")
 
 
-def curves_of(folder):
-    """Return the `Curve` of each training below a data path."""
+def curves_of(folder, left_out):
+    """Return the `Curve` of each training below a data path; `left_out` is told of what cannot be read."""
     curves = []
-    for training in find_trainings(folder / train_experiment.FOLDER / "loss"):
+    for training in find_trainings(folder / train_experiment.FOLDER / "loss", left_out):
         factors = dict(sorted(training.factors.items()))
         name = name_of("hybridts" if factors.get("ts") == "1" else "cnn", factors)
         details = ", ".join(

@@ -52,18 +52,21 @@ class Report:
         Trainings.
     runs : list of Run
         How each result was computed.
-    manifests : list of dict
+    datasets : list of DatasetRecord
         Datasets.
     commands : dict of str to str
         By the name of a part: the command that makes it.
+    left_out : list of str
+        Why files could not be read.
     """
 
     studies: list
     sounds: list
     curves: list
     runs: list
-    manifests: list
+    datasets: list
     commands: dict
+    left_out: list
 
 
 def write_page(report, folder):

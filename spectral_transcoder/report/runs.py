@@ -3,17 +3,15 @@
 Read from markers and files alone, so that a run is shown whatever plans there are today.
 """
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
 
 from spectral_transcoder.corpora import SPLITS
 from spectral_transcoder.experiments.states import Marker, State
 from spectral_transcoder.reference_models import parse_identifier
+from spectral_transcoder.report.reading import read_array, read_record, readable
 
 STEP = "step"
+TRAIN_LOSSES = "_losses_train.npy"
 
 
 @dataclass(frozen=True)
@@ -67,12 +65,48 @@ class Training:
         return factors_of(self.identifier)
 
 
+@dataclass(frozen=True)
+class DatasetRecord:
+    """What the manifest of a dataset says of it.
+
+    Attributes
+    ----------
+    name, fingerprint, layout : str
+        Of the dataset.
+    counts : list of (str, int, int)
+        Splits with their clips and seconds.
+    seed : int or None
+        Of the split, where it was drawn.
+    versions : dict of str to str
+        Of the software.
+    """
+
+    name: str
+    fingerprint: str
+    layout: str
+    counts: list
+    seed: int | None
+    versions: dict
+
+    @classmethod
+    def of(cls, manifest):
+        """Return the record of a manifest."""
+        return cls(
+            str(manifest["name"]),
+            str(manifest["fingerprint"]),
+            str(manifest["parameters"]["layout"]),
+            [(split, count["clips"], count["chunks"]) for split, count in manifest["counts"].items()],
+            manifest["parameters"]["seed"],
+            dict(manifest["versions"]),
+        )
+
+
 def factors_of(identifier):
     """Return the modalities of an identifier, all text, without the step."""
     return {factor: value for factor, value in parse_identifier(identifier).items() if factor != STEP}
 
 
-def find_runs(folder, metric_folder, names, defaults):
+def find_runs(folder, metric_folder, names, defaults, left_out):
     """Return the runs of an experiment's folder that have some of the metrics.
 
     Parameters
@@ -85,47 +119,43 @@ def find_runs(folder, metric_folder, names, defaults):
         Metrics to look for.
     defaults : dict of str to dict of str to str
         By the name of a plan: its hidden factors with their defaults.
+    left_out : list of str
+        Is told of what cannot be read.
 
     Returns
     -------
     list of Run
         By plan, then by identifier.
     """
-    runs = []
-    for path in sorted((folder / "state").glob("*.json")):
-        marker = read_marker(path)
-        if marker is None or marker.state != State.DONE.value:
-            continue
+
+    def read(path):
+        marker = read_record(path, lambda content: Marker(**content))
+        if marker.state != State.DONE.value:
+            return None
         files = {name: folder / metric_folder / f"{marker.identifier}_{name}.npy" for name in names}
-        metrics = {name: np.atleast_1d(np.load(file)) for name, file in files.items() if file.is_file()}
-        if metrics:
-            factors = factors_of(marker.identifier)
-            runs.append(Run(marker.plan, factors, defaults.get(marker.plan, {}), marker, metrics))
+        metrics = {name: read_array(file) for name, file in files.items() if file.is_file()}
+        return Run(marker.plan, factors_of(marker.identifier), defaults.get(marker.plan, {}), marker, metrics)
+
+    found = readable(read, sorted((folder / "state").glob("*.json")), left_out)
+    runs = [run for run in found if run is not None and run.metrics]
     return sorted(runs, key=lambda run: (run.plan, run.marker.identifier))
 
 
-def read_marker(path):
-    """Return the marker in a file, or None where it is no marker."""
-    try:
-        return Marker(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
-        return None
+def find_trainings(folder, left_out):
+    """Return the trainings whose losses are in a folder, by identifier; `left_out` is told of damaged files."""
+    found = readable(read_training, sorted(folder.glob(f"*{TRAIN_LOSSES}")), left_out)
+    return [training for training in found if training.losses.keys() >= {"train", "valid"}]
 
 
-def find_trainings(folder):
-    """Return the trainings whose losses are in a folder, by identifier."""
-    trainings = []
-    for path in sorted(folder.glob("*_losses_train.npy")):
-        identifier = path.name.removesuffix("_losses_train.npy")
-        files = {split: folder / f"{identifier}_losses_{split}.npy" for split in SPLITS}
-        losses = {split: np.load(file) for split, file in files.items() if file.is_file()}
-        trainings.append(Training(identifier, losses))
-    return trainings
+def read_training(path):
+    """Return the `Training` of which a file of `TRAIN_LOSSES` is; the first epoch may not be whole yet."""
+    identifier = path.name.removesuffix(TRAIN_LOSSES)
+    files = {split: path.with_name(f"{identifier}_losses_{split}.npy") for split in SPLITS}
+    return Training(identifier, {split: read_array(file) for split, file in files.items() if file.is_file()})
 
 
-def find_manifests(folder):
-    """Return the manifests of the datasets in a folder, by name."""
-    manifests = (
-        json.loads(path.read_text(encoding="utf-8")) for path in Path(folder).glob("*/*_manifest.json")
-    )
-    return sorted(manifests, key=lambda manifest: manifest["name"])
+def find_datasets(folder, left_out):
+    """Return the `DatasetRecord` of each dataset in a folder, by name; `left_out` is told of damaged manifests."""
+    paths = sorted(folder.glob("*/*_manifest.json"))
+    records = readable(lambda path: read_record(path, DatasetRecord.of), paths, left_out)
+    return sorted(records, key=lambda record: record.name)

@@ -6,13 +6,14 @@ from urllib.parse import quote
 import numpy as np
 from matplotlib.image import imsave
 
-from spectral_transcoder.audio import read_audio, resample, write_ogg
+from spectral_transcoder.audio import Recording, read_audio, resample, write_ogg
 from spectral_transcoder.classifiers import load_classifier
 from spectral_transcoder.figures import DYNAMIC_RANGE_DB, mel_centres_hz
 from spectral_transcoder.files import atomic_path
 from spectral_transcoder.mels import PANN_MELS
 from spectral_transcoder.reference_models import describe
 from spectral_transcoder.regeneration import TITLES, top_classes, transcoders_for
+from spectral_transcoder.report.reading import readable
 
 ORIGINAL, GENERATED = "original", "generated_from_"
 ORDER = {ORIGINAL: "recording", **TITLES}
@@ -75,12 +76,16 @@ class Sound:
         By each classifier that was there.
     ticks : list of (float, str)
         Frequencies on the pictures' axis: how far up, in percent, and their names.
+    duration_s, shown_s : float
+        Of the recording, and of the beginning of it that is shown, played and heard.
     """
 
     name: str
     versions: list
     heard: list
     ticks: list
+    duration_s: float
+    shown_s: float
 
 
 def find_sounds(folder):
@@ -92,7 +97,7 @@ def find_sounds(folder):
     )
 
 
-def bring_sound(folder, media, classifiers, longest_s):
+def bring_sound(folder, media, classifiers, longest_s, left_out):
     """Write a recording's sounds and pictures to the page's folder, and return them as a `Sound`.
 
     Parameters
@@ -105,10 +110,24 @@ def bring_sound(folder, media, classifiers, longest_s):
         Which are asked what they hear; their weights are there.
     longest_s : float
         What is longer is cut, in seconds.
+    left_out : list of str
+        Is told of what cannot be read.
+
+    Returns
+    -------
+    Sound or None
+        None where the recording itself cannot be read.
     """
-    paths = {name: version_path(folder, name) for name in ORDER}
-    paths |= {name: path for name, path in others(folder).items() if name not in paths}
-    signals = {name: read_signal(path, longest_s) for name, path in paths.items() if path.is_file()}
+    recordings = read_versions(folder, left_out)
+    if ORIGINAL not in recordings:
+        left_out.append(f"{folder}: nothing of it is shown without its recording; regenerate it")
+        return None
+    whole_s = recordings[ORIGINAL].duration_s
+    recordings = {name: beginning(recording, longest_s) for name, recording in recordings.items()}
+    signals = {
+        name: resample(recording.samples, recording.sr, PANN_MELS.sr)
+        for name, recording in recordings.items()
+    }
     mels = {name: PANN_MELS.mels(signal) for name, signal in signals.items()}
     loudest = max(levels.max() for levels in mels.values())
     versions = []
@@ -120,8 +139,17 @@ def bring_sound(folder, media, classifiers, longest_s):
         versions.append(
             Version(name, ORDER.get(name, name), f"{here}.ogg", f"{here}.png", len(signal) / PANN_MELS.sr)
         )
-    recording = read_audio(paths[ORIGINAL])
-    return Sound(folder.name, versions, [hear(recording, name) for name in classifiers], frequency_ticks())
+    shown = recordings[ORIGINAL]
+    heard = [hear(shown, name) for name in classifiers]
+    return Sound(folder.name, versions, heard, frequency_ticks(), whole_s, shown.duration_s)
+
+
+def read_versions(folder, left_out):
+    """Return {name: Recording} of a recording's versions, itself first; `left_out` is told of damaged ones."""
+    paths = {name: version_path(folder, name) for name in ORDER}
+    paths |= {name: path for name, path in others(folder).items() if name not in paths}
+    there = [name for name, path in paths.items() if path.is_file()]
+    return dict(readable(lambda name: (name, read_audio(paths[name])), there, left_out))
 
 
 def version_path(folder, name):
@@ -135,10 +163,9 @@ def others(folder):
     return {path.stem.removeprefix(prefix): path for path in sorted(folder.glob(f"{prefix}*.wav"))}
 
 
-def read_signal(path, longest_s):
-    """Return the beginning of a sound as it is, not normalised, at the rate of PANN's Mels: (n,)."""
-    recording = read_audio(path)
-    return resample(recording.samples[: int(longest_s * recording.sr)], recording.sr, PANN_MELS.sr)
+def beginning(recording, longest_s):
+    """Return the first seconds of a `Recording`."""
+    return Recording(recording.samples[: int(longest_s * recording.sr)], recording.sr, recording.name)
 
 
 def write_picture(path, mels, loudest_db):

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote
@@ -9,13 +10,13 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 import soundfile
-from made_runs import ACCURACIES, CNN_LOGITS, write_run
+from made_runs import ACCURACIES, CNN_LOGITS, LOSSES, MANIFEST, write_run
 from matplotlib.image import imread
 
 from spectral_transcoder.experiments.classif_experiment import FOLDER as CLASSIFICATION_FOLDER
 from spectral_transcoder.logits import LogitFolder
 from spectral_transcoder.report.curves import draw_curve
-from spectral_transcoder.report.sounds import frequency_ticks
+from spectral_transcoder.report.sounds import bring_sound, frequency_ticks
 
 
 class Page(HTMLParser):
@@ -54,16 +55,19 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def make(tmp_path, monkeypatch, call_script):
-    """Make the report, with no classifier there, and return its page."""
+    """Make the report, with no classifier there, and return its page; `complaints` are what stderr said."""
     monkeypatch.setattr("spectral_transcoder.classifiers.available_classifiers", lambda: [])
 
     def run(data, generated, *further):
         arguments = ("--data_path", data, "--generated_audio", generated, "--output", tmp_path / "report")
         code, said, stderr = call_script("make_report.py", *arguments, *further)
         assert not code, stderr
+        # bars end with a carriage return
+        run.complaints.append("".join(line.rpartition("\r")[2] for line in stderr.splitlines(keepends=True)))
         assert f"open {tmp_path / 'report' / 'index.html'}" in said
         return Page(tmp_path / "report" / "index.html")
 
+    run.complaints = []
     return run
 
 
@@ -284,9 +288,93 @@ def test_what_is_missing_is_told_with_its_command(make, tmp_path):
         assert command in text
 
 
-def test_damaged_markers_are_passed_over(make, data, generated):
-    (data / "training_experiments/train_exp/state/torn.json").write_text('{"plan": "cnn"')
-    assert "CNN-logits" in make(data, generated).text
+TORN_METRIC = f"training_experiments/train_exp/metric/{CNN_LOGITS.replace('STEP', 'metric')}_mel_mse.npy"
+TORN_LOSSES = f"training_experiments/train_exp/loss/{CNN_LOGITS.replace('STEP', 'train')}_losses_eval.npy"
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "gone"),
+    [
+        ("training_experiments/train_exp/state/torn.json", b'{"plan": "cnn"', None),
+        ("training_experiments/train_exp/state/other.json", b'{"colour": "red"}', None),
+        (
+            f"data/{MANIFEST['name']}/{MANIFEST['name']}_manifest.json",
+            b'{"name": "Dcase',
+            "6 clips, 60 seconds",
+        ),
+        (f"data/{MANIFEST['name']}/{MANIFEST['name']}_manifest.json", b"[]", "6 clips, 60 seconds"),
+        (f"data/{MANIFEST['name']}/{MANIFEST['name']}_manifest.json", b"\xff", "6 clips, 60 seconds"),
+        (TORN_METRIC, b"", "19.50"),
+        (TORN_LOSSES, b"\x93NUMPY\x01", "3 epochs"),
+    ],
+)
+def test_damaged_files_are_left_out_and_told(make, data, generated, tmp_path, path, content, gone):
+    folder = shutil.copytree(data, tmp_path / "data")
+    assert gone is None or gone in make(folder, generated, "--sounds", 0).text
+    (folder / path).write_bytes(content)
+    page = make(folder, generated, "--sounds", 0)
+    assert "PINV" in page.text
+    assert gone is None or gone not in page.text
+    reason = f"{folder / path} is damaged"
+    assert page.text.partition("is not on this page.")[2].strip().startswith(reason)
+    assert make.complaints[-1].startswith(f"left out: {reason}")
+    assert make.complaints[-1].count("\n") == 1
+
+
+def test_a_damaged_sound_is_left_out_and_told(make, data, generated, tmp_path):
+    """One of the four versions of `street` is cut off; of the other recording, the recording itself."""
+    folder = shutil.copytree(generated, tmp_path / "generated")
+    damaged = folder / "street/street_generated_from_pinv.wav", *folder.glob("*/*nuit*_original.wav")
+    assert "Left out" not in make(data, folder).text
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:3000])
+    page = make(data, folder)
+    assert [address for address in page.addresses if address.endswith(".ogg")] == [
+        f"media/street_{name}.ogg" for name in ("original", "groundtruth_mel", "transcoder")
+    ]
+    for path in damaged:
+        assert f"{path} is truncated" in page.text
+        assert f"left out: {path} is truncated" in make.complaints[-1]
+    assert f"{damaged[1].parent}: nothing of it is shown" in make.complaints[-1]
+
+
+@pytest.mark.parametrize("last", ["train", "valid"])
+def test_an_epoch_that_is_not_written_of_all_splits_is_left_out(make, data, tmp_path, last):
+    """A training that runs writes the losses of one split after the other."""
+    folder = shutil.copytree(data, tmp_path / "data")
+    for split in ("train", "valid")[: 1 + (last == "valid")]:
+        path = folder / TORN_LOSSES.replace("eval", split)
+        np.save(path, [*LOSSES[split], 0.0625])
+    page = make(folder, tmp_path)
+    assert page.tables[-1][-1] == ["3", "0.125", "0.625", "0.5"]
+    assert "3 epochs; lowest validation loss 0.5 in epoch 2." in page.text
+
+
+def test_a_training_in_its_first_epoch_is_no_curve_yet(make, data, tmp_path):
+    folder = shutil.copytree(data, tmp_path / "data")
+    for split in ("valid", "eval"):
+        (folder / TORN_LOSSES.replace("eval", split)).unlink()
+    assert "No trainings yet" in make(folder, tmp_path).text
+
+
+def test_what_is_heard_is_what_is_played(tmp_path):
+    """The first second of a tone and noise is heard as the tone alone is."""
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(32000) / 32000)
+    noise = np.random.default_rng(0).uniform(-0.9, 0.9, 32000)
+    sounds = []
+    for name, signal in (("long", np.concatenate([tone, noise])), ("short", tone)):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / f"{name}_original.wav", signal, 32000)
+        sounds.append(bring_sound(tmp_path / name, tmp_path / "media", ["MiniYamNet"], 1.0, []))
+    long, short = sounds
+    assert long.heard == short.heard
+    assert (long.duration_s, long.shown_s, short.duration_s) == (2.0, 1.0, 1.0)
+
+
+def test_the_page_says_what_is_cut(make, data, generated):
+    said = "The first 0.5 of 1.0 seconds: shown, played and heard"
+    assert said in make(data, generated, "--longest_s", 0.5).text
+    assert "The first" not in make(data, generated).text
 
 
 def test_a_training_that_diverged_is_drawn_without_its_last_losses():
@@ -300,10 +388,17 @@ def test_names_are_escaped(make, data, generated, tmp_path):
     assert "<nuit>" not in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("option", [("--sounds", -1), ("--longest_s", 0)])
-def test_wrong_use_is_one_line(call_script, option):
-    code, _, stderr = call_script("make_report.py", *option)
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (("--sounds", -1), "--sounds -1, --longest_s 30.0"),
+        (("--longest_s", 0), "--sounds 6, --longest_s 0.0"),
+        (("--longest_s", "nan"), "--sounds 6, --longest_s nan"),
+        (("--longest_s", "inf"), "--sounds 6, --longest_s inf"),
+    ],
+)
+def test_wrong_use_is_one_line(call_script, tmp_path, option, told):
+    code, _, stderr = call_script("make_report.py", *option, "--output", tmp_path / "report")
     assert code == 2
-    assert stderr.startswith(
-        f"error: {'--sounds -1' if option[0] == '--sounds' else '--sounds 6, --longest_s 0.0'}"
-    )
+    assert stderr.startswith(f"error: {told}: expected")
+    assert stderr.count("\n") == 1

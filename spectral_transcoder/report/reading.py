@@ -1,0 +1,42 @@
+"""Files of a report, of which some may be damaged: what cannot be read is left out of the page, which tells so."""
+
+import json
+
+import numpy as np
+
+from spectral_transcoder.errors import DatasetError, SpectralTranscoderError
+
+
+def readable(read, paths, left_out):
+    """Return what `read` makes of those paths that can be read; why others cannot is appended to `left_out`."""
+    found = []
+    for path in paths:
+        try:
+            found.append(read(path))
+        except (SpectralTranscoderError, OSError) as error:
+            left_out.append(str(error))
+    return found
+
+
+def read_record(path, make):
+    """Return what `make` makes of the content of a JSON file.
+
+    Raises
+    ------
+    DatasetError
+        The file is damaged, or lacks something.
+    """
+    try:
+        return make(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DatasetError(
+            f"{path} is damaged ({type(error).__name__}: {error}): remove it, or make it again"
+        ) from error
+
+
+def read_array(path):
+    """Return the array of a .npy file, (n,) at least; raise DatasetError where it is damaged."""
+    try:
+        return np.atleast_1d(np.load(path))
+    except (ValueError, EOFError) as error:
+        raise DatasetError(f"{path} is damaged ({error}): remove it, or make it again") from error
