@@ -6,8 +6,8 @@
 Input: the data path of the experiments, and the folders that generate_audio.py left; parts that are not there
 yet are said to be missing, with the command that makes them.
 Output: export/report/index.html, and what it shows in media/ beside it: the folder can be moved or put on a
-web server as it is; nothing is fetched from elsewhere. What cannot be read is left
-out, and told on the page and on stderr. Takes seconds for each sound.
+web server as it is; nothing is fetched from elsewhere. Sounds and pictures of the report that was there before are
+removed. What cannot be read is left out, and told on the page and on stderr. Takes seconds for each sound.
 """
 
 import argparse

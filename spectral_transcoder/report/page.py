@@ -1,8 +1,10 @@
 """The page: its parts gathered, then written with what it shows beside it, so that the folder can be moved."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import jinja2
 
@@ -13,6 +15,7 @@ from spectral_transcoder.report.curves import HEIGHT, WIDTH
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGE, MEDIA = "index.html", "media"
+TITLE = "Spectral Transcoder: report"
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,16 @@ class Report:
 
 
 def write_page(report, folder):
-    """Write `index.html` into a folder, where its sounds and pictures are already, and return its path."""
+    """Write `index.html` into a folder, where its sounds and pictures are already, and return its path.
+
+    Sounds and pictures of the page that was there before are removed, unless this one shows them too.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.undefined = jinja2.StrictUndefined
     text = environment.get_template("report.html").render(
+        title=TITLE,
         report=report,
         style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
         script=(TEMPLATES / "compare.js").read_text(encoding="utf-8"),
@@ -85,6 +92,18 @@ def write_page(report, folder):
         versions=versions(),
     )
     path = folder / PAGE
+    before = shown_media(path)
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+    for old in before - shown_media(path):
+        old.unlink(missing_ok=True)
     return path
+
+
+def shown_media(path):
+    """Return the files that a page shows, a set of Path; none where there is no page, or one that is not ours."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    if f"<title>{TITLE}</title>" not in text:
+        return set()
+    names = re.findall(rf'src="{MEDIA}/([^"/]+)"', text)
+    return {file for name in names if (file := path.parent / MEDIA / unquote(name)).is_file()}

@@ -357,6 +357,20 @@ def test_a_training_in_its_first_epoch_is_no_curve_yet(make, data, tmp_path):
     assert "No trainings yet" in make(folder, tmp_path).text
 
 
+def test_sounds_of_the_report_before_are_removed(make, data, generated, tmp_path):
+    """What somebody else put there stays, whoever's page lies beside it."""
+    media = tmp_path / "report" / "media"
+    media.mkdir(parents=True)
+    (media / "mine.ogg").write_bytes(b"mine")
+    (tmp_path / "report" / "index.html").write_text('<title>My page</title><audio src="media/mine.ogg">')
+    make(data, generated)
+    assert len(list(media.iterdir())) == 2 * 9 + 1
+    make(data, generated, "--sounds", 1)
+    assert len(list(media.iterdir())) == 2 * 4 + 1
+    make(data, generated, "--sounds", 0)
+    assert [path.name for path in media.iterdir()] == ["mine.ogg"]
+
+
 def test_what_is_heard_is_what_is_played(tmp_path):
     """The first second of a tone and noise is heard as the tone alone is."""
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(32000) / 32000)
