@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 import spectral_transcoder
+from spectral_transcoder.city.corpora import is_synthetic
 from spectral_transcoder.errors import DatasetError, SpectralTranscoderError
 from spectral_transcoder.files import atomic_path, full_disk_told, sha256, sole_writer
 from spectral_transcoder.listening import analyse, hear
@@ -97,6 +98,7 @@ def create_logits(corpus, audio_folder, root, listeners, jobs=1, device="cpu", f
             raise DatasetError(f"no clip could be read; the first: {next(iter(unreadable.values()))}")
         os.sync()
         heard = {"clips": sha256(logits.clips_path), "sounds": marks, "unreadable": unreadable}
+        heard["synthetic"] = is_synthetic(Path(audio_folder).parent)
         for listener in listeners:
             finish(logits, listener, heard)
     return unreadable

@@ -15,7 +15,9 @@ import torch
 from made_corpora import write_sonyc_ust, write_urbansound8k
 from made_models import write_random_classifier
 
+from spectral_transcoder.city.corpora import make_corpus
 from spectral_transcoder.errors import MissingFileError
+from spectral_transcoder.experiments.classif_experiment import FOLDER as CLASSIFICATION_FOLDER
 from spectral_transcoder.labelled_corpora import open_labelled_corpus
 from spectral_transcoder.listening import analyse, find_listener, hear
 from spectral_transcoder.logit_creation import Batch, analyse_batch, hear_analysed, hear_batch
@@ -130,6 +132,27 @@ def test_outputs_of_other_weights_are_made_again(create, tmp_path):
     assert np.abs(np.load(path) - first).max() > 0.05
     origins = [json.loads(one.read_text())["origin"]["weights"] for one in outputs(tmp_path).glob("*.json")]
     assert len(set(origins)) == 2
+
+
+def test_outputs_of_a_synthetic_city_say_so(call_script, tmp_path):
+    """So does what experiment 2 writes of them; outputs of other sounds say that they are not synthetic."""
+    make_corpus("URBAN-SOUND-8K", tmp_path / "city" / "URBAN-SOUND-8K", 20)
+    where = ["--audio_dataset_name", "URBAN-SOUND-8K", "--audio_dataset_path", tmp_path / "city"]
+    kind = ["--classifier", "MiniYamNet", "--transcoder", "self", "--jobs", 1]
+    status, _, complained = call_script(SCRIPT, *where, *kind, "--data_path", tmp_path)
+    assert status == 0, complained
+    folder = LogitFolder("URBAN-SOUND-8K", tmp_path / "data")
+    assert folder.read_manifest("MiniYamNet", "self")["synthetic"] is True
+    selector = "reference/dataset=URBAN-SOUND-8K+classifier=MiniYamNet+transcoder=self"
+    score = "exp_classif_eval/main_doce_score.py"
+    status, _, complained = call_script(score, "-s", selector, "-c", "--data_path", tmp_path)
+    assert status == 0, complained
+    markers = list((tmp_path / CLASSIFICATION_FOLDER / "state").glob("*.json"))
+    assert len(markers) == 2
+    assert all(json.loads(marker.read_text())["configuration"]["synthetic"] for marker in markers)
+    (tmp_path / "city" / "URBAN-SOUND-8K" / "city.json").unlink()
+    call_script(SCRIPT, *where, *kind, "--data_path", tmp_path)
+    assert folder.read_manifest("MiniYamNet", "self")["synthetic"] is False
 
 
 def test_sonyc_ust_is_heard_too(create, corpus):

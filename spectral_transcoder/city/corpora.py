@@ -60,6 +60,7 @@ SONYC_NEAR_M = 15.0  # annotators call it near up to here
 SONYC_HEARD_DB = 48.0  # level at the microphone from which annotators hear an event
 SONYC_VOLUNTEERS, SONYC_MISSED = 3, 0.12  # how many tag a clip, and the share of events that one overhears
 NO_ANSWER = "-1"
+RECORD = "city.json"  # in the folder of each corpus: what it was made from
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def claim(folder, parameters):
     UsageError
         The folder holds something else: made from other parameters, or not made here at all.
     """
-    path = folder / "city.json"
+    path = folder / RECORD
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))
         if found != parameters:
@@ -157,6 +158,11 @@ def claim(folder, parameters):
     elif folder.is_dir() and any(folder.iterdir()):
         raise UsageError(f"{folder} holds something else than a synthetic city: choose another folder")
     write_text(path, json.dumps(parameters, indent=1) + "\n")
+
+
+def is_synthetic(folder):
+    """Return whether a corpus's folder was made here."""
+    return (folder / RECORD).is_file()
 
 
 def make_clip(clip):

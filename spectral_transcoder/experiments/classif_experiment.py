@@ -146,7 +146,7 @@ def configuration(setting, experiment):
     manifest = folder.read_manifest(setting.classifier, setting.transcoder) or {}
     clips = sha256(folder.clips_path) if folder.clips_path.is_file() else None
     return {"clips": clips} | {
-        key: manifest.get(key) for key in ("origin", "complete", "unreadable", "sounds")
+        key: manifest.get(key) for key in ("origin", "complete", "unreadable", "sounds", "synthetic")
     }
 
 

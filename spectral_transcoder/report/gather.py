@@ -13,6 +13,7 @@ from spectral_transcoder.report.curves import draw_curve
 from spectral_transcoder.report.page import Study
 from spectral_transcoder.report.runs import find_runs, find_trainings
 from spectral_transcoder.report.tables import (
+    SYNTHETIC,
     name_of,
     published_classification_figures,
     published_training_figures,
@@ -138,8 +139,9 @@ EXPERIMENTS = (
         "Whether the classes that are heard through a transcoder are worth anything: the sources of urban "
         "recordings told from the classifier's scores, directly (deep 0) or through trained layers (deep 1). Numbers "
         "are means ± standard deviations over folds.",
-        "Published figures are of UrbanSound8K and SONYC-UST themselves; for YamNet on transcoded Mels, of third "
-        "octaves of audio at 16 kHz taken for 32 kHz. The best of each column is marked, the true Mels aside.",
+        "Published figures are of UrbanSound8K and SONYC-UST themselves, beside a synthetic city too; for YamNet on "
+        "transcoded Mels, of third octaves of audio at 16 kHz taken for 32 kHz. The best of each column is marked, the "
+        "true Mels aside.",
         CLASSIFICATION_COMMAND,
         classif_experiment.FOLDER,
         "metrics",
@@ -189,6 +191,7 @@ def origin_of(run, experiment, places):
     details = ", ".join(
         f"{name} {value}" for name, value in sorted(run.factors.items()) if name != "transcoder"
     )
+    details += f", {SYNTHETIC}" if run.synthetic else ""
     trained = "epoch" in run.factors or run.plan == "deep"
     return Origin(
         name=f"{name_of(run.plan, run.factors)} ({details})",

@@ -24,13 +24,13 @@ def read_record(path, make):
     Raises
     ------
     DatasetError
-        The file is damaged, or lacks something.
+        The file is damaged, or does not hold what is expected.
     """
     try:
         return make(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DatasetError(
-            f"{path} is damaged ({type(error).__name__}: {error}): remove it, or make it again"
+            f"{path} is damaged or of another version ({type(error).__name__}: {error}): remove it, or make it again"
         ) from error
 
 

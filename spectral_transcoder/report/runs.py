@@ -39,6 +39,11 @@ class Run:
     metrics: dict
 
     @property
+    def synthetic(self):
+        """Whether it was computed on a city that this project made itself, in the layout of a real corpus."""
+        return bool(self.marker.configuration.get("synthetic"))
+
+    @property
     def modalities(self):
         """The modality of each factor, those at a hidden default too."""
         return self.defaults | self.factors

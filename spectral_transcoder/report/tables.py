@@ -26,6 +26,7 @@ CLASSIFICATION_NAMES = NAMES | {
     "cnn_texture": "CNN-logits with texture",
 }
 TRUE_MELS = "true Mels"
+SYNTHETIC = "synthetic city in its layout"
 TEXTURES = {"cnn": "CNN-mels with texture", "hybridts": "CNN-logits with texture"}
 NAMED = ("transcoder", "ts")  # factors that the name of a row tells
 PUBLISHED_FOR = {"YamNetMobile": "YamNet", "MiniYamNet": "YamNet"}  # whose published figures stand beside
@@ -80,6 +81,8 @@ class Entry:
     ----------
     plan : str
         Their plan.
+    synthetic : bool
+        Whether they were computed on a synthetic city, in the layout of a real corpus.
     factors : dict of str to str
         Their modalities, those at a hidden default too; without the seed where there are several.
     runs : list of Run
@@ -87,6 +90,7 @@ class Entry:
     """
 
     plan: str
+    synthetic: bool
     factors: dict
     runs: list
 
@@ -163,7 +167,7 @@ def tables_of_runs(runs, records, group_by, published):
     records : sequence of MetricRecord
         The columns.
     group_by : sequence of str
-        Factors that are the same throughout a table.
+        Factors that are the same throughout a table; a synthetic city never shares one with a real corpus.
     published : callable
         (plan, factors) -> {metric: figure}.
 
@@ -173,7 +177,8 @@ def tables_of_runs(runs, records, group_by, published):
     """
     groups = {}
     for entry in sorted(entries_of(runs), key=rank):
-        groups.setdefault(tuple(entry.factors.get(factor, "") for factor in group_by), []).append(entry)
+        key = *(entry.factors.get(factor, "") for factor in group_by), entry.synthetic
+        groups.setdefault(key, []).append(entry)
     return [
         group_table(entries, records, group_by, key, published) for key, entries in sorted(groups.items())
     ]
@@ -184,9 +189,12 @@ def entries_of(runs):
     entries = {}
     for run in runs:
         factors = {name: value for name, value in run.modalities.items() if name != SEED}
-        key = (run.plan, *sorted(factors.items()))
+        key = (run.plan, run.synthetic, *sorted(factors.items()))
         entries.setdefault(key, []).append(run)
-    return [Entry(plan, entry_factors(of_entry), of_entry) for (plan, *_), of_entry in entries.items()]
+    return [
+        Entry(plan, synthetic, entry_factors(of_entry), of_entry)
+        for (plan, synthetic, *_), of_entry in entries.items()
+    ]
 
 
 def entry_factors(runs):
@@ -225,7 +233,9 @@ def group_table(entries, records, group_by, key, published):
         for name in shown
         if name in first and all(entry.factors.get(name) == first[name] for entry in entries)
     ]
-    where = [f"{name} {value}" for name, value in zip(group_by, key, strict=True) if value]
+    *values, synthetic = key
+    where = [f"{name} {value}" for name, value in zip(group_by, values, strict=True) if value]
+    where += [SYNTHETIC] if synthetic else []
     rows = [list(row) for row in zip(*(cells for _, cells in columns), strict=True)]
     return ReportTable(", ".join([*where, *same]), [name for name, _ in columns], rows, n_left)
 

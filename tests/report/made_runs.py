@@ -33,12 +33,12 @@ def write_json(path, content):
     path.write_text(json.dumps(content))
 
 
-def write_run(folder, metric_folder, plan, identifier, metrics):
+def write_run(folder, metric_folder, plan, identifier, metrics, **configuration):
     marker = {
         **{
             "plan": plan,
             "identifier": identifier,
-            "configuration": {"dataset": "f" * 64},
+            "configuration": {"dataset": "f" * 64, **configuration},
         },
         **{
             "previous": None,

@@ -149,6 +149,22 @@ def test_a_caption_claims_what_all_rows_share(make, tmp_path):
     assert [row[:3] for row in rows] == [["true Mels", "0", "–"], ["true Mels", "1", "corrected"]]
 
 
+def test_a_synthetic_city_is_called_so_and_stands_apart(make, tmp_path):
+    """The same corpus's name, of which one result is of the real one."""
+    where = "classifier=PANN+dataset=URBAN-SOUND-8K+deep=0+transcoder"
+    folder = tmp_path / CLASSIFICATION_FOLDER
+    for name, synthetic in (("self", False), ("pinv", True)):
+        accuracies = {"acc_classif": ACCURACIES}
+        write_run(folder, "metrics", "reference", f"{where}={name}", accuracies, synthetic=synthetic)
+    page = make(tmp_path, tmp_path)
+    assert page.captions == [
+        "dataset URBAN-SOUND-8K, classifier PANN, deep 0",
+        "dataset URBAN-SOUND-8K, synthetic city in its layout, classifier PANN, deep 0",
+    ]
+    assert [table[1][0] for table in page.tables] == ["true Mels", "PINV"]
+    assert "PINV (classifier PANN, dataset URBAN-SOUND-8K, deep 0, synthetic city in its layout)" in page.text
+
+
 def test_transcoders_of_one_name_are_told_apart(make, tmp_path):
     """Outputs through a transcoder that a user called cnn_logits, beside the published CNN-logits."""
     _, (_, *rows) = classification_table(
