@@ -1,11 +1,13 @@
 """The report in a real Chromium: it loads, plays, compares, and can be read by everybody."""
 
 import itertools
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from made_runs import CNN_LOGITS
 
 SCRIPT = Path(__file__).resolve().parent.parent.parent / "make_report.py"
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
@@ -36,8 +38,10 @@ CONTRASTS = """() => {
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, data, generated):
-    """The address of a report that a user made."""
+    """The address of a report that a user made, with something left out."""
     folder = tmp_path_factory.mktemp("report")
+    data = shutil.copytree(data, folder / "data")
+    (data / "training_experiments/train_exp/state" / f"{CNN_LOGITS}.json").write_text("{")
     arguments = ["--data_path", data, "--generated_audio", generated, "--output", folder]
     subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], check=True, timeout=300)
     return (folder / "index.html").as_uri()
@@ -152,6 +156,13 @@ def test_landmarks_headings_and_tables_speak(visit):
         "[...document.querySelectorAll('a')].map(link => link.getAttribute('href').slice(1))"
     )
     assert set(targets) <= set(ids)
+
+
+def test_what_was_left_out_is_linked_from_the_top(visit):
+    page = visit(PHONE)
+    page.get_by_role("link", name="Left out").click()
+    page.wait_for_function("document.getElementById('left-out').getBoundingClientRect().top < innerHeight")
+    assert page.locator(".left-out li").count() == 1
 
 
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(visit):
