@@ -28,7 +28,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "files", type=Path, nargs="*", help="job files, even failed ones (default: all new ones)"
+        "files", type=Path, nargs="*", help="job files, even failed ones (default: all new or out of date)"
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--dry-run", action="store_true", help="print the commands instead")
