@@ -99,7 +99,8 @@ class Launcher:
                 submitted += chosen
                 if file.is_reference:
                     after, failure = job, None
-        left = Counter(chain.state.value for chain in chains if chain not in submitted)
+        left = Counter(chain.state.value for chain in chains)
+        left -= Counter(chain.state.value for chain in submitted)
         told = "".join(f", {count} {state}" for state, count in left.items())
         print(f"{len(chains)} chains of settings: {len(submitted)} submitted{told}")
         if left[State.FAILED.value]:

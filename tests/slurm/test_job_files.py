@@ -17,7 +17,7 @@ from spectral_transcoder.experiments import paper
 from spectral_transcoder.experiments.selectors import select
 from spectral_transcoder.experiments.train_plans import train_plans
 from spectral_transcoder.slurm.cluster import Cluster, read_cluster
-from spectral_transcoder.slurm.job_files import JobFile
+from spectral_transcoder.slurm.job_files import JobFile, arrays
 
 REFERENCE = LAUNCH / "jean_zay_slurm_reference.slurm"
 CNN = f"cnn/{WHERE}+epoch=1+learning_rate=-3+kernel_size=5+nb_layers=5+dilation=1+nb_channels=64"
@@ -107,6 +107,33 @@ def test_an_array_has_a_task_for_each_chain(clone):
     (path,) = slurms(clone)
     assert "--array=0-4%2" in headers(path)
     assert len(JobFile.read(path).settings) == 5
+
+
+def test_a_whole_plan_is_as_many_arrays_as_slurm_takes(clone):
+    clone.create("-s", f"cnn/{WHERE}", "--array", "8")
+    (one,) = slurms(clone)
+    assert "--array=0-575%8" in headers(one)  # 4 · 3 trainings of 2 · 3 · 4 · 2 networks
+    clone.create("-s", "cnn/", "--array", "8")
+    files = slurms(clone)
+    found = [
+        int(option.partition("%")[2]) for path in files for option in headers(path) if "--array" in option
+    ]
+    assert (len(files), sum(found)) == (6, 8)
+    assert "give 6 or more" in clone.create("-s", "cnn/", "--array", "5", status=2)
+
+
+@pytest.mark.parametrize("n_chains", [1, 1001, 1002, 2003, 5760])
+@pytest.mark.parametrize("at_a_time", [0, 6, 100])
+def test_every_chain_is_in_one_array_that_slurm_takes(n_chains, at_a_time):
+    like = JobFile(ROOT / "made.slurm", "made", ("cnn/",), (), None, (), None, "python3 x.py")
+    selectors = tuple(f"cnn/seed={seed}" for seed in range(n_chains))
+    files = arrays(like, selectors, at_a_time)
+    assert tuple(selector for file in files for selector in file.settings) == selectors
+    assert len({file.path for file in files}) == len({file.name for file in files}) == len(files)
+    assert max(len(file.settings) for file in files) <= 1001
+    shares = [file.array for file in files]
+    assert sum(shares) == at_a_time
+    assert (min(shares) > 0) == (at_a_time > 0)
 
 
 def test_only_our_own_files_are_replaced(clone):

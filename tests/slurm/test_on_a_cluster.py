@@ -37,6 +37,14 @@ def test_jean_zays_headers_are_accepted(clone):
         subprocess.run(["sbatch", "--test-only", path], check=True, cwd=clone.folder)
 
 
+def test_the_arrays_of_a_whole_plan_are_accepted(clone):
+    clone.create("-s", "cnn/", "--array", "8")
+    files = list((clone.folder / LAUNCH / "slurms").glob("*.slurm"))
+    assert len(files) == 6
+    for path in files:
+        subprocess.run(["sbatch", "--test-only", path], check=True, cwd=clone.folder)
+
+
 def test_the_papers_table_where_one_setting_fails_first(clone):
     clone.create(*PAPERS_TABLE)
     reference = clone.run(REFERENCE).split()[1].rstrip(":")
