@@ -247,6 +247,34 @@ def read_job_files():
     return files
 
 
+def chosen_of(files, paths):
+    """Return the paths of job files as those have them, for a choice among them.
+
+    Parameters
+    ----------
+    files : list of JobFile
+        All of them.
+    paths : list of Path
+        As the command line names some.
+
+    Returns
+    -------
+    set of Path
+
+    Raises
+    ------
+    UsageError
+        One is not of these files.
+    """
+    known = {file.path for file in files}
+    for path in paths:
+        if path.resolve() not in known:
+            raise UsageError(
+                f"{path}: expected {REFERENCE_FILE.name} or a file of {JOB_FOLDER}, as slurms_create.py wrote them last"
+            )
+    return {path.resolve() for path in paths}
+
+
 def experiment_options(parser, options):
     """Return a command line of the experiment as a list of words, as job files have it.
 

@@ -77,7 +77,7 @@ class Launcher:
         Parameters
         ----------
         only : set of Path, optional
-            Files to submit, whether new or failed; all new ones by default.
+            Files to submit, even failed ones; by default all that are new or out of date.
         resubmit : bool
             Submit what has failed instead of what is new.
         dry_run : bool
@@ -107,9 +107,9 @@ class Launcher:
             print("what has failed is submitted again by launch_exp_slurms.py --resubmit")
         return 1 if failure else 0
 
-    def status(self):
-        """Print each chain of settings with its state."""
-        chains = self.chains()
+    def status(self, only=None):
+        """Print each chain of settings, or of `only` these files, with its state."""
+        chains = [chain for chain in self.chains() if not only or chain.file.path in only]
         for chain in chains:
             print(f"{chain.state.value:8} {chain.last_job or '-':10} {chain.selector}")
             if chain.detail:

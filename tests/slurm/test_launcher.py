@@ -2,9 +2,10 @@
 
 import itertools
 import os
+import shutil
 
 import pytest
-from clones import WHERE
+from clones import LAUNCH, ROOT, WHERE
 from made_corpora import write_clip
 
 from spectral_transcoder.corpora import folder_corpus
@@ -100,3 +101,27 @@ def test_what_fails_to_renew_what_is_out_of_date_has_failed(launcher, sbatch, re
     assert len(sbatch()) == 4
     launcher.launch(resubmit=True)
     assert len(sbatch()) == 5
+
+
+def test_the_status_of_one_file(launcher, capsys):
+    launcher.status({launcher.files[1].path})
+    told = capsys.readouterr().out
+    assert MLP in told
+    assert ORACLE not in told
+    assert "1 chains of settings: 1 pending" in told
+
+
+def test_only_job_files_of_the_last_call_are_submitted(sbatch, clone):
+    clone.create("-s", MLP)
+    (path,) = (clone.folder / LAUNCH / "slurms").glob("*.slurm")
+    copy = shutil.copy(path, clone.folder / "copy.slurm")
+    for wrong in ("nosuch.slurm", ROOT / "README.md", copy):
+        assert f"error: {wrong}: expected" in clone.launch(path, wrong, status=2)
+    assert sbatch() == []
+    assert "1 submitted" in clone.launch(path)
+    assert sbatch()[0].endswith(str(path))
+
+
+def test_a_status_resubmits_nothing(clone):
+    told = clone.launch("--status", "--resubmit", status=2)
+    assert "--resubmit: not allowed with argument --status" in told
