@@ -40,6 +40,8 @@ def main():
     )
     add_cluster_options(parser)
     options = parser.parse_args()
+    if options.array is not None and options.array < 0:
+        parser.error(f"argument --array: expected 1 or more, or none for all at a time, got {options.array}")
 
     experiment = build_experiment(options)
     settings = select(experiment.plans, options.select or selection_of(options))
