@@ -17,7 +17,7 @@ from pathlib import Path
 
 from spectral_transcoder import cli
 from spectral_transcoder.paths import PROJECT_ROOT
-from spectral_transcoder.slurm.job_files import read_job_files
+from spectral_transcoder.slurm.job_files import chosen_of, read_job_files
 from spectral_transcoder.slurm.launcher import Launcher
 from spectral_transcoder.slurm.queue import has_slurm
 
@@ -28,7 +28,10 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "files", type=Path, nargs="*", help="job files, even failed ones (default: all new ones)"
+        "files",
+        type=Path,
+        nargs="*",
+        help="job files, even failed ones (default: all new or out of date); with --status, those alone",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--dry-run", action="store_true", help="print the commands instead")
@@ -37,15 +40,17 @@ def main():
         "--resubmit", action="store_true", help="submit what has failed instead of what is new"
     )
     options = parser.parse_args()
-    only = {path.resolve() for path in options.files}
+    if options.status and options.resubmit:
+        parser.error("argument --resubmit: not allowed with argument --status")
     files = read_job_files()
+    only = chosen_of(files, options.files)
     if not has_slurm() and not options.dry_run:
         print(f"there is no SLURM on this machine; to compute here:\n{files[0].local}", file=sys.stderr)
         return 1
     os.chdir(PROJECT_ROOT)  # where relative paths of job files begin, and where jobs say they come from
     launcher = Launcher(files)
     if options.status:
-        launcher.status()
+        launcher.status(only)
         return 0
     return launcher.launch(only, options.resubmit, options.dry_run)
 

@@ -36,10 +36,12 @@ def main():
     add_selection_options(parser)
     parser.add_argument("-s", "--select", help="selector of main_doce_training.py, instead of these four")
     parser.add_argument(
-        "--array", type=int, nargs="?", const=0, metavar="N", help="one job array, N of its tasks at a time"
+        "--array", type=int, nargs="?", const=0, metavar="N", help="job arrays, N chains at a time"
     )
     add_cluster_options(parser)
     options = parser.parse_args()
+    if options.array is not None and options.array < 0:
+        parser.error(f"argument --array: expected 1 or more, or none for all at a time, got {options.array}")
 
     experiment = build_experiment(options)
     settings = select(experiment.plans, options.select or selection_of(options))

@@ -19,14 +19,26 @@ OPTIONS = {
     "time": "limit of a run of a job, after which it is requeued and goes on (default 20:00:00)",
     "gpus": "of a job (default --devices); 0 asks for none",
     "cpus": "of a job (default 10 for each GPU)",
-    "notice_s": "how long before its time limit a job is told (default 120)",
+    "notice_s": "how long before its time limit a job is told (default 120, 60 or more)",
     "modules": "to be loaded first; may be given several times",
     "environment": "folder of the Python environment (default: the one that runs this)",
     "mail": "address to write to when a job has ended or failed",
     "sbatch": "further options of sbatch, written with =: --sbatch=--mem=32G",
 }
 OWN_ENVIRONMENT = ".venv"
-NUMBERS, LISTS = ("gpus", "cpus", "notice_s"), ("modules", "sbatch")
+PATIENCE_S = 60  # how long the computation of a job may take to end, once the job is told of its time limit
+LEAST = {"gpus": 0, "cpus": 1, "notice_s": PATIENCE_S}
+LISTS = ("modules", "sbatch")
+# what an option looks like, and how that is told
+WORD = (r"\S+", "no white space, since it becomes a line of a job's header")
+FORMS = {
+    **{name: ("[0-9]+", f"a whole number, {least} or more") for name, least in LEAST.items()},
+    "time": (
+        "([0-9]+-)?[0-9]+(:[0-9]+){0,2}|UNLIMITED",
+        "minutes, minutes:seconds, hours:minutes:seconds, days-hours or days-hours:minutes:seconds",
+    ),
+    "environment": (".+", "a folder"),
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class Cluster:
     cpus : int or None
         Per job, by default 10 for each GPU.
     notice_s : int
-        How long before its time limit a job is told.
+        How long before its time limit a job is told: `PATIENCE_S` or more, or SLURM ends it first.
     modules : sequence of str
         Loaded before anything else.
     environment : str or None
@@ -107,31 +119,52 @@ def read_cluster(path, chosen, otherwise):
     Raises
     ------
     UsageError
-        A name that there is not, a number that is none, white space in what becomes a header.
+        As `read_settings`; or a value that is not of its option's form.
     """
-    # all as text: to YAML, 20:00:00 is a number to the base of 60
-    content = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader) if path.is_file() else None
-    if not isinstance(content or {}, dict):
-        raise UsageError(f"{path}: expected lines such as `account: abc@v100`")
     chosen = {name: value for name, value in chosen.items() if value is not None}
-    values = {**otherwise, **(content or {}), **chosen}
-    for name, value in values.items():
+    values = {**otherwise, **read_settings(path), **chosen}
+    return Cluster(**{name: _value(name, given) for name, given in values.items()})
+
+
+def read_settings(path):
+    """Return what a YAML file says, as text: {name: value}, without those that it leaves empty.
+
+    Raises
+    ------
+    UsageError
+        It is not UTF-8, not YAML, not of names and values, or has a name that there is not.
+    """
+    try:
+        # all as text: to YAML, 20:00:00 is a number to the base of 60
+        content = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader) if path.is_file() else None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{path}: expected YAML in UTF-8, such as `account: abc@v100`: {reason}") from error
+    content = content or {}
+    if not isinstance(content, dict):
+        raise UsageError(f"{path}: expected lines such as `account: abc@v100`, got {content!r}")
+    for name in content:
         if name not in OPTIONS:
             raise UsageError(f"{path}: {name!r}: expected one of {', '.join(OPTIONS)}")
-        if name in NUMBERS:
-            values[name] = _whole_number(name, value)
-        elif name in LISTS:
-            values[name] = tuple([value] if isinstance(value, str) else value)
-    for text in [*values.get("sbatch", ()), *(values.get(name) for name in OPTIONS if name != "environment")]:
-        if isinstance(text, str) and not re.fullmatch(r"\S+", text):
-            raise UsageError(f"{text!r}: expected no white space, since it becomes a line of a job's header")
-    return Cluster(**values)
+    return {name: value for name, value in content.items() if value != ""}
 
 
-def _whole_number(name, text):
-    if not re.fullmatch(r"\d+", str(text)):
-        raise UsageError(f"{name}: expected a whole number, got {text!r}")
-    return int(text)
+def _value(name, given):
+    """Return the value of an option, given as text, as a list of texts, or as a whole number."""
+    if name not in LISTS:
+        return _one(name, given)
+    if not isinstance(given, str | list | tuple):
+        raise UsageError(f"{name}: expected a word, or a list [of, words], got {given!r}")
+    return tuple(_one(name, word) for word in ([given] if isinstance(given, str) else given))
+
+
+def _one(name, given):
+    if not isinstance(given, str | int):
+        raise UsageError(f"{name}: expected one value, got {given!r}")
+    pattern, expected = FORMS.get(name, WORD)
+    if not re.fullmatch(pattern, str(given)) or (name in LEAST and int(given) < LEAST[name]):
+        raise UsageError(f"{name}: expected {expected}, got {given!r}")
+    return int(given) if name in LEAST else given
 
 
 def add_cluster_options(parser):

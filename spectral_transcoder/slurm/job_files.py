@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import math
 import pprint
 import shlex
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +25,7 @@ TEMPLATE = DATA / "job.slurm"
 MARKER = "# Written by slurms_create.py, which replaces it."
 SUFFIX = ".slurm"
 REFERENCE = "reference"  # the plan that comes first
+MOST_TASKS = 1001  # of a job array: what SLURM takes where its MaxArraySize was not changed
 
 
 @dataclass(frozen=True)
@@ -132,11 +134,16 @@ def job_files(experiment, settings, options, cluster, local, array=None):
     local : str
         The command that computes the same without SLURM.
     array : int, optional
-        One file for all chains but the reference's: so many at a time, or 0 for all.
+        Arrays for all chains but the reference's: so many chains at a time, or 0 for all.
 
     Returns
     -------
     list of JobFile
+
+    Raises
+    ------
+    UsageError
+        As `arrays`.
     """
     pairs = dict.fromkeys((setting.dataset, setting.classifier) for setting in settings)
     first = [{"plan": REFERENCE, "dataset": dataset, "classifier": name} for dataset, name in pairs]
@@ -160,11 +167,43 @@ def job_files(experiment, settings, options, cluster, local, array=None):
         files.append(JobFile(path=path, name=name, settings=(selector,), **common))
     if array is None or not others:
         return files
-    name = f"array-{_digest(list(others), options)}"
-    whole = replace(
-        files[1], path=JOB_FOLDER / f"{name}{SUFFIX}", name=name, settings=tuple(others), array=array
-    )
-    return [files[0], whole]
+    return [files[0], *arrays(files[1], tuple(others), array)]
+
+
+def arrays(like, selectors, at_a_time):
+    """Return the job files of as many arrays, about equally long, as some chains need.
+
+    Parameters
+    ----------
+    like : JobFile
+        What they have but for the chains.
+    selectors : tuple of str
+        Of the chains.
+    at_a_time : int
+        How many chains, over all arrays; 0 for all.
+
+    Raises
+    ------
+    UsageError
+        There are more arrays than chains at a time, and each has one at least.
+    """
+    n_files = math.ceil(len(selectors) / MOST_TASKS)
+    if 0 < at_a_time < n_files:
+        raise UsageError(
+            f"--array {at_a_time}: {len(selectors)} chains of settings are {n_files} arrays, since SLURM takes "
+            f"{MOST_TASKS} tasks in each: give {n_files} or more, or select fewer settings"
+        )
+    files = []
+    for part in range(n_files):
+        first, end = (len(selectors) * edge // n_files for edge in (part, part + 1))
+        own = selectors[first:end]
+        name = f"array-{_digest(own, like.options)}"
+        path, share = (
+            JOB_FOLDER / f"{name}{SUFFIX}",
+            (at_a_time + part) // n_files,
+        )  # the shares' sum is the whole
+        files.append(replace(like, path=path, name=name, settings=own, array=share))
+    return files
 
 
 def _digest(selectors, options):
@@ -206,6 +245,34 @@ def read_job_files():
             "make them again with slurms_create.py"
         )
     return files
+
+
+def chosen_of(files, paths):
+    """Return the paths of job files as those have them, for a choice among them.
+
+    Parameters
+    ----------
+    files : list of JobFile
+        All of them.
+    paths : list of Path
+        As the command line names some.
+
+    Returns
+    -------
+    set of Path
+
+    Raises
+    ------
+    UsageError
+        One is not of these files.
+    """
+    known = {file.path for file in files}
+    for path in paths:
+        if path.resolve() not in known:
+            raise UsageError(
+                f"{path}: expected {REFERENCE_FILE.name} or a file of {JOB_FOLDER}, as slurms_create.py wrote them last"
+            )
+    return {path.resolve() for path in paths}
 
 
 def experiment_options(parser, options):

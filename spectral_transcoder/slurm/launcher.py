@@ -20,6 +20,7 @@ from spectral_transcoder.slurm.queue import QueuedJob, has_slurm, queued_jobs, s
 
 WAITING = {"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
 NEVER_STARTED = "never started: it was cancelled, or the reference job failed"
+OUT_OF_DATE = "out of date: the dataset, or an earlier step, is another since"
 LOG_END_BYTES = 4096
 
 
@@ -71,12 +72,12 @@ class Launcher:
         self.folder = (options.data_path / FOLDER / "slurm").resolve()
 
     def launch(self, only=None, resubmit=False, dry_run=False):
-        """Submit what was never submitted, or what has failed, the reference job first; return the exit status.
+        """Submit what is new or out of date, or what has failed, the reference first; return the exit status.
 
         Parameters
         ----------
         only : set of Path, optional
-            Files to submit, whether new or failed; all new ones by default.
+            Files to submit, even failed ones; by default all that are new or out of date.
         resubmit : bool
             Submit what has failed instead of what is new.
         dry_run : bool
@@ -98,16 +99,17 @@ class Launcher:
                 submitted += chosen
                 if file.is_reference:
                     after, failure = job, None
-        left = Counter(chain.state.value for chain in chains if chain not in submitted)
+        left = Counter(chain.state.value for chain in chains)
+        left -= Counter(chain.state.value for chain in submitted)
         told = "".join(f", {count} {state}" for state, count in left.items())
         print(f"{len(chains)} chains of settings: {len(submitted)} submitted{told}")
         if left[State.FAILED.value]:
             print("what has failed is submitted again by launch_exp_slurms.py --resubmit")
         return 1 if failure else 0
 
-    def status(self):
-        """Print each chain of settings with its state."""
-        chains = self.chains()
+    def status(self, only=None):
+        """Print each chain of settings, or of `only` these files, with its state."""
+        chains = [chain for chain in self.chains() if not only or chain.file.path in only]
         for chain in chains:
             print(f"{chain.state.value:8} {chain.last_job or '-':10} {chain.selector}")
             if chain.detail:
@@ -148,9 +150,17 @@ class Launcher:
             position = states.index(State.FAILED)
             log = self.ledger.log_path(settings[position])
             return State.FAILED, f"{looks[position][1].error}\nlog: {log}"
+        if recorded and self._has_succeeded(settings, recorded):
+            return State.PENDING, OUT_OF_DATE
         if recorded:
             return State.FAILED, f"{last_line(recorded['log']) or NEVER_STARTED}\nlog: {recorded['log']}"
         return State.PENDING, "not submitted"
+
+    def _has_succeeded(self, settings, recorded):
+        """Whether the last step has ended well since the recorded job was submitted, whatever changed later."""
+        marker = self.ledger.marker(settings[-1])
+        done = marker is not None and marker.state == State.DONE.value
+        return done and marker.run != recorded.get("run_before")
 
     def _submit(self, file, chains, after, dry_run):
         """Submit some chains of a file, and return the job's id."""
@@ -164,11 +174,21 @@ class Launcher:
         record = read_record(self.folder)
         for chain in chains:
             own = f"{job}_{chain.index}" if array else job
-            record[chain.selector] = {"job": own, "log": str(self.folder / f"{file.name}_{own}.log")}
+            log = self.folder / f"{file.name}_{own}.log"
+            record[chain.selector] = {
+                "job": own,
+                "log": str(log),
+                "run_before": self._last_run(chain.selector),
+            }
         with atomic_path(self.folder / "jobs.json") as temporary:
             temporary.write_text(json.dumps(record, indent=1))
         print(f"submitted {job}{f', after {after}' if after else ''}: {file.name}")
         return job
+
+    def _last_run(self, selector):
+        """Return which computation the last step of a chain has its marker from, or None."""
+        marker = self.ledger.marker(select(self.experiment.plans, selector)[-1])
+        return marker and marker.run
 
     @contextlib.contextmanager
     def _one_at_a_time(self):
@@ -185,7 +205,10 @@ class Launcher:
 
 
 def read_record(folder):
-    """Return what was submitted: {selector: {"job": id, "log": path}}."""
+    """Return what was submitted: {selector: {"job": id, "log": path, "run_before": name of a computation}}.
+
+    `run_before` is the computation that the chain's last step had its marker from when the job was submitted.
+    """
     path = folder / "jobs.json"
     return json.loads(path.read_text()) if path.is_file() else {}
 

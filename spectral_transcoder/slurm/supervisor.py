@@ -19,10 +19,10 @@ from spectral_transcoder.experiments.selectors import select
 from spectral_transcoder.experiments.states import Ledger, State
 from spectral_transcoder.experiments.train_experiment import add_options, build_experiment
 from spectral_transcoder.paths import PROJECT_ROOT
+from spectral_transcoder.slurm.cluster import PATIENCE_S
 from spectral_transcoder.slurm.queue import job_fields, own_job, requeue
 
 MAIN_SCRIPT = PROJECT_ROOT / "exp_train_model" / "main_doce_training.py"
-PATIENCE_S = 60  # for the computation to end after a signal; the notice before the time limit is longer
 
 
 def main():

@@ -16,8 +16,8 @@ from spectral_transcoder.errors import UsageError
 from spectral_transcoder.experiments import paper
 from spectral_transcoder.experiments.selectors import select
 from spectral_transcoder.experiments.train_plans import train_plans
-from spectral_transcoder.slurm.cluster import Cluster, read_cluster
-from spectral_transcoder.slurm.job_files import JobFile
+from spectral_transcoder.slurm.cluster import OPTIONS, Cluster, read_cluster
+from spectral_transcoder.slurm.job_files import JobFile, arrays
 
 REFERENCE = LAUNCH / "jean_zay_slurm_reference.slurm"
 CNN = f"cnn/{WHERE}+epoch=1+learning_rate=-3+kernel_size=5+nb_layers=5+dilation=1+nb_channels=64"
@@ -66,17 +66,56 @@ def test_the_users_settings_reach_the_header_and_the_command_line_wins(clone):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("acount: abc", "expected one of account"),
-        ("gpus: many", "whole number"),
-        ("account: 'abc\n\n  def'", "white space"),
-        ("sbatch: ['--mem=4G --x']", "white space"),
+        ("acount: abc", "'acount': expected one of account"),
+        ("gpus: many", "gpus: expected a whole number, 0 or more, got 'many'"),
+        ("gpus: -1", "gpus: expected a whole number"),
+        ("cpus: 0", "cpus: expected a whole number, 1 or more, got '0'"),
+        ("notice_s: 30", "notice_s: expected a whole number, 60 or more, got '30'"),
+        ("account: 'abc\n\n  def'", "account: expected no white space"),
+        ("sbatch: ['--mem=4G --x']", "sbatch: expected no white space"),
+        ("modules: ['']", "modules: expected no white space"),
+        ("modules: {a: b}", "modules: expected a word, or a list"),
+        ("modules: [[a]]", "modules: expected one value"),
+        ("time: [1]", "time: expected one value"),
+        ("time: foo", "time: expected minutes"),
+        ("time: 1:2:3:4", "time: expected minutes"),
+        ("environment: [a]", "environment: expected one value"),
+        ("account: 'abc", "expected YAML"),
+        ("a: b: c", "expected YAML"),
+        ("account: é".encode("latin-1"), "expected YAML in UTF-8"),
         ("just words", "expected lines such as"),
+        ("[a, b]", "expected lines such as"),
     ],
 )
 def test_wrong_settings(tmp_path, text, message):
-    (tmp_path / "slurm.yaml").write_text(text)
-    with pytest.raises(UsageError, match=message):
-        read_cluster(tmp_path / "slurm.yaml", {}, {})
+    path = tmp_path / "slurm.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UsageError) as raised:
+        read_cluster(path, {}, {})
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "name, given", [("account", ""), ("time", "foo"), ("notice_s", "30"), ("modules", [""])]
+)
+def test_wrong_options(tmp_path, name, given):
+    with pytest.raises(UsageError, match=f"^{name}: expected"):
+        read_cluster(tmp_path / "slurm.yaml", {name: given}, {})
+
+
+def test_what_a_settings_file_leaves_empty_is_not_given(tmp_path):
+    (tmp_path / "slurm.yaml").write_text("".join(f"{name}:\n" for name in OPTIONS))
+    assert read_cluster(tmp_path / "slurm.yaml", {}, {"gpus": 2}) == Cluster(gpus=2)
+
+
+@pytest.mark.parametrize("time", ["30", "30:00", "20:00:00", "4-0", "4-0:30", "4-0:30:00", "UNLIMITED"])
+def test_slurms_forms_of_a_time_limit(tmp_path, time):
+    assert read_cluster(tmp_path / "slurm.yaml", {"time": time}, {}).time == time
+
+
+def test_an_array_of_fewer_than_no_tasks(clone):
+    assert "--array: expected 1 or more" in clone.create(*PAPERS_TABLE, "--array=-1", status=2)
 
 
 def test_every_setting_of_the_launcher_is_in_one_file(clone):
@@ -107,6 +146,33 @@ def test_an_array_has_a_task_for_each_chain(clone):
     (path,) = slurms(clone)
     assert "--array=0-4%2" in headers(path)
     assert len(JobFile.read(path).settings) == 5
+
+
+def test_a_whole_plan_is_as_many_arrays_as_slurm_takes(clone):
+    clone.create("-s", f"cnn/{WHERE}", "--array", "8")
+    (one,) = slurms(clone)
+    assert "--array=0-575%8" in headers(one)  # 4 · 3 trainings of 2 · 3 · 4 · 2 networks
+    clone.create("-s", "cnn/", "--array", "8")
+    files = slurms(clone)
+    found = [
+        int(option.partition("%")[2]) for path in files for option in headers(path) if "--array" in option
+    ]
+    assert (len(files), sum(found)) == (6, 8)
+    assert "give 6 or more" in clone.create("-s", "cnn/", "--array", "5", status=2)
+
+
+@pytest.mark.parametrize("n_chains", [1, 1001, 1002, 2003, 5760])
+@pytest.mark.parametrize("at_a_time", [0, 6, 100])
+def test_every_chain_is_in_one_array_that_slurm_takes(n_chains, at_a_time):
+    like = JobFile(ROOT / "made.slurm", "made", ("cnn/",), (), None, (), None, "python3 x.py")
+    selectors = tuple(f"cnn/seed={seed}" for seed in range(n_chains))
+    files = arrays(like, selectors, at_a_time)
+    assert tuple(selector for file in files for selector in file.settings) == selectors
+    assert len({file.path for file in files}) == len({file.name for file in files}) == len(files)
+    assert max(len(file.settings) for file in files) <= 1001
+    shares = [file.array for file in files]
+    assert sum(shares) == at_a_time
+    assert (min(shares) > 0) == (at_a_time > 0)
 
 
 def test_only_our_own_files_are_replaced(clone):

@@ -15,6 +15,26 @@ REFERENCE = LAUNCH / "jean_zay_slurm_reference.slurm"
 SIZES = "dilation=1+epoch=20+kernel_size=5+learning_rate=-3+nb_channels=64+nb_layers=5"
 LONG = f"cnn/{WHERE}+{SIZES}"
 LONG_TRAINED = f"classifier=YamNetMobile+dataset=made+{SIZES}+step=train+transcoder=cnn_pinv+ts=0"
+SMALL_SIZES = "dilation=1+epoch=50+kernel_size=3+learning_rate=-3+nb_channels=16+nb_layers=1"
+SMALL = f"cnn/{WHERE}+{SMALL_SIZES}+step=train"
+SMALL_TRAINED = f"classifier=YamNetMobile+dataset=made+{SMALL_SIZES}+step=train+transcoder=cnn_pinv+ts=0"
+# appended to training.py: 50 epochs last 100 s, as long on a fast machine as on one that is busy
+PACED = """
+
+import time  # noqa: E402
+
+at_once = Run.epoch
+
+
+def paced(run, epoch):
+    end = time.monotonic() + 2
+    losses = at_once(run, epoch)
+    time.sleep(max(0, end - time.monotonic()))
+    return losses
+
+
+Run.epoch = paced
+"""
 SHORT = f"mlp/{WHERE}+epoch=1+learning_rate=-3+hidden1=100+hidden2=1000+transcoder=mlp"
 JEAN_ZAY = (
     "--account",
@@ -32,6 +52,14 @@ def test_jean_zays_headers_are_accepted(clone):
     subprocess.run(["sbatch", "--test-only", ROOT / REFERENCE], check=True, cwd=ROOT)
     clone.create(*PAPERS_TABLE, *JEAN_ZAY, "--mail", "me@example.org", "--sbatch=--mem=4G")
     files = [clone.folder / REFERENCE, *(clone.folder / LAUNCH / "slurms").glob("*.slurm")]
+    assert len(files) == 6
+    for path in files:
+        subprocess.run(["sbatch", "--test-only", path], check=True, cwd=clone.folder)
+
+
+def test_the_arrays_of_a_whole_plan_are_accepted(clone):
+    clone.create("-s", "cnn/", "--array", "8")
+    files = list((clone.folder / LAUNCH / "slurms").glob("*.slurm"))
     assert len(files) == 6
     for path in files:
         subprocess.run(["sbatch", "--test-only", path], check=True, cwd=clone.folder)
@@ -81,12 +109,35 @@ def test_a_job_that_is_told_of_its_time_limit_goes_on_to_the_same_weights(clone)
     log = clone.log_of(jobs["cnn"])
     assert "was stopped by SIGUSR1: requeued" in log
     assert log.count("training: epoch ") <= 20  # those before the signal were not trained again
+    expected = undisturbed_model(clone, f"{LONG}+step=train")
+    assert (clone.results / "model" / f"{LONG_TRAINED}_model").read_bytes() == expected
 
-    undisturbed = clone.folder.parent / "undisturbed"
-    arguments = ["--dataset_path", clone.data, "--models_path", clone.models, "--data_path", undisturbed]
-    clone.run("exp_train_model/main_doce_training.py", "-s", f"{LONG}+step=train", "-c", *arguments)
-    (expected,) = undisturbed.rglob(f"{LONG_TRAINED}_model")
-    assert (clone.results / "model" / expected.name).read_bytes() == expected.read_bytes()
+
+def test_a_job_that_slurm_itself_tells_of_its_time_limit_goes_on_to_the_same_weights(clone):
+    """60 to 90 s after the start: SLURM looks every 30 s, and one period ahead."""
+    expected = undisturbed_model(clone, SMALL)
+    with (clone.folder / "spectral_transcoder" / "training.py").open("a") as file:
+        file.write(PACED)
+    clone.create("-s", SMALL, "--time", "3", "--notice_s", "90")
+    (path,) = (clone.folder / LAUNCH / "slurms").glob("*.slurm")
+    job = slurm("sbatch", "--parsable", path, cwd=clone.folder)
+    wait_for_empty_queue()
+    told = fields(job)
+    assert (told["TimeLimit"], told["JobState"]) == ("00:03:00", "COMPLETED")
+    assert int(told["Restarts"]) >= 1  # more on a slow machine
+    log = (clone.folder / told["StdOut"]).read_text()
+    assert log.count("was stopped by SIGUSR1: requeued") == int(told["Restarts"])
+    assert log.count("training: epoch ") <= 50  # no epoch was trained twice
+    assert (clone.results / "model" / f"{SMALL_TRAINED}_model").read_bytes() == expected
+
+
+def undisturbed_model(clone, selector):
+    """Train without SLURM, in a folder beside the clone, and return the model's bytes."""
+    results = clone.folder.parent / "undisturbed"
+    arguments = ["--dataset_path", clone.data, "--models_path", clone.models, "--data_path", results]
+    clone.run("exp_train_model/main_doce_training.py", "-s", selector, "-c", *arguments)
+    (path,) = results.rglob("*_model")
+    return path.read_bytes()
 
 
 def test_what_is_cancelled_stays_so_until_it_is_submitted_again(clone):
