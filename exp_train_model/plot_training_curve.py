@@ -8,7 +8,6 @@ Output: export/training_curve_<number>.png, one for each model of the selection.
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,7 +16,6 @@ from matplotlib.ticker import MaxNLocator
 from spectral_transcoder import cli
 from spectral_transcoder.corpora import SPLITS
 from spectral_transcoder.errors import MissingFileError
-from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
 from spectral_transcoder.experiments.paper import ROWS
 from spectral_transcoder.experiments.selectors import select
 from spectral_transcoder.experiments.train_experiment import add_options, build_experiment
@@ -33,9 +31,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-s", "--select", default=PAPERS, help="which settings (default: the paper's CNNs)")
-    parser.add_argument(
-        "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"default {DEFAULT_DATA_PATH}"
-    )
+    cli.add_data_path(parser)
     add_options(parser)
     options = parser.parse_args()
     experiment = build_experiment(options)

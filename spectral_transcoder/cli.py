@@ -1,9 +1,21 @@
-"""What every script shares: how it ends."""
+"""What every script shares: how it ends, and where its data lie."""
 
 import os
 import sys
+from pathlib import Path
 
 from spectral_transcoder.errors import SpectralTranscoderError
+from spectral_transcoder.paths import DATA_PATH
+
+
+def add_data_path(parser):
+    """Add the option that says where all data are: by default in the project, from wherever a script is called."""
+    parser.add_argument(
+        "--data_path",
+        type=Path,
+        default=DATA_PATH,
+        help=f"folder of all data (default: {DATA_PATH.name} in the project's folder)",
+    )
 
 
 def run(main):
