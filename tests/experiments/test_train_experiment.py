@@ -4,9 +4,11 @@ import runpy
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
+from lightning_fabric.plugins.precision.precision import _PRECISION_INPUT_STR
 
 from spectral_transcoder.errors import UsageError
 from spectral_transcoder.experiments import command_line, train_experiment
@@ -79,6 +81,19 @@ def test_files_are_where_spec_says(script, tmp_path):
     assert found == {f"{identifier.format('metric')}_{name}.npy" for name in METRIC_NAMES}
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--devices", "0"), ("--devices", "-3"), ("--precision", "foo")]
+)
+def test_wrong_ways_to_train_are_refused_before_any_setting(script, capsys, option, value):
+    assert script("-s", f"{SELECTION}+dilation=1", "-c", option, value) == 2
+    assert option in capsys.readouterr().err
+
+
+def test_precisions_are_fabrics():
+    fabrics = {name for name in get_args(_PRECISION_INPUT_STR) if "transformer-engine" not in name}
+    assert set(train_experiment.PRECISIONS) == fabrics
+
+
 def test_metric_names_are_specs():
     assert {metric.name for metric in train_experiment.METRICS} == METRIC_NAMES
 
@@ -98,3 +113,5 @@ def test_corpus_names_that_would_break_identifiers(tmp_path):
     options = SimpleNamespace(data_path=tmp_path, dataset_path=None, corpus=["a+b"], plain=True)
     with pytest.raises(UsageError, match="dataset='a\\+b'"):
         train_experiment.build_experiment(options)
+
+
