@@ -109,7 +109,7 @@ def parse_arguments():
         "--eval_files",
         help="folder: the clips whose path matches this regular expression are the evaluation split",
     )
-    what.add_argument("--seed", type=int, default=SEED, help=f"of the split (default {SEED})")
+    what.add_argument("--seed", type=cli.seed, default=SEED, help=f"of the split (default {SEED})")
 
     how = parser.add_argument_group("third octaves, of another sensor")
     for field in dataclasses.fields(ThirdOctaves):
