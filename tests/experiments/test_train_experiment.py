@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from lightning_fabric.plugins.precision.precision import _PRECISION_INPUT_STR
 
+from spectral_transcoder import paths
 from spectral_transcoder.errors import UsageError
 from spectral_transcoder.experiments import command_line, train_experiment
 
+CURVES = "exp_train_model/plot_training_curve.py"
 SCRIPT = Path(__file__).parent.parent.parent / "exp_train_model" / "main_doce_training.py"
 # SPEC section 5.
 METRIC_NAMES = {
@@ -113,5 +115,16 @@ def test_corpus_names_that_would_break_identifiers(tmp_path):
     options = SimpleNamespace(data_path=tmp_path, dataset_path=None, corpus=["a+b"], plain=True)
     with pytest.raises(UsageError, match="dataset='a\\+b'"):
         train_experiment.build_experiment(options)
+
+
+def test_curves_are_drawn_of_what_is_trained(script, tmp_path, monkeypatch, call_script):
+    monkeypatch.setattr(paths, "EXPORT", tmp_path)
+    script("-s", f"{SELECTION}+dilation=1", "-c")
+    everywhere = "{'dataset': 'full', 'classifier': 'PANN'}"  # the plans reference and published too
+    code, told, _ = call_script(CURVES, "-s", everywhere, "--data_path", tmp_path)
+    assert (code or 0, told.count("written")) == (0, 1)
+    code, _, told = call_script(CURVES, "-s", "reference/,published/", "--data_path", tmp_path)
+    assert (code, told.count("\n")) == (2, 1)
+    assert "expected plans of mlp, cnn, hybridts, ts" in told
 
 
