@@ -15,6 +15,7 @@ from spectral_transcoder.errors import UsageError
 from spectral_transcoder.experiments import command_line, train_experiment
 
 CURVES = "exp_train_model/plot_training_curve.py"
+LAUNCHER = "exp_train_model/launch_experiment/launch_exp_py.py"
 SCRIPT = Path(__file__).parent.parent.parent / "exp_train_model" / "main_doce_training.py"
 # SPEC section 5.
 METRIC_NAMES = {
@@ -128,3 +129,19 @@ def test_curves_are_drawn_of_what_is_trained(script, tmp_path, monkeypatch, call
     assert "expected plans of mlp, cnn, hybridts, ts" in told
 
 
+@pytest.mark.parametrize(
+    ("given", "at_a_time"), [([], 1), (["-c"], 1), (["-c", "4"], 4), (["-c4"], 4), (["--compute", "4"], 4)]
+)
+def test_the_launcher_computes_as_many_as_it_is_told(given, at_a_time, monkeypatch, call_script):
+    seen = []
+    monkeypatch.setattr(command_line, "run_experiment", lambda *arguments: seen.append(arguments[-1]))
+    assert not call_script(LAUNCHER, *given)[0]
+    options = command_line.experiment_parser("", train_experiment.add_options).parse_args(seen[0])
+    assert options.compute == at_a_time
+
+
+def test_the_launcher_takes_no_selector(monkeypatch, call_script):
+    monkeypatch.setattr(command_line, "run_experiment", lambda *arguments: pytest.fail("it computes"))
+    code, _, told = call_script(LAUNCHER, "-s", "reference/")
+    assert (code, told.count("\n")) == (2, 1)
+    assert "main_doce_training.py -c -s reference/" in told
