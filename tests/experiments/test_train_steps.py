@@ -14,20 +14,23 @@ import torch
 from made_corpora import write_clip
 from made_models import write_random_classifier
 from matplotlib.image import imread
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 from torchvision.models import efficientnet_b0
 
 from spectral_transcoder import paths
 from spectral_transcoder.baselines import EFFICIENTNETS, Baseline, BaselineSettings, load_baseline
 from spectral_transcoder.classifiers import CLASSIFIERS, load_classifier
-from spectral_transcoder.corpora import folder_corpus
+from spectral_transcoder.corpora import SPLITS, folder_corpus
 from spectral_transcoder.dataset_creation import create_dataset
 from spectral_transcoder.datasets import ChunkAnalysis, open_dataset
 from spectral_transcoder.errors import SpectralTranscoderError
 from spectral_transcoder.experiments import paper, train_experiment
 from spectral_transcoder.experiments.command_line import run_experiment
+from spectral_transcoder.experiments.progress import Progress
 from spectral_transcoder.experiments.selectors import select
 from spectral_transcoder.experiments.train_experiment import METRICS, add_options, build_experiment, step
+from spectral_transcoder.experiments.train_steps import EpochReport
 from spectral_transcoder.mels import YAMNET_MELS
 from spectral_transcoder.oracles import oracle_scores
 from spectral_transcoder.pinv import Pinv
@@ -131,6 +134,24 @@ def test_every_kind_of_model_is_trained_evaluated_and_scored(compute, data, sele
         assert np.load(experiment.file("metric", metric, "mel_mse.npy")).mean() == pytest.approx(
             error, rel=1e-4
         )
+
+
+def test_tensorboard_has_one_file_for_each_start_of_a_run_and_every_epoch_once(tmp_path):
+    for epochs in (
+        (1, 2, 3),
+        (3, 4),
+        (1, 2),
+    ):  # stopped as it wrote the third, gone on with, then trained anew
+        report = EpochReport(tmp_path / "losses", Progress(4, "training", "epoch", plain=True))
+        for epoch in epochs:
+            report({split: [float(epoch)] * epoch for split in SPLITS})
+        report.close()
+        time.sleep(1)  # files are read in the order of their names, which begin with the second
+    folder = tmp_path / "losses_tensorboard"
+    assert len(list(folder.rglob("*"))) == 3
+    events = EventAccumulator(str(folder)).Reload()
+    assert events.Tags()["scalars"] == [f"loss/{split}" for split in SPLITS]
+    assert [(event.step, event.value) for event in events.Scalars("loss/valid")] == [(1, 1), (2, 2)]
 
 
 def test_the_reference_plan_scores_pinv_and_the_true_mels(compute, data, models):
