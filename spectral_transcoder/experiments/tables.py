@@ -80,6 +80,8 @@ def results_table(experiment, settings, metrics, over=None):
     if not rows:
         raise SpectralTranscoderError("no results in this selection: -l lists its states, -c computes it")
     metrics = [metric for metric in metrics if any(metric.name in found for _, found in rows)]
+    classifiers = {setting.values.get("classifier") for setting, _ in rows}
+    metrics = [metric.of(classifiers) for metric in metrics]
     counts = None
     if over:
         rows, counts = _average(rows, over)

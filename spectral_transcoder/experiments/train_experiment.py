@@ -4,7 +4,7 @@ from pathlib import Path
 
 from spectral_transcoder.cli import positive
 from spectral_transcoder.experiments.experiment import Experiment, MetricRecord
-from spectral_transcoder.experiments.train_plans import MEL_DATASETS, STEPS, train_plans
+from spectral_transcoder.experiments.train_plans import ADDED_CLASSIFIERS, MEL_DATASETS, STEPS, train_plans
 from spectral_transcoder.paths import PRETRAINED_MODELS
 
 FOLDER = Path("training_experiments", "train_exp")
@@ -17,6 +17,10 @@ EVALUATION_DATA = "{0}/{0}_eval_third_octave_data.npy"
 
 # The paper's four are shown unless others are asked for: more columns than these are hard to read.
 PAPERS = ("mel_mse", "logit_bce", "logit_kl", "ptopafc")
+
+
+# Of the Mels' squared differences, by classifier
+MEL_UNITS = {"PANN": "dB²"} | dict.fromkeys(("YamNet", *ADDED_CLASSIFIERS), "natural log²")
 
 
 def _metric(name, description, lower_is_better, **options):
@@ -37,7 +41,7 @@ def _agreement(suffix, description):
 
 
 METRICS = (
-    _metric("mel_mse", "mean squared error of the log Mels, per clip", True, unit="log²"),
+    _metric("mel_mse", "mean squared error of the log Mels, per clip", True, units=MEL_UNITS),
     *_logit_metrics("", "all labels"),
     *_logit_metrics("_tvb", "traffic, voices and birds"),
     _agreement("", "clips whose top class is the oracle's"),

@@ -11,8 +11,10 @@ import pytest
 from lightning_fabric.plugins.precision.precision import _PRECISION_INPUT_STR
 
 from spectral_transcoder import paths
+from spectral_transcoder.classifiers import CLASSIFIERS
 from spectral_transcoder.errors import UsageError
 from spectral_transcoder.experiments import command_line, train_experiment
+from spectral_transcoder.experiments.tables import heading
 
 CURVES = "exp_train_model/plot_training_curve.py"
 LAUNCHER = "exp_train_model/launch_experiment/launch_exp_py.py"
@@ -95,6 +97,23 @@ def test_wrong_ways_to_train_are_refused_before_any_setting(script, capsys, opti
 def test_precisions_are_fabrics():
     fabrics = {name for name in get_args(_PRECISION_INPUT_STR) if "transformer-engine" not in name}
     assert set(train_experiment.PRECISIONS) == fabrics
+
+
+def test_the_unit_of_mels_is_their_classifiers():
+    (record,) = [record for record in train_experiment.METRICS if record.name == "mel_mse"]
+    for name, classifier in CLASSIFIERS.items():
+        unit = {"db": "dB²", "ln": "natural log²"}[classifier.front_end.log]
+        assert heading(record.of([name])) == f"mel_mse ({unit}) ↓"
+
+
+@pytest.mark.parametrize(
+    ("classifiers", "unit"),
+    [("PANN", "dB²"), ("YamNet", "natural log²"), ("PANN+YamNet", "dB² or natural log²")],
+)
+def test_tables_say_the_unit_of_their_classifiers(script, capsys, classifiers, unit):
+    selection = f"{SELECTION}+dilation=1".replace("PANN", classifiers)
+    script("-s", selection, "-c", "-d")
+    assert f"mel_mse ({unit}) ↓" in capsys.readouterr().out
 
 
 def test_metric_names_are_specs():
