@@ -20,7 +20,6 @@ from tqdm import tqdm
 from spectral_transcoder import cli
 from spectral_transcoder.classifiers import available_classifiers
 from spectral_transcoder.errors import UsageError
-from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
 from spectral_transcoder.paths import EXPORT, GENERATED_AUDIO
 from spectral_transcoder.report.gather import COMMANDS, EXPERIMENTS, Places, curves_of, origin_of
 from spectral_transcoder.report.page import MEDIA, Report, write_page
@@ -61,12 +60,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--data_path",
-        type=Path,
-        default=DEFAULT_DATA_PATH,
-        help=f"of the experiments (default {DEFAULT_DATA_PATH})",
-    )
+    cli.add_data_path(parser)
     parser.add_argument(
         "--dataset_path", type=Path, help="folder of the datasets (default: data in --data_path)"
     )

@@ -30,7 +30,7 @@ from spectral_transcoder.listening import TRANSCODERS, find_listener
 from spectral_transcoder.logit_creation import create_logits
 from spectral_transcoder.logits import LogitFolder
 from spectral_transcoder.parallel import available_cores
-from spectral_transcoder.paths import DATA_PATH, DATASETS, PRETRAINED_MODELS, REFERENCE_MODELS
+from spectral_transcoder.paths import DATASETS, PRETRAINED_MODELS, REFERENCE_MODELS
 
 N_SHOWN = 20  # unreadable clips that are listed; the manifests have them all
 
@@ -79,9 +79,7 @@ def parse_arguments():
     )
     parser.add_argument("--audio_dataset_name", choices=LABELLED_CORPORA, required=True, help="the corpus")
     parser.add_argument("--audio_dataset_path", type=Path, help="its folder (default: at the root)")
-    parser.add_argument(
-        "--data_path", type=Path, default=DATA_PATH, help="folder of all data (spectral_transcoder_data)"
-    )
+    cli.add_data_path(parser)
     parser.add_argument("--output_path", type=Path, help="folder of datasets (default <data_path>/data)")
     parser.add_argument("--classifier", type=comma_list, help=f"a comma list of {', '.join(CLASSIFIERS)}")
     parser.add_argument(

@@ -19,7 +19,6 @@ from spectral_transcoder.classification_metrics import confusion_matrix
 from spectral_transcoder.errors import MissingFileError
 from spectral_transcoder.experiments.class_pictures import draw_class_bars, draw_confusion
 from spectral_transcoder.experiments.classif_experiment import add_options, build_experiment, scored_parts
-from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
 from spectral_transcoder.experiments.selectors import select
 from spectral_transcoder.labelled_corpora import LABELLED_CORPORA
 from spectral_transcoder.paths import EXPORT
@@ -87,9 +86,7 @@ def parse_arguments():
     )
     parser.add_argument("-s", "--select", help="as for main_doce_score.py (default: all settings)")
     parser.add_argument("--output", type=Path, default=EXPORT, help="folder of the pictures (default export)")
-    parser.add_argument(
-        "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"default {DEFAULT_DATA_PATH}"
-    )
+    cli.add_data_path(parser)
     add_options(parser)
     return parser.parse_args()
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from spectral_transcoder import cli
 from spectral_transcoder.errors import MissingFileError, UsageError
 from spectral_transcoder.experiments.classif_experiment import add_options, logit_folder
-from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
 from spectral_transcoder.experiments.presence_table import presence_table, summary
 from spectral_transcoder.experiments.table_pictures import draw_table
 from spectral_transcoder.figures import save
@@ -69,9 +68,7 @@ def parse_arguments():
     parser.add_argument("--classifier", help="a comma list (default: all of which there are outputs)")
     parser.add_argument("--transcoder", help="a comma list (default: all of which there are outputs)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the table (default results)")
-    parser.add_argument(
-        "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"default {DEFAULT_DATA_PATH}"
-    )
+    cli.add_data_path(parser)
     add_options(parser)
     return parser.parse_args()
 

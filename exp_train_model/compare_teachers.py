@@ -22,7 +22,7 @@ from spectral_transcoder.errors import UsageError
 from spectral_transcoder.files import atomic_path
 from spectral_transcoder.metrics import Clips, logit_metrics
 from spectral_transcoder.oracles import oracle_scores
-from spectral_transcoder.paths import DATA_PATH, DATASETS, EXPORT, PRETRAINED_MODELS
+from spectral_transcoder.paths import DATASETS, EXPORT, PRETRAINED_MODELS
 from spectral_transcoder.reference_models import describe, find_reference_model, parse_identifier
 from spectral_transcoder.transcoders import TEXTURES, Transcoder, TranscoderSettings, load_transcoder
 
@@ -114,7 +114,7 @@ def parse_arguments():
         default=["YamNetMobile", "MiniYamNet"],
         help="a comma list (default YamNetMobile,MiniYamNet)",
     )
-    parser.add_argument("--data_path", type=Path, default=DATA_PATH, help="folder of all data")
+    cli.add_data_path(parser)
     parser.add_argument("--dataset_path", type=Path, help="folder of the datasets (default <data_path>/data)")
     parser.add_argument("--models_path", type=Path, default=PRETRAINED_MODELS, help="of the classifiers")
     return parser.parse_args()

@@ -29,7 +29,7 @@ from spectral_transcoder.dataset_creation import create_dataset
 from spectral_transcoder.datasets import ChunkAnalysis
 from spectral_transcoder.errors import UsageError
 from spectral_transcoder.parallel import available_cores
-from spectral_transcoder.paths import DATA_PATH, DATASETS, TAU
+from spectral_transcoder.paths import DATASETS, TAU
 from spectral_transcoder.third_octaves import EDGES, ThirdOctaves
 
 N_SHOWN = 20  # skipped clips that are listed; the manifest has them all
@@ -92,9 +92,7 @@ def parse_arguments():
     )
     where = parser.add_argument_group("where")
     where.add_argument("--audio_dataset_path", type=Path, help="the corpus (default: TAU, at the root)")
-    where.add_argument(
-        "--data_path", type=Path, default=DATA_PATH, help="folder of all data (spectral_transcoder_data)"
-    )
+    cli.add_data_path(where)
     where.add_argument("--output_path", type=Path, help="folder of datasets (default <data_path>/data)")
     where.add_argument("--dataset_name", help="name of the dataset and beginning of its files' names")
 
@@ -111,7 +109,7 @@ def parse_arguments():
         "--eval_files",
         help="folder: the clips whose path matches this regular expression are the evaluation split",
     )
-    what.add_argument("--seed", type=int, default=SEED, help=f"of the split (default {SEED})")
+    what.add_argument("--seed", type=cli.seed, default=SEED, help=f"of the split (default {SEED})")
 
     how = parser.add_argument_group("third octaves, of another sensor")
     for field in dataclasses.fields(ThirdOctaves):

@@ -9,13 +9,11 @@ Output: export/results_training_PANN.png, export/results_training_YamNet.png. Ta
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
 from spectral_transcoder import cli
 from spectral_transcoder.errors import MissingFileError
-from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
 from spectral_transcoder.experiments.paper import FURTHER_ROWS, ROWS, compare, paper_table
 from spectral_transcoder.experiments.selectors import select
 from spectral_transcoder.experiments.states import Ledger
@@ -31,9 +29,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"default {DEFAULT_DATA_PATH}"
-    )
+    cli.add_data_path(parser)
     parser.add_argument("--dataset", default="full", help="modality of the factor dataset (default full)")
     parser.add_argument("--classifier", default="PANN,YamNet", help="a comma list (default PANN,YamNet)")
     parser.add_argument("--epoch", type=int, default=200, help="modality of the factor epoch (default 200)")

@@ -8,7 +8,6 @@ Output: export/training_curve_<number>.png, one for each model of the selection.
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -16,14 +15,14 @@ from matplotlib.ticker import MaxNLocator
 
 from spectral_transcoder import cli
 from spectral_transcoder.corpora import SPLITS
-from spectral_transcoder.errors import MissingFileError
-from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
+from spectral_transcoder.errors import MissingFileError, UsageError
 from spectral_transcoder.experiments.paper import ROWS
 from spectral_transcoder.experiments.selectors import select
 from spectral_transcoder.experiments.train_experiment import add_options, build_experiment
 from spectral_transcoder.figures import save
 from spectral_transcoder.paths import EXPORT
 
+TRAIN = "train"
 PAPERS = repr([row.choices("full", ["PANN", "YamNet"], 200) for row in ROWS if row.name.startswith("CNN")])
 
 
@@ -33,14 +32,12 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-s", "--select", default=PAPERS, help="which settings (default: the paper's CNNs)")
-    parser.add_argument(
-        "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"default {DEFAULT_DATA_PATH}"
-    )
+    cli.add_data_path(parser)
     add_options(parser)
     options = parser.parse_args()
     experiment = build_experiment(options)
-    settings = {s.at("train").id(): s.at("train") for s in select(experiment.plans, options.select)}
-    paths = {setting: experiment.file("loss", setting, "losses") for setting in settings.values()}
+    settings = trained_settings(experiment.plans, options.select)
+    paths = {setting: experiment.file("loss", setting, "losses") for setting in settings}
     paths = {
         setting: path for setting, path in paths.items() if path.with_name(f"{path.name}_train.npy").is_file()
     }
@@ -53,6 +50,15 @@ def main():
         losses = {split: np.load(path.with_name(f"{path.name}_{split}.npy")) for split in SPLITS}
         draw_losses(losses, f"{setting.plan}: {setting.chain}", output)
         print(f"written: {output} ({setting.plan}/{setting.chain})")
+
+
+def trained_settings(plans, selector):
+    """Return the selection's settings of the step train, each once; raise UsageError where there is none."""
+    trained = [name for name, plan in plans.items() if TRAIN in plan.steps]
+    settings = [setting.at(TRAIN) for setting in select(plans, selector) if setting.plan in trained]
+    if not settings:
+        raise UsageError(f"-s {selector}: nothing of it is trained; expected plans of {', '.join(trained)}")
+    return {setting.id(): setting for setting in settings}.values()
 
 
 def draw_losses(losses, title, path):

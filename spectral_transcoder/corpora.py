@@ -23,6 +23,8 @@ SEED = 71
 TAU_LISTS = ("fold1_train.csv", "fold1_evaluate.csv")
 TAU_DEVICE = "a"
 TAU_DATASET_TYPES = {"full": "full", "urban": "urban", "test": "TEST"}  # option -> modality of `dataset`
+# what selectors mean by these is a dataset of TAU, or another input of one
+RESERVED_NAMES = (*TAU_DATASET_TYPES.values(), "urban_mel_time", "urban_mel_freq")
 URBAN_SCENES = ("street_pedestrian", "public_square", "street_traffic", "park")
 N_TEST_ROWS = 50
 CITIES = {
@@ -74,9 +76,15 @@ class Corpus:
     parameters: dict
 
     def __post_init__(self):
-        if not re.fullmatch(r"[\w.-]+", self.name):
+        if not re.fullmatch(r"[\w-][\w.-]*", self.name):
             raise UsageError(
-                f"{self.name!r} cannot name a dataset: give --dataset_name letters, digits, - . and _"
+                f"{self.name!r} cannot name a dataset: give --dataset_name letters, digits, - . and _, "
+                "of which . is not the first"
+            )
+        if self.name in RESERVED_NAMES:
+            raise UsageError(
+                f"{self.name!r} cannot name a dataset, since dataset={self.name} selects one of TAU's: "
+                "give another --dataset_name"
             )
         missing = set(SPLITS) - {clip.split for clip in self.clips}
         if missing:

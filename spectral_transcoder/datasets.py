@@ -46,13 +46,20 @@ class ChunkAnalysis:
     Raises
     ------
     UsageError
-        Frames of 10 ms are not a whole number of samples at the third octaves' rate.
+        Frames or hops of more than the second that is analysed; with `mel_time`, frames of 10 ms that are not a
+        whole number of samples at the third octaves' rate.
     """
 
     third_octaves: ThirdOctaves = field(default_factory=ThirdOctaves)
     mel_time: bool = False
 
     def __post_init__(self):
+        record = self.third_octaves
+        if max(record.frame_length, record.hop_length) > record.sr:
+            raise UsageError(
+                f"frame_length {record.frame_length}, hop_length {record.hop_length}: expected {record.sr} at most, "
+                "since each second is analysed alone"
+            )
         if self.mel_time and self.third_octaves.sr % PANN_MELS.frames_per_second:
             raise UsageError(
                 f"third octaves at the Mel's frames need a rate that {PANN_MELS.frames_per_second} divides, "

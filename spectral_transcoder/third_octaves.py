@@ -18,6 +18,7 @@ from spectral_transcoder.errors import UsageError
 from spectral_transcoder.framing import as_real_tensor, split_seconds
 
 DCASE2023_OFFSET_DB = 26.0  # a constant of the published microphone (SPEC defect 3)
+LARGEST_OFFSET_DB = 300.0  # far beyond any microphone's
 SILENT_AMPLITUDE = 1e-9  # what an amplitude of zero becomes, so that its level is finite
 TUKEY_ALPHA = 0.2
 EDGES = ("dcase2023", "sensor")
@@ -45,7 +46,8 @@ class ThirdOctaves:
     Raises
     ------
     UsageError
-        Unknown `edges`, or bands beyond half the sample rate.
+        Unknown `edges`, an offset that is no number or beyond 300 dB, bands below a bin of the Fourier transform
+        or beyond half the sample rate.
     """
 
     sr: int = 32000
@@ -61,6 +63,18 @@ class ThirdOctaves:
             raise UsageError(f"third-octave edges {self.edges!r}: expected one of {', '.join(EDGES)}")
         if min(self.sr, self.frame_length, self.hop_length, self.n_bands) < 1:
             raise UsageError(f"{self}: rate, frame, hop and number of bands have to be positive")
+        if not abs(self.offset_db) <= LARGEST_OFFSET_DB:  # of what is no number, all comparisons are false
+            raise UsageError(
+                f"third-octave offset_db {self.offset_db}: expected {-LARGEST_OFFSET_DB:g} to {LARGEST_OFFSET_DB:g} dB"
+            )
+        # in bands, before any array is made of them: their centres may be too large for a number
+        lowest, highest = (10 * math.log10(hz / 1000) for hz in (self.bin_hz, self.sr / 2))
+        if self.lowest_band < lowest or self.lowest_band + self.n_bands - 1 > highest:
+            raise UsageError(
+                f"third octaves with lowest_band {self.lowest_band} and n_bands {self.n_bands}: expected bands of "
+                f"{math.ceil(lowest)} … {math.floor(highest)}, centred between {self.bin_hz:g} Hz, which frames of "
+                f"{self.frame_length} samples can tell, and half the sample rate of {self.sr} Hz"
+            )
         if self.band_bins[-1][1] > self.frame_length // 2:
             raise UsageError(
                 f"the band at {self.centres_hz[-1]:.0f} Hz reaches beyond half the sample rate of {self.sr} Hz"

@@ -1,5 +1,6 @@
-"""How scripts end."""
+"""What scripts share: where data lie, how they end."""
 
+import argparse
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 from spectral_transcoder import cli
 from spectral_transcoder.errors import AudioError, UsageError
+from spectral_transcoder.paths import PROJECT_ROOT
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,28 @@ def test_a_reader_that_leaves_early_is_no_error():
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait() == 141
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "make_report.py",
+        "exp_train_model/create_mel_tho_dataset.py",
+        "exp_train_model/main_doce_training.py",
+        "exp_train_model/plot_training_curve.py",
+        "exp_train_model/export_experiment_results.py",
+        "exp_train_model/compare_teachers.py",
+        "exp_train_model/launch_experiment/launch_exp_py.py",
+        "exp_train_model/launch_experiment/slurms_create.py",
+        "exp_classif_eval/create_logit_dataset.py",
+        "exp_classif_eval/main_doce_score.py",
+        "exp_classif_eval/plot_classes.py",
+        "exp_classif_eval/presence_table.py",
+    ],
+)
+def test_data_lie_in_the_project_wherever_a_script_is_called(script, call_script, monkeypatch):
+    def end_with_the_default(parser, argv=None):
+        raise SystemExit(parser.get_default("data_path"))
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", end_with_the_default)
+    assert call_script(script)[0] == PROJECT_ROOT / "spectral_transcoder_data"

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,11 +10,14 @@ from spectral_transcoder.corpora import (
     PROPORTIONS,
     SPLITS,
     URBAN_SCENES,
+    Clip,
+    Corpus,
     folder_corpus,
     split_groups,
     tau_corpus,
 )
 from spectral_transcoder.errors import MissingFileError, UsageError
+from spectral_transcoder.experiments.train_plans import MEL_DATASETS
 
 N_DEVICE_A = 10545
 SCENES = ("airport", "bus", "metro", "park", "public_square", "street_pedestrian", "street_traffic", "tram")
@@ -173,6 +178,13 @@ def test_wrong_evaluation_files_are_refused(recordings, eval_files, message):
 def test_two_groups_are_too_few(recordings):
     with pytest.raises(UsageError, match="none of them for the splits eval"):
         folder_corpus(recordings, group_by="(fold.)")
+
+
+@pytest.mark.parametrize("name", [*MEL_DATASETS, "..", ".hidden", "a/b", "a\\b", "a+b", ""])
+def test_names_that_no_selector_can_mean_are_refused(name):
+    clips = tuple(Clip(f"{split}.wav", split, split) for split in SPLITS)
+    with pytest.raises(UsageError, match="--dataset_name"):
+        Corpus(name, Path(), clips, {})
 
 
 def test_folders_without_sound_are_refused(tmp_path):

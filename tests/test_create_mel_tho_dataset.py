@@ -1,6 +1,7 @@
 import csv
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -124,6 +125,24 @@ def test_wrong_options_are_told(options, tau, tmp_path):
     wrong = run_script(*corpus, "--output_path", tmp_path, *options)
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("offset_db", value) for value in ("nan", "inf", 1e6)),
+        *(("lowest_band", value) for value in (-60, 10**9)),
+        ("hop_length", 64000),
+        ("frame_length", 64000),
+        *(("seed", value) for value in (-1, 2**32)),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(option, value, tau, tmp_path, call_script):
+    script = "exp_train_model/create_mel_tho_dataset.py"
+    where = ["--audio_dataset_path", tau, "--output_path", tmp_path, "--jobs", 1]
+    code, _, told = call_script(script, *where, f"--{option}", value)
+    assert (code, list(tmp_path.iterdir())) == (2, [])
+    assert re.search(rf"error: .*{option}\b.*expected", told)
 
 
 @pytest.mark.shared

@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from spectral_transcoder import cli
-from spectral_transcoder.experiments.command_line import run_experiment
+from spectral_transcoder.errors import UsageError
+from spectral_transcoder.experiments.command_line import experiment_parser, run_experiment
 from spectral_transcoder.experiments.paper import add_selection_options, selection_of
 from spectral_transcoder.experiments.train_experiment import add_options, build_experiment, step
 
@@ -28,11 +29,12 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # --data would be --dataset here, and --data_path there
         epilog="Further options are those of exp_train_model/main_doce_training.py: -c N, -f, -p, --data_path, …",
     )
     add_selection_options(parser)
     options, further = parser.parse_known_args()
-    compute = [] if "-c" in further else ["-c"]
+    compute = compute_option(further)
     # workers are started by the script's name: they are the main script's, which knows their options
     sys.argv[0] = str(MAIN_SCRIPT)
     start = time.monotonic()
@@ -41,6 +43,23 @@ def main():
     )
     print(f"{options.exp_type} experiment on {options.dataset}: {(time.monotonic() - start) / 60:.1f} min")
     return status
+
+
+def compute_option(further):
+    """Return what makes options of the experiment compute: nothing where they say it themselves.
+
+    Raises
+    ------
+    UsageError
+        They select settings.
+    """
+    options = experiment_parser(__doc__, add_options).parse_args(further)
+    if options.select is not None:
+        raise UsageError(
+            f"-s {options.select}: expected --exp_type, --dataset, --classifier, --epoch, which choose the settings "
+            f"here; compute others with exp_train_model/main_doce_training.py -c -s {options.select}"
+        )
+    return ["-c"] if options.compute is None else []
 
 
 if __name__ == "__main__":

@@ -10,10 +10,8 @@ replaced. Then exp_train_model/launch_experiment/launch_exp_slurms.py submits th
 """
 
 import argparse
-from pathlib import Path
 
 from spectral_transcoder import cli
-from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
 from spectral_transcoder.experiments.paper import add_selection_options, selection_of
 from spectral_transcoder.experiments.selectors import select
 from spectral_transcoder.experiments.train_experiment import add_options, build_experiment
@@ -26,9 +24,7 @@ SELECTION = ("exp_type", "dataset", "classifier", "epoch")
 def main():
     """Write the job files of a selection."""
     forwarded = argparse.ArgumentParser(add_help=False)
-    forwarded.add_argument(
-        "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"folder (default {DEFAULT_DATA_PATH})"
-    )
+    cli.add_data_path(forwarded)
     add_options(forwarded)
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[forwarded]

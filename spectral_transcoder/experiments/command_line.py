@@ -3,8 +3,8 @@
 import argparse
 import sys
 from collections import Counter
-from pathlib import Path
 
+from spectral_transcoder.cli import add_data_path, positive
 from spectral_transcoder.errors import UsageError
 from spectral_transcoder.experiments.runner import InThisProcess, Runner, compute_one
 from spectral_transcoder.experiments.selectors import select, selector_of
@@ -13,7 +13,6 @@ from spectral_transcoder.experiments.tables import export, exportable, results_t
 from spectral_transcoder.experiments.workers import Workers, interruptible, stop_with_launcher
 from spectral_transcoder.paths import EXPORT
 
-DEFAULT_DATA_PATH = Path("spectral_transcoder_data")
 WORKER = "--worker"
 
 
@@ -67,7 +66,7 @@ def experiment_parser(description, add_options=None):
     parser.add_argument("-s", "--select", help="plan/factor=value+factor=value,… (default: all settings)")
     parser.add_argument("-l", "--list", action="store_true", help="list the settings and their states")
     parser.add_argument(
-        "-c", "--compute", type=_positive, nargs="?", const=1, help="compute, so many settings at a time"
+        "-c", "--compute", type=positive, nargs="?", const=1, help="compute, so many settings at a time"
     )
     parser.add_argument("-f", "--force", action="store_true", help="compute what is done, too")
     parser.add_argument("-p", "--plain", action="store_true", help="progress in lines, without bars")
@@ -80,20 +79,11 @@ def experiment_parser(description, add_options=None):
     parser.add_argument(
         "--over", help="with -d and -e: average over this factor, e.g. seed: mean ± standard deviation"
     )
-    parser.add_argument(
-        "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"folder (default {DEFAULT_DATA_PATH})"
-    )
+    add_data_path(parser)
     parser.add_argument(WORKER, action="store_true", help=argparse.SUPPRESS)
     if add_options:
         add_options(parser)
     return parser
-
-
-def _positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
-    return number
 
 
 def _computer(experiment, step, options, argv):

@@ -1,7 +1,7 @@
 """An experiment: plans, folders and metrics, on doce's `Experiment`."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,6 +33,8 @@ class MetricRecord:
         One value per clip or fold: tables show the standard deviation beside the mean.
     shown : bool
         Whether tables show it when no metric is asked for.
+    units : dict of str to str
+        By classifier, of a metric whose unit depends on it.
     """
 
     name: str
@@ -42,6 +44,12 @@ class MetricRecord:
     decimals: int = 2
     spread: bool = True
     shown: bool = True
+    units: dict = field(default_factory=dict, hash=False)
+
+    def of(self, classifiers):
+        """Return the record with the unit, or units, that it has for these classifiers."""
+        units = {self.units.get(name, self.unit) for name in classifiers}
+        return replace(self, unit=" or ".join(sorted(units)))
 
     @property
     def reductions(self):

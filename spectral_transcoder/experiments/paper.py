@@ -184,7 +184,7 @@ def paper_table(classifier, columns, records, n_clips):
     ]
     header, cells, bold = ["transcoder"], [[row.name] for row in rows], set()
     for name, cells_of in columns.items():
-        record = records[name]
+        record = records[name].of([classifier])
         header += [heading(record).replace(" ", "\n", 1), "published"]
         for index, row in enumerate(rows):
             cell = cells_of.get(row.name)

@@ -80,6 +80,8 @@ def results_table(experiment, settings, metrics, over=None):
     if not rows:
         raise SpectralTranscoderError("no results in this selection: -l lists its states, -c computes it")
     metrics = [metric for metric in metrics if any(metric.name in found for _, found in rows)]
+    classifiers = {setting.values.get("classifier") for setting, _ in rows}
+    metrics = [metric.of(classifiers) for metric in metrics]
     counts = None
     if over:
         rows, counts = _average(rows, over)
@@ -164,15 +166,18 @@ def export(table, path):
     UsageError
         Another suffix than png, html, tex and csv; a picture of too many rows.
     """
-    path = Path(exportable(path))
+    path = Path(path)
+    exportable(path.name)
     WRITERS[path.suffix](table, path)
     return path
 
 
 def exportable(name):
-    """Return a file name unchanged; raise UsageError if its suffix is not of a format that there is."""
+    """Return a file name unchanged; raise UsageError if it is a path, or of a format that there is not."""
+    if Path(name).name != name:
+        raise UsageError(f"export {name}: expected the name of a file in export/, without folders")
     if Path(name).suffix not in WRITERS:
-        raise UsageError(f"export {Path(name).name}: expected a name that ends in {', '.join(WRITERS)}")
+        raise UsageError(f"export {name}: expected a name that ends in {', '.join(WRITERS)}")
     return name
 
 

@@ -239,10 +239,13 @@ class EpochReport:
         Beginning of the files' names: <path>_{train,valid,eval}.npy, <path>.csv, <path>_tensorboard/.
     progress : Progress or None
         Where it is shown; None until a process of several makes its own.
+    tensorboard : SummaryWriter or None
+        Made with the first epoch, in the process that tells it.
     """
 
     path: Path
     progress: Progress | None
+    tensorboard: SummaryWriter | None = None
 
     def __call__(self, history):
         """Write all losses until now, and tell the last epoch's."""
@@ -254,9 +257,20 @@ class EpochReport:
                 temporary
             )
         last = {split: losses[-1] for split, losses in history.items()}
-        with SummaryWriter(self.path.with_name(f"{self.path.name}_tensorboard")) as writer:
-            writer.add_scalars("loss", last, len(history["train"]))
+        epoch = len(history["train"])
+        if self.tensorboard is None:
+            folder = self.path.with_name(f"{self.path.name}_tensorboard")
+            # of a run before this one, this epoch and later ones are void
+            self.tensorboard = SummaryWriter(folder, purge_step=epoch)
+        for split, loss in last.items():
+            self.tensorboard.add_scalar(f"loss/{split}", loss, epoch)
+        self.tensorboard.flush()
         self.progress.advance(", ".join(f"{split} {loss:.5g}" for split, loss in last.items()))
+
+    def close(self):
+        """Close TensorBoard's file."""
+        if self.tensorboard:
+            self.tensorboard.close()
 
 
 def train_process(fabric, job, model_path, state_path, report):
@@ -284,6 +298,9 @@ def train_process(fabric, job, model_path, state_path, report):
         if fabric.is_global_zero:
             model.to("cpu").save(model_path.with_name(f"{model_path.name}_before_divergence"))
         raise
+    finally:
+        if report:
+            report.close()
     if fabric.is_global_zero:
         model.training_record = {
             "recipe": asdict(job.recipe),

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from spectral_transcoder.classifiers import CLASSIFIERS
 from spectral_transcoder.experiments import classif_experiment, train_experiment
-from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
 from spectral_transcoder.experiments.train_plans import train_plans
-from spectral_transcoder.paths import DATASETS
+from spectral_transcoder.paths import DATA_PATH, DATASETS
 from spectral_transcoder.report.curves import draw_curve
 from spectral_transcoder.report.page import Study
 from spectral_transcoder.report.runs import find_runs, find_trainings
@@ -53,7 +52,7 @@ class Places:
     @property
     def options(self):
         """What tells it to the experiments' scripts: nothing where all is at its default."""
-        data = [] if self.data_path == DEFAULT_DATA_PATH else ["--data_path", str(self.data_path)]
+        data = [] if self.data_path == DATA_PATH else ["--data_path", str(self.data_path)]
         return data + (["--dataset_path", str(self.dataset_path)] if self.dataset_path else [])
 
 

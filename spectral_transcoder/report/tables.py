@@ -212,7 +212,10 @@ def rank(entry):
 
 def group_table(entries, records, group_by, key, published):
     """Return the table of one group, see `tables_of_runs`."""
-    records = [record for record in records if any(entry.figures(record) for entry in entries)]
+    classifiers = {entry.factors.get("classifier") for entry in entries}
+    records = [
+        record.of(classifiers) for record in records if any(entry.figures(record) for entry in entries)
+    ]
     told = told_factors(entries)
     shown = [name for name in told if name not in (*group_by, *NAMED)]
     varying = varying_factors(entries, shown)

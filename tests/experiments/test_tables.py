@@ -137,6 +137,12 @@ def test_display_and_export_from_the_command_line(run, capsys, tmp_path):
     assert len(pd.read_csv(tmp_path / "export" / "results.csv")) == 2
 
 
+@pytest.mark.parametrize("name", ["a/b.csv", "nosuchdir/../../../x.csv", "/tmp/x.csv", "../x.csv"])
+def test_results_are_written_to_export_alone(run, name):
+    with pytest.raises(UsageError, match="without folders"):
+        run("-s", "deep/", "-e", name)
+
+
 @pytest.mark.parametrize("indices", ["1", "[1]"])
 def test_indices_choose_metrics(run, capsys, indices):
     run("-s", "deep/", "-d", indices)

@@ -4,13 +4,20 @@ import runpy
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
+from lightning_fabric.plugins.precision.precision import _PRECISION_INPUT_STR
 
+from spectral_transcoder import paths
+from spectral_transcoder.classifiers import CLASSIFIERS
 from spectral_transcoder.errors import UsageError
 from spectral_transcoder.experiments import command_line, train_experiment
+from spectral_transcoder.experiments.tables import heading
 
+CURVES = "exp_train_model/plot_training_curve.py"
+LAUNCHER = "exp_train_model/launch_experiment/launch_exp_py.py"
 SCRIPT = Path(__file__).parent.parent.parent / "exp_train_model" / "main_doce_training.py"
 # SPEC section 5.
 METRIC_NAMES = {
@@ -79,6 +86,36 @@ def test_files_are_where_spec_says(script, tmp_path):
     assert found == {f"{identifier.format('metric')}_{name}.npy" for name in METRIC_NAMES}
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--devices", "0"), ("--devices", "-3"), ("--precision", "foo")]
+)
+def test_wrong_ways_to_train_are_refused_before_any_setting(script, capsys, option, value):
+    assert script("-s", f"{SELECTION}+dilation=1", "-c", option, value) == 2
+    assert option in capsys.readouterr().err
+
+
+def test_precisions_are_fabrics():
+    fabrics = {name for name in get_args(_PRECISION_INPUT_STR) if "transformer-engine" not in name}
+    assert set(train_experiment.PRECISIONS) == fabrics
+
+
+def test_the_unit_of_mels_is_their_classifiers():
+    (record,) = [record for record in train_experiment.METRICS if record.name == "mel_mse"]
+    for name, classifier in CLASSIFIERS.items():
+        unit = {"db": "dB²", "ln": "natural log²"}[classifier.front_end.log]
+        assert heading(record.of([name])) == f"mel_mse ({unit}) ↓"
+
+
+@pytest.mark.parametrize(
+    ("classifiers", "unit"),
+    [("PANN", "dB²"), ("YamNet", "natural log²"), ("PANN+YamNet", "dB² or natural log²")],
+)
+def test_tables_say_the_unit_of_their_classifiers(script, capsys, classifiers, unit):
+    selection = f"{SELECTION}+dilation=1".replace("PANN", classifiers)
+    script("-s", selection, "-c", "-d")
+    assert f"mel_mse ({unit}) ↓" in capsys.readouterr().out
+
+
 def test_metric_names_are_specs():
     assert {metric.name for metric in train_experiment.METRICS} == METRIC_NAMES
 
@@ -98,3 +135,32 @@ def test_corpus_names_that_would_break_identifiers(tmp_path):
     options = SimpleNamespace(data_path=tmp_path, dataset_path=None, corpus=["a+b"], plain=True)
     with pytest.raises(UsageError, match="dataset='a\\+b'"):
         train_experiment.build_experiment(options)
+
+
+def test_curves_are_drawn_of_what_is_trained(script, tmp_path, monkeypatch, call_script):
+    monkeypatch.setattr(paths, "EXPORT", tmp_path)
+    script("-s", f"{SELECTION}+dilation=1", "-c")
+    everywhere = "{'dataset': 'full', 'classifier': 'PANN'}"  # the plans reference and published too
+    code, told, _ = call_script(CURVES, "-s", everywhere, "--data_path", tmp_path)
+    assert (code or 0, told.count("written")) == (0, 1)
+    code, _, told = call_script(CURVES, "-s", "reference/,published/", "--data_path", tmp_path)
+    assert (code, told.count("\n")) == (2, 1)
+    assert "expected plans of mlp, cnn, hybridts, ts" in told
+
+
+@pytest.mark.parametrize(
+    ("given", "at_a_time"), [([], 1), (["-c"], 1), (["-c", "4"], 4), (["-c4"], 4), (["--compute", "4"], 4)]
+)
+def test_the_launcher_computes_as_many_as_it_is_told(given, at_a_time, monkeypatch, call_script):
+    seen = []
+    monkeypatch.setattr(command_line, "run_experiment", lambda *arguments: seen.append(arguments[-1]))
+    assert not call_script(LAUNCHER, *given)[0]
+    options = command_line.experiment_parser("", train_experiment.add_options).parse_args(seen[0])
+    assert options.compute == at_a_time
+
+
+def test_the_launcher_takes_no_selector(monkeypatch, call_script):
+    monkeypatch.setattr(command_line, "run_experiment", lambda *arguments: pytest.fail("it computes"))
+    code, _, told = call_script(LAUNCHER, "-s", "reference/")
+    assert (code, told.count("\n")) == (2, 1)
+    assert "main_doce_training.py -c -s reference/" in told

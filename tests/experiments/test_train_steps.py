@@ -11,23 +11,26 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from made_corpora import write_clip
+from made_corpora import write_clip, write_tau_corpus
 from made_models import write_random_classifier
 from matplotlib.image import imread
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 from torchvision.models import efficientnet_b0
 
 from spectral_transcoder import paths
 from spectral_transcoder.baselines import EFFICIENTNETS, Baseline, BaselineSettings, load_baseline
 from spectral_transcoder.classifiers import CLASSIFIERS, load_classifier
-from spectral_transcoder.corpora import folder_corpus
+from spectral_transcoder.corpora import SPLITS, folder_corpus
 from spectral_transcoder.dataset_creation import create_dataset
 from spectral_transcoder.datasets import ChunkAnalysis, open_dataset
 from spectral_transcoder.errors import SpectralTranscoderError
-from spectral_transcoder.experiments import paper, train_experiment
+from spectral_transcoder.experiments import command_line, paper, train_experiment
 from spectral_transcoder.experiments.command_line import run_experiment
+from spectral_transcoder.experiments.progress import Progress
 from spectral_transcoder.experiments.selectors import select
 from spectral_transcoder.experiments.train_experiment import METRICS, add_options, build_experiment, step
+from spectral_transcoder.experiments.train_steps import EpochReport
 from spectral_transcoder.mels import YAMNET_MELS
 from spectral_transcoder.oracles import oracle_scores
 from spectral_transcoder.pinv import Pinv
@@ -133,6 +136,24 @@ def test_every_kind_of_model_is_trained_evaluated_and_scored(compute, data, sele
         )
 
 
+def test_tensorboard_has_one_file_for_each_start_of_a_run_and_every_epoch_once(tmp_path):
+    for epochs in (
+        (1, 2, 3),
+        (3, 4),
+        (1, 2),
+    ):  # stopped as it wrote the third, gone on with, then trained anew
+        report = EpochReport(tmp_path / "losses", Progress(4, "training", "epoch", plain=True))
+        for epoch in epochs:
+            report({split: [float(epoch)] * epoch for split in SPLITS})
+        report.close()
+        time.sleep(1)  # files are read in the order of their names, which begin with the second
+    folder = tmp_path / "losses_tensorboard"
+    assert len(list(folder.rglob("*"))) == 3
+    events = EventAccumulator(str(folder)).Reload()
+    assert events.Tags()["scalars"] == [f"loss/{split}" for split in SPLITS]
+    assert [(event.step, event.value) for event in events.Scalars("loss/valid")] == [(1, 1), (2, 2)]
+
+
 def test_the_reference_plan_scores_pinv_and_the_true_mels(compute, data, models):
     status, experiment = compute(f"reference/{WHERE}")
     assert status == 0
@@ -215,6 +236,31 @@ def test_the_variants_start_from_finer_time_or_frequency(data, source):
     assert inputs.shape[1] == n_frames
     with torch.no_grad():
         assert network(torch.tensor(np.array(inputs))).shape == (len(part), 96, 64)
+
+
+def test_taus_urban_scenes_and_their_variants_from_sounds_to_the_table(
+    models, tmp_path, monkeypatch, call_script
+):
+    monkeypatch.setattr(command_line, "EXPORT", tmp_path)
+    names = [f"park-london-{index}-{index}-a.wav" for index in range(8)]
+    tau = write_tau_corpus(tmp_path / "tau", names, duration_s=1)
+    create = "exp_train_model/create_mel_tho_dataset.py"
+    of_urban = ["--dataset_type", "urban", "--audio_dataset_path", tau, "--jobs", 1]
+    assert not call_script(create, *of_urban, "--data_path", tmp_path)[0]
+
+    where = "dataset=urban+urban_mel_time+urban_mel_freq+classifier=YamNetMobile"
+    small = "epoch=1+learning_rate=-3+kernel_size=3+nb_layers=1+dilation=1+nb_channels=16"
+    selector = f"reference/{where},cnn/{where}+{small}"
+    folders = ["--data_path", tmp_path, "--models_path", models]
+    every = ",".join(map(str, range(len(METRICS))))
+    code, told, _ = call_script(MAIN_SCRIPT, "-s", selector, *folders, "-c", "-d", every, "-e", "urban.csv")
+    assert code == 0, told
+    table = pd.read_csv(tmp_path / "urban.csv")
+    assert table.groupby("dataset")["transcoder"].agg(set).to_dict() == {
+        dataset: {"oracle", "pinv", "cnn_pinv"} for dataset in ("urban", "urban_mel_time", "urban_mel_freq")
+    }
+    assert np.isfinite(table[[metric.name for metric in METRICS]]).to_numpy().all()
+    assert table.loc[table["transcoder"] == "cnn_pinv", "mel_mse"].nunique() == 3
 
 
 def test_every_network_of_every_plan_can_be_built():

@@ -74,7 +74,7 @@ def make(tmp_path, monkeypatch, call_script):
 def test_results_stand_beside_the_published_figures(make, data, generated):
     first, second, _ = make(data, generated).tables
     assert first == [
-        ["transcoder", "mel_mse (log²) ↓", "published", "ptopafc (%) ↑", "published"],
+        ["transcoder", "mel_mse (dB²) ↓", "published", "ptopafc (%) ↑", "published"],
         ["true Mels", "0.00 ± 0.00", "–", "100.0", "–"],
         ["PINV", "13.00 (best) ± 1.00", "12.43", "25.0", "0.4"],
         ["CNN-logits", "19.50 ± 0.50", "18.56", "87.5 (best)", "89.3"],
@@ -98,7 +98,7 @@ def test_seeds_share_a_row(make, tmp_path, generated):
         write_run(folder, "metric", plan, identifier, {"mel_mse": values})
     (table,) = make(tmp_path / "data", generated).tables
     assert table == [
-        ["transcoder", "seeds", "mel_mse (log²) ↓", "published"],
+        ["transcoder", "seeds", "mel_mse (dB²) ↓", "published"],
         ["CNN-logits", "2", "20.00 ± 1.41", "18.56"],
         ["PINV with texture", "1", "13.00 (best) ± 0.50", "–"],
     ]
