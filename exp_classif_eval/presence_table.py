@@ -34,8 +34,8 @@ def main():
     kinds = [
         kind
         for kind in folder.kinds()
-        if (not options.classifier or kind[0] in options.classifier.split(","))
-        and (not options.transcoder or kind[1] in options.transcoder.split(","))
+        if (not options.classifier or kind[0] in options.classifier)
+        and (not options.transcoder or kind[1] in options.transcoder)
     ]
     if not kinds:
         raise MissingFileError(
@@ -66,8 +66,12 @@ def parse_arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--dataset", choices=LABELLED_CORPORA, default="SONYC-UST", help="default SONYC-UST")
-    parser.add_argument("--classifier", help="a comma list (default: all of which there are outputs)")
-    parser.add_argument("--transcoder", help="a comma list (default: all of which there are outputs)")
+    parser.add_argument(
+        "--classifier", type=cli.comma_list, help="a comma list (default: all of which there are outputs)"
+    )
+    parser.add_argument(
+        "--transcoder", type=cli.comma_list, help="a comma list (default: all of which there are outputs)"
+    )
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the table (default results)")
     parser.add_argument(
         "--data_path", type=Path, default=DEFAULT_DATA_PATH, help=f"default {DEFAULT_DATA_PATH}"

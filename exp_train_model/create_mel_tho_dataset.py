@@ -111,7 +111,7 @@ def parse_arguments():
         "--eval_files",
         help="folder: the clips whose path matches this regular expression are the evaluation split",
     )
-    what.add_argument("--seed", type=int, default=SEED, help=f"of the split (default {SEED})")
+    what.add_argument("--seed", type=cli.seed, default=SEED, help=f"of the split (default {SEED})")
 
     how = parser.add_argument_group("third octaves, of another sensor")
     for field in dataclasses.fields(ThirdOctaves):
@@ -129,7 +129,7 @@ def parse_arguments():
         help="also third octaves at the Mel's own frames, 12 kB more for each second (default: urban only)",
     )
 
-    parser.add_argument("--jobs", type=int, help=f"processes (default here: {available_cores()})")
+    parser.add_argument("--jobs", type=cli.positive, help=f"processes (default here: {available_cores()})")
     parser.add_argument("--force", action="store_true", help="replace a dataset of other parameters")
     return parser.parse_args()
 

@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from spectral_transcoder.cli import positive
 from spectral_transcoder.errors import UsageError
 from spectral_transcoder.experiments.runner import InThisProcess, Runner, compute_one
 from spectral_transcoder.experiments.selectors import select, selector_of
@@ -67,7 +68,7 @@ def experiment_parser(description, add_options=None):
     parser.add_argument("-s", "--select", help="plan/factor=value+factor=value,… (default: all settings)")
     parser.add_argument("-l", "--list", action="store_true", help="list the settings and their states")
     parser.add_argument(
-        "-c", "--compute", type=_positive, nargs="?", const=1, help="compute, so many settings at a time"
+        "-c", "--compute", type=positive, nargs="?", const=1, help="compute, so many settings at a time"
     )
     parser.add_argument("-f", "--force", action="store_true", help="compute what is done, too")
     parser.add_argument("-p", "--plain", action="store_true", help="progress in lines, without bars")
@@ -87,13 +88,6 @@ def experiment_parser(description, add_options=None):
     if add_options:
         add_options(parser)
     return parser
-
-
-def _positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
-    return number
 
 
 def _computer(experiment, step, options, argv):

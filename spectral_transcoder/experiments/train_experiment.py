@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from spectral_transcoder.cli import positive
 from spectral_transcoder.experiments.experiment import Experiment, MetricRecord
 from spectral_transcoder.experiments.train_plans import MEL_DATASETS, STEPS, train_plans
 from spectral_transcoder.paths import PRETRAINED_MODELS
@@ -57,7 +58,7 @@ def add_options(parser):
         "--models_path", type=Path, default=PRETRAINED_MODELS, help="folder of the classifiers' weights"
     )
     parser.add_argument(
-        "--devices", type=int, default=1, help="GPUs, or processes on the CPU, of one training"
+        "--devices", type=positive, default=1, help="GPUs, or processes on the CPU, of one training"
     )
     parser.add_argument(
         "--precision", help="Fabric's, e.g. 32-true (default: bf16-mixed on a GPU, 32-true on a CPU)"
