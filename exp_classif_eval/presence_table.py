@@ -16,7 +16,7 @@ import argparse
 from pathlib import Path
 
 from spectral_transcoder import cli
-from spectral_transcoder.errors import MissingFileError, UsageError
+from spectral_transcoder.errors import MissingFileError
 from spectral_transcoder.experiments.classif_experiment import add_options, logit_folder
 from spectral_transcoder.experiments.command_line import DEFAULT_DATA_PATH
 from spectral_transcoder.experiments.presence_table import presence_table, summary
@@ -43,8 +43,6 @@ def main():
             f"exp_classif_eval/create_logit_dataset.py --audio_dataset_name {options.dataset}"
         )
     folds = None if options.test_folds == "all" else options.test_folds.split("-")
-    if folds and not LABELLED_CORPORA[options.dataset].folds:
-        raise UsageError(f"--test_folds is for UrbanSound8K: {options.dataset} has none")
     table = presence_table(folder, kinds, folds)
 
     path = options.output / f"presence_{options.dataset.lower().replace('-', '')}"
