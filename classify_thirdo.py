@@ -15,7 +15,6 @@ import argparse
 import time
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 import spectral_transcoder
@@ -133,12 +132,11 @@ def parse_arguments():
     add("--as-is", action="store_true", help="sounds are not peak-normalised first")
     add(
         "--batch_size",
-        type=int,
+        type=cli.positive,
         default=BATCH_SECONDS,
         help=f"seconds computed together (default {BATCH_SECONDS})",
     )
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    add("--device", default=device, help=f"cpu or cuda (default here: {device})")
+    cli.add_device_option(parser)
     return parser.parse_args()
 
 

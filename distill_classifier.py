@@ -9,11 +9,13 @@ Output: reference_models/MiniYamNet.pth, 1.5 MB, and MiniYamNet.json beside it: 
 sounds of --evaluate_on, how often it hears what its teacher hears.
 
 By default 24,000 seconds drawn from the sounds, half of them mixed by two, 20 times: about 20 minutes on two
-cores. The same command goes on with a run that was stopped.
+cores. The same command goes on with a run that was stopped. Weights that are there, such as those that come with
+the project, are replaced with --force only; --output says where else others go.
 """
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,8 +24,9 @@ import torch
 
 from spectral_transcoder import cli
 from spectral_transcoder.classifiers import Classifier, classifier_record, load_classifier
-from spectral_transcoder.distillation import agreement, read_sounds, taught_seconds
-from spectral_transcoder.files import atomic_path
+from spectral_transcoder.distillation import agreement, fingerprint, read_sounds, taught_seconds
+from spectral_transcoder.errors import DatasetError
+from spectral_transcoder.files import atomic_path, sha256
 from spectral_transcoder.training import Recipe, fit, score_loss
 from spectral_transcoder.weights import write_tensors
 
@@ -34,45 +37,61 @@ HELD_OUT = 8  # a validation second for as many training seconds
 def main():
     """Teach, then measure, then write the weights and how they were made."""
     args = parse_arguments()
+    recipe = Recipe(
+        args.epochs, args.learning_rate, seed=args.seed, warmup_steps=100, schedule="cosine", clip_norm=1.0
+    )
     teacher = load_classifier(args.teacher, args.teacher_weights)
     sr = teacher.record.front_end.sr
     sounds, unreadable = read_sounds(args.folders, sr)
     held_out, not_heard = read_sounds(args.evaluate_on, sr)
     print(f"{len(sounds)} sounds to learn from, {len(held_out)} to evaluate on")
 
-    rng = np.random.default_rng(args.seed)
-    # validation sounds are none of the training sounds: their seconds are alike
-    paths = rng.permutation(list(sounds))
-    parts = {"valid": paths[::HELD_OUT], "train": np.delete(paths, slice(None, None, HELD_OUT))}
-    sizes = {"valid": args.seconds // HELD_OUT, "train": args.seconds}
-    splits = {
-        split: taught_seconds([sounds[path] for path in part], teacher, sizes[split], rng)
-        for split, part in parts.items()
-    }
-    splits["eval"] = splits["valid"]
-    recipe = Recipe(
-        args.epochs, args.learning_rate, seed=args.seed, warmup_steps=100, schedule="cosine", clip_norm=1.0
-    )
+    splits = taught_splits(list(sounds.values()), teacher, args)
     torch.manual_seed(args.seed)
     student = STUDENT.build()
-    origin = {"teacher": args.teacher, "seconds": args.seconds, "sounds": len(sounds)}
+    origin = {
+        "teacher": args.teacher,
+        "teacher_sha256": sha256(args.teacher_weights or teacher.record.path),
+        "seconds": args.seconds,
+        "sounds": len(sounds),
+        "sounds_sha256": fingerprint(sounds.values()),
+    }
     state_path = args.output.with_suffix(".training_state")
     history = fit(student, score_loss, splits, recipe, state_path, origin, report=tell)
 
-    write_tensors(args.output, student.state_dict())
     card = {**origin, "recipe": asdict(recipe), "best_valid_loss": min(history["valid"])}
     card["folders"] = [folder.name for folder in args.folders]
     if held_out:
         card["agreement"] = agreement(teacher, Classifier(STUDENT, student), list(held_out.values()))
         card["agreement"]["folders"] = [folder.name for folder in args.evaluate_on]
+    write_tensors(args.output, student.state_dict())
     with atomic_path(args.output.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     state_path.unlink()
     print(json.dumps(card.get("agreement", {}), indent=2))
     for reason in unreadable + not_heard:
-        print(f"error: {reason}")
+        print(f"error: {reason}", file=sys.stderr)
     print(f"written: {args.output}, {args.output.with_suffix('.json')}")
     return 1 if unreadable or not_heard else 0
+
+
+def taught_splits(sounds, teacher, args):
+    """Return the teacher's seconds by split; raise DatasetError where there are too few sounds for two."""
+    if len(sounds) < 2:
+        raise DatasetError(
+            f"sounds that can be read in {', '.join(map(str, args.folders))}: {len(sounds)}; expected 2 or more, "
+            "since those that validate are none of those that teach"
+        )
+    rng = np.random.default_rng(args.seed)
+    # validation sounds are none of the training sounds: their seconds are alike
+    order = rng.permutation(len(sounds))
+    parts = {"valid": order[::HELD_OUT], "train": np.delete(order, slice(None, None, HELD_OUT))}
+    sizes = {"valid": args.seconds // HELD_OUT, "train": args.seconds}
+    splits = {
+        split: taught_seconds([sounds[index] for index in part], teacher, sizes[split], rng)
+        for split, part in parts.items()
+    }
+    return splits | {"eval": splits["valid"]}
 
 
 def tell(history):
@@ -91,14 +110,21 @@ def parse_arguments():
     parser.add_argument("--evaluate_on", nargs="+", type=Path, default=[], help="sounds to measure on")
     parser.add_argument("--teacher", default="YamNetMobile", help="YamNet or YamNetMobile (default)")
     parser.add_argument("--teacher_weights", type=Path, help="default: in pretrained_models/")
-    parser.add_argument("--seconds", type=int, default=24000, help="training seconds (default 24000)")
-    parser.add_argument("--epochs", type=int, default=20, help="default 20")
+    parser.add_argument(
+        "--seconds", type=cli.positive, default=24000, help="training seconds (default 24000)"
+    )
+    parser.add_argument("--epochs", type=cli.positive, default=20, help="default 20")
     parser.add_argument("--learning_rate", type=float, default=3e-3, help="default 3e-3")
-    parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default 0)")
+    parser.add_argument("--seed", type=cli.seed, default=0, help="of everything that is drawn (default 0)")
     parser.add_argument("--output", type=Path, default=STUDENT.path, help="default %(default)s")
+    parser.add_argument("--force", action="store_true", help="replace the weights that are there")
     args = parser.parse_args()
     if classifier_record(args.teacher).front_end != STUDENT.front_end:
         parser.error(f"--teacher {args.teacher}: expected one with {STUDENT.front_end.name}'s Mels")
+    if args.seconds < HELD_OUT:
+        parser.error(f"--seconds {args.seconds}: expected {HELD_OUT} or more, as each {HELD_OUT}th validates")
+    if args.output.exists() and not args.force:
+        parser.error(f"{args.output} is there: --force replaces it, --output writes elsewhere")
     return args
 
 

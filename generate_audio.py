@@ -16,7 +16,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from spectral_transcoder import cli
@@ -82,15 +81,10 @@ def parse_arguments():
         "--output", type=Path, default=GENERATED_AUDIO, help="folder (default generated_audio)"
     )
     parser.add_argument("--n_iter", type=int, default=24, help="rounds of the inversion (default 24)")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", default=device, help=f"cpu or cuda (default here: {device})")
+    cli.add_device_option(parser)
     args = parser.parse_args()
     if args.n_iter < 0:
         raise UsageError(f"--n_iter {args.n_iter}: expected 0 rounds or more")
-    try:
-        torch.empty(0, device=args.device)
-    except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"--device {args.device}: not on this machine, expected cpu or cuda") from error
     return args
 
 

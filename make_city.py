@@ -6,7 +6,8 @@
 
 Output: a folder as download_datasets.py leaves it: audio, tables, and scenes/<clip>.json, which says what is
 heard in each clip and when; its path is what --audio_dataset_path of the numbered scripts expects. The same
-command goes on where it was stopped. The bytes depend on --seed, and neither on --clips nor on --jobs.
+command goes on where it was stopped, and with more --clips it lets the city grow. A clip's bytes depend on --seed,
+and neither on --clips nor on --jobs.
 Takes about 0.2 s of a core for each clip of ten seconds.
 """
 
@@ -16,7 +17,6 @@ from pathlib import Path
 
 from spectral_transcoder import cli
 from spectral_transcoder.city.corpora import LAYOUTS, make_corpus
-from spectral_transcoder.errors import UsageError
 from spectral_transcoder.parallel import available_cores
 from spectral_transcoder.paths import PROJECT_ROOT, TAU
 
@@ -29,15 +29,15 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("layout", choices=LAYOUTS, help="whose layout")
-    parser.add_argument("--clips", type=int, default=100, help="how many (default 100)")
-    parser.add_argument("--seed", type=int, default=0, help="of all scenes (default 0)")
+    parser.add_argument("--clips", type=cli.positive, default=100, help="how many (default 100)")
+    parser.add_argument("--seed", type=cli.seed, default=0, help="of all scenes (default 0)")
     parser.add_argument(
         "--output", type=Path, default=PROJECT_ROOT, help="where its folder goes (default: here)"
     )
-    parser.add_argument("--jobs", type=int, default=available_cores(), help="processes (default %(default)s)")
+    parser.add_argument(
+        "--jobs", type=cli.positive, default=available_cores(), help="processes (default %(default)s)"
+    )
     args = parser.parse_args()
-    if args.jobs < 1 or args.seed < 0:
-        raise UsageError(f"--jobs {args.jobs}, --seed {args.seed}: expected 1 or more, and 0 or more")
     folder = args.output / FOLDERS[args.layout]
 
     def report(done, total):

@@ -20,6 +20,7 @@ from spectral_transcoder.paths import AUDIO
 from spectral_transcoder.synthesis import street_scene
 
 SR = 32000
+WRITERS = {".wav": write_wav, ".ogg": write_ogg}
 
 
 def main():
@@ -31,7 +32,7 @@ def main():
         "name", type=Path, help="file to write: a bare name goes to audio/, a path where it says"
     )
     parser.add_argument("--duration_s", type=float, default=10.0, help="duration in seconds (default 10)")
-    parser.add_argument("--seed", type=int, default=0, help="of the random parts (default 0)")
+    parser.add_argument("--seed", type=cli.seed, default=0, help="of the random parts (default 0)")
     parser.add_argument("--place", choices=PLACES, help="a place of the synthetic city")
     args = parser.parse_args()
     if not 0.01 <= args.duration_s <= 3600:
@@ -39,8 +40,9 @@ def main():
     if args.place and args.duration_s < SHORTEST_S:
         raise UsageError(f"--duration_s {args.duration_s}: a scene of the city takes {SHORTEST_S} s or more")
     path = AUDIO / args.name if args.name == Path(args.name.name) else args.name
-    write = write_ogg if path.suffix == ".ogg" else write_wav
-    write(path, make_sound(args), SR)
+    if path.suffix.lower() not in WRITERS:
+        raise UsageError(f"{path}: expected a name that ends in {' or '.join(WRITERS)}")
+    WRITERS[path.suffix.lower()](path, make_sound(args), SR)
     print(f"written: {path}")
 
 

@@ -32,7 +32,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--weights", type=Path, help="of the mobile YAMNet (default: in pretrained_models)")
-    parser.add_argument("--events", type=int, default=20, help="of each kind (default 20)")
+    parser.add_argument("--events", type=cli.positive, default=20, help="of each kind (default 20)")
     parser.add_argument("--real", type=Path, help="folder of UrbanSound8K's clips")
     args = parser.parse_args()
     classifier = load_classifier("YamNetMobile", args.weights)

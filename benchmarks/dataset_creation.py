@@ -22,6 +22,7 @@ import soundfile
 from plain import plain_arrays
 
 from spectral_transcoder.audio import AUDIO_SUFFIXES, read_audio
+from spectral_transcoder.cli import positive
 from spectral_transcoder.dataset_files import write_clip
 from spectral_transcoder.dataset_plan import PlannedClip
 from spectral_transcoder.datasets import ChunkAnalysis
@@ -63,8 +64,8 @@ def parse_arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--audio", type=Path, help="a folder of sounds (default: synthetic ones)")
-    parser.add_argument("--clips", type=int, default=24, help="how many of them (default 24)")
-    parser.add_argument("--jobs", type=int, default=available_cores(), help="processes (default: cores)")
+    parser.add_argument("--clips", type=positive, default=24, help="how many of them (default 24)")
+    parser.add_argument("--jobs", type=positive, default=available_cores(), help="processes (default: cores)")
     return parser.parse_args()
 
 

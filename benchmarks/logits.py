@@ -27,6 +27,7 @@ from plain import plain_levels, plain_mels
 
 from spectral_transcoder.audio import AUDIO_SUFFIXES, peak_normalise
 from spectral_transcoder.classifiers import CLASSIFIERS
+from spectral_transcoder.cli import positive
 from spectral_transcoder.listening import find_listener
 from spectral_transcoder.logit_creation import FILES_PER_BATCH, Batch, hear_batch, write
 from spectral_transcoder.logits import LogitFolder
@@ -90,8 +91,8 @@ def parse_arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--audio", type=Path, help="a folder of sounds (default: synthetic ones)")
-    parser.add_argument("--clips", type=int, default=48, help="how many of them (default 48)")
-    parser.add_argument("--jobs", type=int, default=available_cores(), help="processes (default: cores)")
+    parser.add_argument("--clips", type=positive, default=48, help="how many of them (default 48)")
+    parser.add_argument("--jobs", type=positive, default=available_cores(), help="processes (default: cores)")
     parser.add_argument(
         "--models_path", type=Path, default=PRETRAINED_MODELS, help="folder of the classifier's weights"
     )

@@ -38,7 +38,9 @@ def main():
     )
     parser.add_argument("measurement", choices=("day", "bands"))
     parser.add_argument("--audio_path", nargs="+", default=[], help="folders of sounds (bands)")
-    parser.add_argument("--most", type=int, default=40, help="sounds of each folder, evenly spaced (bands)")
+    parser.add_argument(
+        "--most", type=cli.positive, default=40, help="sounds of each folder, evenly spaced (bands)"
+    )
     parser.add_argument("--hours", type=float, default=24, help="of levels (day)")
     args, options = parser.parse_known_args()
     if args.measurement == "day":

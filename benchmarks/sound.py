@@ -68,7 +68,7 @@ def parse_arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--audio_path", type=Path, nargs="+", required=True, help="folders of sounds")
-    parser.add_argument("--clips", type=int, default=40, help="of each folder (default 40)")
+    parser.add_argument("--clips", type=cli.positive, default=40, help="of each folder (default 40)")
     parser.add_argument("--classifier", default="YamNetMobile", help="who listens (default YamNetMobile)")
     parser.add_argument("--weights", type=Path, help="its weights (default: in pretrained_models/)")
     return parser.parse_args()

@@ -18,13 +18,12 @@ are listed and left out, or if something asked for by name is not there.
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
-
-import torch
 
 from spectral_transcoder import cli
 from spectral_transcoder.classifiers import CLASSIFIERS, classifier_record
-from spectral_transcoder.errors import MissingFileError
+from spectral_transcoder.errors import MissingFileError, UsageError
 from spectral_transcoder.labelled_corpora import LABELLED_CORPORA, open_labelled_corpus
 from spectral_transcoder.listening import TRANSCODERS, find_listener
 from spectral_transcoder.logit_creation import create_logits
@@ -81,10 +80,10 @@ def parse_arguments():
     parser.add_argument("--audio_dataset_path", type=Path, help="its folder (default: at the root)")
     cli.add_data_path(parser)
     parser.add_argument("--output_path", type=Path, help="folder of datasets (default <data_path>/data)")
-    parser.add_argument("--classifier", type=comma_list, help=f"a comma list of {', '.join(CLASSIFIERS)}")
+    parser.add_argument("--classifier", type=cli.comma_list, help=f"a comma list of {', '.join(CLASSIFIERS)}")
     parser.add_argument(
         "--transcoder",
-        type=comma_list,
+        type=cli.comma_list,
         help=f"a comma list of {', '.join(TRANSCODERS)}, and name=path of further trained ones",
     )
     parser.add_argument(
@@ -93,18 +92,17 @@ def parse_arguments():
     parser.add_argument(
         "--reference_models_path", type=Path, default=REFERENCE_MODELS, help="folder of trained transcoders"
     )
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", default=device, help=f"cpu or cuda (default here: {device})")
+    cli.add_device_option(parser)
     parser.add_argument(
-        "--jobs", type=int, default=available_cores(), help="processes (default here: %(default)s)"
+        "--jobs", type=cli.positive, default=available_cores(), help="processes (default here: %(default)s)"
     )
     parser.add_argument("--force", action="store_true", help="make again what is there")
-    return parser.parse_args()
-
-
-def comma_list(text):
-    """Return the names of a comma list."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    args = parser.parse_args()
+    names = Counter(transcoder.partition("=")[0] for transcoder in args.transcoder or ())
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise UsageError(f"--transcoder: {twice[0]} is the name of several, whose outputs would mix")
+    return args
 
 
 if __name__ == "__main__":

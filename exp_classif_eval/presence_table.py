@@ -16,7 +16,7 @@ import argparse
 from pathlib import Path
 
 from spectral_transcoder import cli
-from spectral_transcoder.errors import MissingFileError, UsageError
+from spectral_transcoder.errors import MissingFileError
 from spectral_transcoder.experiments.classif_experiment import add_options, logit_folder
 from spectral_transcoder.experiments.presence_table import presence_table, summary
 from spectral_transcoder.experiments.table_pictures import draw_table
@@ -33,8 +33,8 @@ def main():
     kinds = [
         kind
         for kind in folder.kinds()
-        if (not options.classifier or kind[0] in options.classifier.split(","))
-        and (not options.transcoder or kind[1] in options.transcoder.split(","))
+        if (not options.classifier or kind[0] in options.classifier)
+        and (not options.transcoder or kind[1] in options.transcoder)
     ]
     if not kinds:
         raise MissingFileError(
@@ -42,8 +42,6 @@ def main():
             f"exp_classif_eval/create_logit_dataset.py --audio_dataset_name {options.dataset}"
         )
     folds = None if options.test_folds == "all" else options.test_folds.split("-")
-    if folds and not LABELLED_CORPORA[options.dataset].folds:
-        raise UsageError(f"--test_folds is for UrbanSound8K: {options.dataset} has none")
     table = presence_table(folder, kinds, folds)
 
     path = options.output / f"presence_{options.dataset.lower().replace('-', '')}"
@@ -65,8 +63,12 @@ def parse_arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--dataset", choices=LABELLED_CORPORA, default="SONYC-UST", help="default SONYC-UST")
-    parser.add_argument("--classifier", help="a comma list (default: all of which there are outputs)")
-    parser.add_argument("--transcoder", help="a comma list (default: all of which there are outputs)")
+    parser.add_argument(
+        "--classifier", type=cli.comma_list, help="a comma list (default: all of which there are outputs)"
+    )
+    parser.add_argument(
+        "--transcoder", type=cli.comma_list, help="a comma list (default: all of which there are outputs)"
+    )
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the table (default results)")
     cli.add_data_path(parser)
     add_options(parser)

@@ -127,7 +127,7 @@ def parse_arguments():
         help="also third octaves at the Mel's own frames, 12 kB more for each second (default: urban only)",
     )
 
-    parser.add_argument("--jobs", type=int, help=f"processes (default here: {available_cores()})")
+    parser.add_argument("--jobs", type=cli.positive, help=f"processes (default here: {available_cores()})")
     parser.add_argument("--force", action="store_true", help="replace a dataset of other parameters")
     return parser.parse_args()
 

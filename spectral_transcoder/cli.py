@@ -5,10 +5,11 @@ import os
 import sys
 from pathlib import Path
 
-from spectral_transcoder.errors import SpectralTranscoderError
+from spectral_transcoder.errors import SpectralTranscoderError, UsageError
 from spectral_transcoder.paths import DATA_PATH
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
+DEVICE_TYPES = ("cpu", "cuda")
 
 
 def add_data_path(parser):
@@ -24,7 +25,8 @@ def add_data_path(parser):
 def run(main):
     """Call a script's `main()` and exit: 0, or its own status; 1 for a failure, 2 for wrong usage.
 
-    Errors that a user can mend are told in one line, without a traceback; others are bugs and keep theirs.
+    Errors that a user can mend, those of the system with a file among them, are told in one line, without a
+    traceback; others are bugs and keep theirs.
     """
     try:
         status = main()
@@ -34,6 +36,15 @@ def run(main):
     except BrokenPipeError:  # a reader such as `head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(
+            f"error: {os.fsdecode(error.filename)}: {error.strerror}; expected a path that can be used: check "
+            "what is there and its permissions, or give another",
+            file=sys.stderr,
+        )
+        status = 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = 130
@@ -62,3 +73,34 @@ def whole_number(text, least):
     if number is None or number < least:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, {least} or more")
     return number
+
+
+def comma_list(text):
+    """Return the names of a comma list, each once; a type for argparse."""
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected names with commas between them")
+    return names
+
+
+def add_device_option(parser):
+    """Add --device, by default the GPU where there is one."""
+    import torch  # here, since scripts without a device do not wait for it
+
+    default = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument(
+        "--device", type=usable_device, default=default, help=f"cpu or cuda (default here: {default})"
+    )
+
+
+def usable_device(name):
+    """Return the name of a device of this machine; raise UsageError where there is none of that name."""
+    import torch
+
+    try:
+        device = torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"--device {name}: not on this machine, expected cpu or cuda") from error
+    if device.type not in DEVICE_TYPES:
+        raise UsageError(f"--device {name}: expected cpu or cuda")
+    return name

@@ -4,6 +4,7 @@ The large one, the teacher, hears seconds of sounds, alone and two at a time at 
 one is trained on its scores, all labels at once. Nobody has to label anything, so any sounds serve.
 """
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,15 @@ def read_sounds(folders, sr):
             except AudioError as error:
                 unreadable.append(str(error))
     return sounds, unreadable
+
+
+def fingerprint(sounds):
+    """Return the sha256 of the samples of sounds, (n_samples,) float32 each, in their order."""
+    digest = hashlib.sha256()
+    for sound in sounds:
+        digest.update(len(sound).to_bytes(8, "little"))
+        digest.update(np.ascontiguousarray(sound))
+    return digest.hexdigest()
 
 
 def taught_seconds(sounds, teacher, n_seconds, rng):

@@ -8,6 +8,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from spectral_transcoder.errors import DatasetError, SpectralTranscoderError
 
 
@@ -63,6 +65,22 @@ def full_disk_told(path):
                 f"no space left to write {path}: free some, or choose another folder"
             ) from error
         raise
+
+
+def read_array(path, remedy):
+    """Return the array of a .npy file.
+
+    Raises
+    ------
+    DatasetError
+        It is not there, cut off or no such file; the message ends with the `remedy`.
+    """
+    try:
+        return np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise DatasetError(
+            f"{path} cannot be read ({error}), expected a whole .npy file: {remedy}"
+        ) from error
 
 
 def sha256(path):

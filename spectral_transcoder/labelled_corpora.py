@@ -88,6 +88,20 @@ class LabelledCorpus:
         """The folds that are here, in their order; SONYC-UST has none."""
         return sorted(set(self.parts) - {SHORT}, key=int) if self.record.folds else []
 
+    def tested_parts(self, asked=None):
+        """Return the parts that are scored: the folds asked for, by default all that are here; or the test split.
+
+        Raises
+        ------
+        UsageError
+            Folds are asked for that are not here, or of a corpus that has none.
+        """
+        here = self.folds if self.record.folds else [TEST]
+        if not set(asked or ()) <= set(here):
+            choices = f"some of {', '.join(here)}" if self.record.folds else "none, since it has no folds"
+            raise UsageError(f"test_folds {','.join(asked)} of {self.record.name}: expected {choices}")
+        return asked or here
+
     def take(self, indices):
         """Return the corpus of some of the clips."""
         return LabelledCorpus(self.record, self.files[indices], self.parts[indices], self.labels[indices])
@@ -141,12 +155,15 @@ def read_table(path, columns):
     Raises
     ------
     DatasetError
-        One of them is missing, or the file is no csv.
+        One of them is missing, there is no row, or the file is no csv.
     """
     try:
-        return pd.read_csv(path, usecols=columns)
+        table = pd.read_csv(path, usecols=columns)
     except (ValueError, pd.errors.ParserError) as error:
         raise DatasetError(f"{path} is not the official table: {error}") from error
+    if table.empty:
+        raise DatasetError(f"{path} lists no clip: expected the official table, with a row for each clip")
+    return table
 
 
 LABELLED_CORPORA = {

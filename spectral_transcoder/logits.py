@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from spectral_transcoder.errors import MissingFileError
-from spectral_transcoder.files import atomic_path, sha256
+from spectral_transcoder.files import atomic_path, read_array, sha256
 from spectral_transcoder.labelled_corpora import LabelledCorpus, corpus_record
 from spectral_transcoder.listening import TRUE_MELS, TRUE_SUFFIX
 from spectral_transcoder.paths import DATA_PATH, DATASETS
@@ -119,6 +119,8 @@ class LogitFolder:
         MissingFileError
             The outputs were not made, not to the end, or of other clips or labels than the corpus has now; the
             message names the command.
+        DatasetError
+            A file of them is damaged; the message names it and the command.
         """
         manifest = self.read_manifest(classifier, transcoder)
         state = self._state(manifest)
@@ -129,7 +131,8 @@ class LogitFolder:
             )
         corpus = LabelledCorpus.load(self.clips_path, self.record)
         corpus = corpus.take(~np.isin(corpus.files, list(manifest["unreadable"])))
-        scores = [np.load(self.path(file, classifier, transcoder)) for file in corpus.files]
+        remedy = f"remove it, and make it again with: {self.create_command(classifier, transcoder)}"
+        scores = [read_array(self.path(file, classifier, transcoder), remedy) for file in corpus.files]
         return corpus, np.stack(scores)
 
     def _state(self, manifest):

@@ -68,8 +68,8 @@ class Recipe:
     level_weight: float = 0.0
 
     def __post_init__(self):
-        if min(self.epochs, self.batch_size) < 1 or self.learning_rate <= 0:
-            raise UsageError(f"{self}: epochs, batch size and learning rate have to be positive")
+        if min(self.epochs, self.batch_size) < 1 or not 0 < self.learning_rate < math.inf:
+            raise UsageError(f"{self}: epochs, batch size and learning rate have to be positive and finite")
         if self.schedule not in ("constant", "cosine"):
             raise UsageError(f"schedule {self.schedule!r}: expected constant or cosine")
 

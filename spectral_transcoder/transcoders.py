@@ -121,34 +121,6 @@ class Transcoder(nn.Module):
         mels = self.join(self.transcode_seconds(levels, batch_size), len(tensor))
         return mels.numpy() if isinstance(signal, np.ndarray) else mels
 
-    def transcode_levels(self, levels_db, batch_size=64):
-        """Transcode levels as a sensor stores them, framed continuously: frames 8k … 8k+7 make second k.
-
-        Parameters
-        ----------
-        levels_db : np.ndarray or torch.Tensor
-            (n_frames, n_bands), at least one frame. A last incomplete second is filled with silence.
-
-        Returns
-        -------
-        np.ndarray or torch.Tensor, as given
-            Mels as `transcode` returns them.
-
-        Raises
-        ------
-        UsageError
-            Another number of bands than this transcoder was made for.
-        """
-        tensor = torch.as_tensor(levels_db)
-        n_bands, n_frames = self.third_octaves.n_bands, self.third_octaves.frames_per_second
-        if tensor.dim() != 2 or tensor.shape[1] != n_bands or len(tensor) == 0:
-            raise UsageError(f"levels of shape {tuple(tensor.shape)}: expected (n_frames, {n_bands} bands)")
-        silence = float(self.third_octaves.power_to_level(0.0))
-        padded = nn.functional.pad(tensor, (0, 0, 0, -len(tensor) % n_frames), value=silence)
-        mels = self.transcode_seconds(padded.unflatten(0, (-1, n_frames)), batch_size)
-        mels = self.join(mels, len(tensor) * self.third_octaves.hop_length)
-        return mels.numpy() if isinstance(levels_db, np.ndarray) else mels
-
     def join(self, chunks, n_samples):
         """Join Mels of seconds [S, T, 64] into those of a recording of `n_samples` at the third octaves' rate.
 

@@ -134,6 +134,6 @@ def write_urbansound8k(folder, clips):
         path = folder / "audio" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, np.stack(channels, 1)[: round(duration_s * sr)], sr)
-    (folder / "metadata").mkdir()
+    (folder / "metadata").mkdir(parents=True)
     (folder / "metadata" / "UrbanSound8K_recalculated.csv").write_text("\n".join(lines) + "\n")
     return folder

@@ -26,7 +26,7 @@ from spectral_transcoder.city.scenes import (
 from spectral_transcoder.classifiers import load_classifier
 from spectral_transcoder.corpora import tau_corpus
 from spectral_transcoder.downloads.datasets import recalculated_path, write_recalculated
-from spectral_transcoder.errors import UsageError
+from spectral_transcoder.errors import DatasetError, UsageError
 from spectral_transcoder.labels import groupings, label_names
 from spectral_transcoder.third_octaves import ThirdOctaves
 
@@ -172,6 +172,7 @@ def test_tau_is_read_as_tau(city):
         for name in ("train", "test", "evaluate")
     }
     assert [row["filename"] for row in lists["test"]] == [row["filename"] for row in lists["evaluate"]]
+    assert [len(rows) for rows in lists.values()] == [7, 3, 3]
     meta = read_csv(city / "TAU/meta.csv", "\t")
     assert list(meta[0]) == ["filename", "scene_label", "identifier", "source_label"]
     assert {row["filename"] for row in meta} == {row["filename"] for rows in lists.values() for row in rows}
@@ -234,6 +235,26 @@ def test_a_corpus_goes_on_and_is_not_made_twice(tmp_path):
     make_corpus("URBAN-SOUND-8K", tmp_path / "urban", 20, report=lambda *progress: done.append(progress))
     assert done == [(1, 1)]
     assert all(clip.path.stat().st_mtime_ns == times[clip.path] for clip in clips if clip != clips[3])
+
+
+def test_a_city_grows_to_what_it_would_have_been(tmp_path):
+    grown, at_once = tmp_path / "grown", tmp_path / "at_once"
+    clips = make_corpus("URBAN-SOUND-8K", grown, 20)
+    times = {clip.path: clip.path.stat().st_mtime_ns for clip in clips}
+    for folder in (grown, at_once):
+        make_corpus("URBAN-SOUND-8K", folder, 22)
+    assert all(path.stat().st_mtime_ns == written for path, written in times.items())
+    for part in ("audio", "scenes", "metadata"):
+        assert same_files(grown / part, at_once / part)
+    with pytest.raises(UsageError, match=r"'clips': 22.* as many clips or more"):
+        make_corpus("URBAN-SOUND-8K", grown, 21)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"layout": "TAU"}'])
+def test_a_damaged_record_of_a_city_is_told(tmp_path, content):
+    (tmp_path / "city.json").write_text(content)
+    with pytest.raises(DatasetError, match=r"city\.json is damaged"):
+        make_corpus("TAU", tmp_path, 8)
 
 
 @pytest.mark.parametrize(("layout", "clips"), [("TAU", 7), ("ESC-50", 100)])

@@ -1,6 +1,7 @@
 """What scripts share: where data lie, how they end."""
 
 import argparse
+import errno
 import subprocess
 import sys
 
@@ -33,6 +34,57 @@ def test_exit_status(ending, status, capsys):
 def test_other_errors_keep_their_traceback():
     with pytest.raises(ZeroDivisionError):
         cli.run(lambda: 1 / 0)
+
+
+def test_an_error_of_the_system_with_a_file_is_one_line(tmp_path, capsys):
+    (tmp_path / "plain").write_text("")
+    for main in (
+        lambda: (tmp_path / "plain" / "below").mkdir(),
+        lambda: (tmp_path / "plain").mkdir(),
+        lambda: (tmp_path / "nothing").read_text(),
+    ):
+        with pytest.raises(SystemExit, match="1"):
+            cli.run(main)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {tmp_path}")
+        assert "give another" in line
+
+
+def test_an_error_of_the_system_without_a_file_keeps_its_traceback():
+    def main():
+        raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output"):
+        cli.run(main)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "value"),
+    [
+        (cli.positive, "12", 12),
+        (cli.positive, "0", None),
+        (cli.positive, "-2", None),
+        (cli.positive, "1.5", None),
+        (cli.seed, "0", 0),
+        (cli.seed, "-1", None),
+        (cli.seed, str(2**32), None),
+        (cli.comma_list, "a, b,a", ["a", "b"]),
+        (cli.comma_list, " ,", None),
+    ],
+)
+def test_types_of_options(option, text, value):
+    if value is None:
+        with pytest.raises(argparse.ArgumentTypeError, match=f"{text}.*: expected"):
+            option(text)
+    else:
+        assert option(text) == value
+
+
+@pytest.mark.parametrize("name", ["abacus", "cuda:99", "meta"])
+def test_devices_that_are_not_here_are_wrong_usage(name):
+    assert cli.usable_device("cpu") == "cpu"
+    with pytest.raises(UsageError, match=f"--device {name}: .*expected cpu or cuda"):
+        cli.usable_device(name)
 
 
 def test_a_reader_that_leaves_early_is_no_error():

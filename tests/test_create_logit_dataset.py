@@ -179,11 +179,27 @@ def test_the_device_may_hear_what_workers_read(corpus, models):
             np.testing.assert_array_equal(one[listener], other[listener])
 
 
-@pytest.mark.parametrize("option", [("--classifier", "VGGish"), ("--transcoder", "magic")])
-def test_unknown_names_are_wrong_usage(create, option):
-    status, _, complained = create(*option)
-    assert status == 2
-    assert "expected one of" in complained
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--classifier", "VGGish", "expected one of"),
+        ("--transcoder", "magic", "expected one of"),
+        ("--classifier", "", "expected names"),
+        ("--transcoder", "mine=a_model,mine=b_model", "mine is the name of several"),
+        ("--jobs", "0", "expected a whole number, 1 or more"),
+        ("--jobs", "-2", "expected a whole number, 1 or more"),
+        ("--device", "abacus", "expected cpu or cuda"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_written(create, tmp_path, option, value, words):
+    status, _, complained = create(option, value)
+    assert (status, words in complained) == (2, True), complained
+    assert not outputs(tmp_path).exists()
+
+
+def test_what_is_named_twice_is_heard_once(create):
+    _, said, _ = create("--classifier", "YamNetMobile,YamNetMobile", "--transcoder", "self,self")
+    assert said.count("YamNetMobile on self") == 1
 
 
 def test_nothing_but_missing_weights_is_an_error(create, tmp_path):

@@ -90,13 +90,31 @@ def test_the_demo_sound_is_reproducible(tmp_path, call_script):
         ["x.wav", "--duration_s", "nan"],
         ["x.wav", "--duration_s", "1e-6"],
         ["x"],
+        ["x.flac"],
     ],
-    ids=["no duration", "nan", "no sample", "no wav"],
+    ids=["no duration", "nan", "no sample", "no suffix", "another format"],
 )
 def test_wrong_demo_sounds_are_refused(tmp_path, call_script, arguments):
     ended = call_script("make_demo_sound.py", tmp_path / arguments[0], *arguments[1:])
-    assert_one_line_error(ended, 2)
+    assert_one_line_error(ended, 2, *(["ends in .wav or .ogg"] if len(arguments) == 1 else []))
     assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("further", [[], ["--place", "park"]], ids=["street", "place"])
+def test_a_seed_below_nought_is_refused(tmp_path, call_script, further):
+    code, _, told = call_script("make_demo_sound.py", tmp_path / "x.wav", "--seed", -1, *further)
+    assert (code, "--seed" in told) == (2, True)
+
+
+def test_suffixes_are_told_whatever_their_case(tmp_path, call_script):
+    assert not call_script("make_demo_sound.py", tmp_path / "x.OGG", "--duration_s", 0.5)[0]
+    assert soundfile.info(tmp_path / "x.OGG").subtype == "VORBIS"
+
+
+def test_below_a_plain_file_nothing_can_be_written(tmp_path, call_script):
+    (tmp_path / "plain").write_text("")
+    ended = call_script("make_demo_sound.py", tmp_path / "plain" / "x.wav", "--duration_s", 0.5)
+    assert_one_line_error(ended, 1, "plain")
 
 
 def test_files_of_every_kind_in_one_run(tmp_path, run_script, sound):

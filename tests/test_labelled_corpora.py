@@ -79,3 +79,36 @@ def test_folds_are_laid_out_as_the_downloader_leaves_them(tmp_path):
     write_clip(tmp_path / "audio" / "fold1" / "street.wav", 1, sr=8000)
     with pytest.raises(DatasetError, match="street"):
         lay_out_urbansound8k(tmp_path / "audio", tmp_path / "out")
+
+
+def test_folds_that_come_one_after_the_other_are_all_in_the_table(tmp_path):
+    for fold in (2, 10, 1):
+        write_clip(tmp_path / f"part{fold}" / f"fold{fold}" / f"{fold}-4-0-1.wav", 1, sr=8000)
+        counts = lay_out_urbansound8k(tmp_path / f"part{fold}", tmp_path / "out")
+    assert counts == {"1": 1, "2": 1, "10": 1}
+    corpus, audio = open_labelled_corpus("URBAN-SOUND-8K", tmp_path / "out")
+    assert sorted(corpus.files) == sorted(path.name for path in audio.iterdir())
+    table = (tmp_path / "out" / "metadata" / "UrbanSound8K.csv").read_text()
+    (audio / "2-4-0-1.wav").unlink()
+    assert lay_out_urbansound8k(tmp_path / "part1", tmp_path / "out") == {"1": 1, "10": 1}
+    lay_out_urbansound8k(tmp_path / "part2", tmp_path / "out")
+    again = (tmp_path / "out" / "metadata" / "UrbanSound8K.csv").read_text()
+    assert sorted(again.splitlines()) == sorted(table.splitlines())
+
+
+@pytest.mark.parametrize("name", ["foldx", "fold0", "fold2_old"])
+def test_a_folder_of_clips_that_is_no_fold_is_told(tmp_path, name):
+    write_clip(tmp_path / "audio" / name / "77-4-0-1.wav", 1, sr=8000)
+    with pytest.raises(DatasetError, match=f"{name} holds clips: expected fold1"):
+        lay_out_urbansound8k(tmp_path / "audio", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_without_rows_or_columns_is_told(tmp_path):
+    folder = write_urbansound8k(tmp_path / "URBAN-SOUND-8K", {})
+    with pytest.raises(DatasetError, match=r"UrbanSound8K_recalculated\.csv lists no clip"):
+        open_labelled_corpus("URBAN-SOUND-8K", folder)
+    write_clip(tmp_path / "audio" / "fold1" / "77-4-0-1.wav", 1, sr=8000)
+    (folder / "metadata" / "UrbanSound8K.csv").write_text("a,b\n")
+    with pytest.raises(DatasetError, match=r"UrbanSound8K\.csv is not the official table: it lacks class"):
+        lay_out_urbansound8k(tmp_path / "audio", folder)

@@ -18,7 +18,7 @@ from spectral_transcoder.mels import PANN_MELS, YAMNET_MELS
 from spectral_transcoder.third_octaves import ThirdOctaves
 from spectral_transcoder.transcoders import Transcoder, TranscoderSettings, load_transcoder
 
-SR, HOP = 32000, 4000
+SR = 32000
 SMALL_CNN = {"kernel_size": 3, "nb_layers": 3, "nb_channels": 4, "dilation": 1}
 MEL_FRONT_ENDS = {"PANN": PANN_MELS, "YamNet": YAMNET_MELS}
 
@@ -139,31 +139,6 @@ def test_a_recording_is_transcoded_second_by_second(front_end, duration_s, batch
     np.testing.assert_allclose(as_tensor.numpy(), mels, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("front_end", ["PANN", "YamNet"])
-@pytest.mark.parametrize("n_frames", [1, 8, 19, 20, 24])
-def test_levels_of_a_sensor_make_seconds_of_eight_frames(front_end, n_frames):
-    levels = np.random.default_rng(0).uniform(-40, 0, (n_frames, 29))
-    transcoder = transcoder_of(front_end)
-    padded = np.full((-(-n_frames // 8) * 8, 29), -154.0)
-    padded[:n_frames] = levels
-    expected = mels_by_hand(transcoder, padded.reshape(-1, 8, 29), n_frames * HOP)
-    mels = transcoder.transcode_levels(levels)
-    np.testing.assert_allclose(mels, expected, rtol=0, atol=1e-3)
-
-
-def test_silence_that_completes_a_second_has_the_sensors_own_offset():
-    levels = np.random.default_rng(0).uniform(-40, 0, (3, 29)).astype(np.float32)
-    published = transcoder_of(network="pinv").transcode_levels(levels)
-    external = transcoder_of(network="pinv", third_octaves=ThirdOctaves(offset_db=-88.0))
-    np.testing.assert_allclose(external.transcode_levels(levels - 114), published, rtol=0, atol=1e-3)
-
-
-@pytest.mark.parametrize("shape", [(8, 28), (0, 29), (1, 8, 29), (29,)], ids=str)
-def test_levels_of_another_shape_are_refused(shape):
-    with pytest.raises(UsageError, match="29"):
-        transcoder_of().transcode_levels(np.zeros(shape))
-
-
 @pytest.mark.parametrize(
     "third_octaves",
     [
@@ -179,9 +154,9 @@ def test_other_sensors(third_octaves, network, front_end):
     transcoder = transcoder_of(front_end, network, third_octaves=third_octaves)
     signal = noise(2 * SR)
     n_frames = {"PANN": (201, 64), "YamNet": (2, 96, 64)}[front_end]
-    for mels in (transcoder.transcode(signal), transcoder.transcode_levels(third_octaves.levels(signal))):
-        assert mels.shape == n_frames
-        assert np.isfinite(mels).all()
+    mels = transcoder.transcode(signal)
+    assert mels.shape == n_frames
+    assert np.isfinite(mels).all()
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

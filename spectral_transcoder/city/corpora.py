@@ -19,7 +19,7 @@ import yaml
 
 from spectral_transcoder.city.kinds import KINDS
 from spectral_transcoder.city.scenes import PLACES, Scene, draw_event, draw_scene, draw_seed, lasting_event
-from spectral_transcoder.errors import UsageError
+from spectral_transcoder.errors import DatasetError, UsageError
 from spectral_transcoder.files import atomic_path
 from spectral_transcoder.labels import DATA
 from spectral_transcoder.parallel import in_processes
@@ -89,7 +89,7 @@ class CityClip:
 
 
 def make_corpus(layout, folder, n_clips, seed=0, jobs=1, report=None):
-    """Write a corpus; clips that are there already are not made again.
+    """Write a corpus, or let one grow; clips that are there already are not made again.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def make_corpus(layout, folder, n_clips, seed=0, jobs=1, report=None):
     folder : str or Path
         Where it goes: tables and `audio/`, as `download_datasets.py` leaves them.
     n_clips : int
-        How many.
+        How many, those that are there among them.
     seed : int
         Of everything that is random.
     jobs : int
@@ -114,7 +114,9 @@ def make_corpus(layout, folder, n_clips, seed=0, jobs=1, report=None):
     Raises
     ------
     UsageError
-        Unknown layout, too few clips, or a folder that holds a corpus of other parameters.
+        Unknown layout, too few clips, or a folder that holds a corpus of other parameters or of more clips.
+    DatasetError
+        The folder's record of its parameters is damaged.
     """
     if layout not in LAYOUTS:
         raise UsageError(f"layout {layout!r}: expected one of {', '.join(LAYOUTS)}")
@@ -141,23 +143,38 @@ def clip_generator(layout, seed, index):
 
 
 def claim(folder, parameters):
-    """Write what a corpus is made from; refuse a folder of another one.
+    """Write what a corpus is made from; refuse a folder of another one, or of more clips.
 
     Raises
     ------
     UsageError
         The folder holds something else: made from other parameters, or not made here at all.
+    DatasetError
+        What the folder was made from cannot be read.
     """
     path = folder / RECORD
     if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found != parameters:
+        found = read_parameters(path)
+        if found | {"clips": parameters["clips"]} != parameters or found["clips"] > parameters["clips"]:
             raise UsageError(
-                f"{folder} holds a city of {found}, asked for was {parameters}: choose another folder"
+                f"{folder} holds a city of {found}, asked for was {parameters}: choose another folder, "
+                "or the same parameters and as many clips or more"
             )
     elif folder.is_dir() and any(folder.iterdir()):
         raise UsageError(f"{folder} holds something else than a synthetic city: choose another folder")
     write_text(path, json.dumps(parameters, indent=1) + "\n")
+
+
+def read_parameters(path):
+    """Return what a corpus was made from: layout, clips and seed; raise DatasetError where it is damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {"layout": found["layout"], "clips": int(found["clips"]), "seed": found["seed"]}
+    except (ValueError, TypeError, KeyError) as error:
+        raise DatasetError(
+            f"{path} is damaged ({error!r}), expected layout, clips and seed: choose another folder, or remove "
+            f"{path.parent} and make it again"
+        ) from error
 
 
 def is_synthetic(folder):
@@ -198,7 +215,7 @@ def tau_clip(folder, index, rng):
 
 
 def write_tau_tables(folder, clips):
-    """Write TAU's meta.csv and the three lists of fold 1; every tenth clip or so is in the test list only."""
+    """Write TAU's meta.csv and the three lists of fold 1: the last 30 % of the clips are for test and evaluation."""
     tab = partial(write_csv, delimiter="\t")
     rows = [(f"audio/{clip.path.name}", clip.tags["scene_label"]) for clip in clips]
     identifiers = ["-".join(clip.path.stem.split("-")[1:3]) for clip in clips]

@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 
 from spectral_transcoder import classification_metrics as metrics
-from spectral_transcoder.errors import DatasetError, UsageError
+from spectral_transcoder.errors import DatasetError
 from spectral_transcoder.experiments.classif_experiment import ALL_FOLDS, logit_folder
 from spectral_transcoder.files import atomic_path
 from spectral_transcoder.heads import Head, HeadRecipe, train_head
-from spectral_transcoder.labelled_corpora import TEST
 from spectral_transcoder.labels import label_names
 from spectral_transcoder.presence import class_scores
 from spectral_transcoder.weights import load_state, load_tensors, write_tensors
@@ -54,15 +53,8 @@ class Evidence:
         """
         folder = logit_folder(experiment.options, setting.dataset)
         corpus, outputs = folder.read(setting.classifier, setting.transcoder)
-        tested = corpus.folds if corpus.record.folds else [TEST]
-        if setting.test_folds != ALL_FOLDS:
-            asked = setting.test_folds.split("-")
-            if not set(asked) <= set(tested):
-                raise UsageError(
-                    f"test_folds {','.join(asked)} of {setting.dataset}: expected some of {', '.join(tested)}"
-                )
-            tested = asked
-        return cls(corpus, outputs, tested)
+        asked = None if setting.test_folds == ALL_FOLDS else setting.test_folds.split("-")
+        return cls(corpus, outputs, corpus.tested_parts(asked))
 
     def rows(self, parts):
         """Return the indices of the clips of some parts."""

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from spectral_transcoder.classification_metrics import mean_defined, precision_recall_f1
-from spectral_transcoder.labelled_corpora import TEST
 from spectral_transcoder.labels import label_names
 from spectral_transcoder.presence import find_highest, find_presence, find_presence_ungrouped
 
@@ -33,9 +32,14 @@ def presence_rows(corpus, outputs, folds=None):
     -------
     list of dict
         aggregation, class, clips, precision, recall, f1, in 0 … 1: of each class, their means, and all together.
+
+    Raises
+    ------
+    UsageError
+        Folds are asked for that are not here, or of a corpus that has none.
     """
     record = corpus.record
-    scored = np.isin(corpus.parts, (folds or corpus.folds) if record.folds else [TEST])
+    scored = np.isin(corpus.parts, corpus.tested_parts(folds))
     labels, outputs = corpus.labels[scored], outputs[scored]
     rows = []
     for name, aggregate in ((HIGHEST if record.single_label else {}) | AGGREGATIONS).items():

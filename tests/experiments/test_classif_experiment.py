@@ -1,5 +1,6 @@
 """Experiment 2 from class outputs to tables and pictures, on outputs whose scores can be told by hand."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -245,8 +246,11 @@ def test_every_published_figure_is_that_of_the_paper():
     assert classif_experiment.published_figures(corrected) == {}
 
 
-def test_sonyc_ust_is_taught_on_train_and_scored_on_test_alone(score, root):
-    """Two clips of train, one of validate, and three of test of which one has no votes."""
+def store_sonyc(root):
+    """Store outputs of PANN that tell the classes of all clips: forty of train, three of validate, four of test.
+
+    Nobody has voted on the last clip of test; labels of its first two are opposite, and one has a vote less.
+    """
     parts = np.array(["train"] * 40 + ["validate"] * 3 + ["test"] * 4)
     rng = np.random.default_rng(0)
     labels = (rng.random((len(parts), 8)) < 0.4).astype(float)
@@ -263,6 +267,11 @@ def test_sonyc_ust_is_taught_on_train_and_scored_on_test_alone(score, root):
     outputs = rng.uniform(0, 0.1, (47, 527)).astype(np.float32)
     outputs[:, [names.index(name) for name in alone]] = np.where(np.nan_to_num(labels) > 0, 0.8, 0.2)
     store(root / "data", "SONYC-UST", "PANN", "self", corpus, outputs, unreadable=["3.wav"])
+    return labels
+
+
+def test_sonyc_ust_is_taught_on_train_and_scored_on_test_alone(score, root):
+    store_sonyc(root)
     assert score("-s", "{'dataset': 'SONYC-UST', 'classifier': 'PANN', 'transcoder': 'self'}", "-c")[0] == 0
     by_name = metrics_of(root, "macro_auprc")
     assert {tuple(values) for name, values in by_name.items() if "deep=0" in name} == {(1,)}
@@ -341,18 +350,82 @@ def test_pictures_of_classes_and_confusions(score, root):
     assert "main_doce_score.py" in complained
 
 
-def test_the_presence_table_has_what_can_be_counted_by_hand(score, root):
-    script = "exp_classif_eval/presence_table.py"
-    argv = ("--dataset", "URBAN-SOUND-8K", "--transcoder", "self", "--output", root)
-    status, _, complained = score(*argv, script=script)
+PRESENCE = "exp_classif_eval/presence_table.py"
+
+
+@pytest.mark.parametrize(("folds", "right", "clips"), [("all", 84, 90), ("2", 27, 30), ("1,10", 57, 60)])
+def test_the_presence_table_has_what_can_be_counted_by_hand(score, root, folds, right, clips):
+    """6 of the 90 clips of the folds are told to be of another class: two, three and one."""
+    argv = ("--dataset", "URBAN-SOUND-8K", "--transcoder", "self", "--test_folds", folds, "--output", root)
+    status, _, complained = score(*argv, script=PRESENCE)
     assert not status, complained
     table = pd.read_csv(root / "presence_urbansound8k.csv")
+    assert set(table["clips"]) == {clips}
     everything = table[table["class"] == "all"].set_index("aggregation")
     highest = everything.loc["revised: the highest class"]
-    # 6 of the 90 clips of a fold are told to be of another class
-    assert highest["precision"] == highest["recall"] == pytest.approx(84 / 90, abs=1e-4)
-    assert everything.loc["Gontier et al.: 3 highest labels", "recall"] >= 84 / 90 - 1e-4
+    assert highest["precision"] == highest["recall"] == pytest.approx(right / clips, abs=1e-4)
+    assert everything.loc["Gontier et al.: 3 highest labels", "recall"] >= right / clips - 1e-4
     assert (root / "presence_urbansound8k.png").stat().st_size > 1000
-    status, _, complained = score("--dataset", "SONYC-UST", script=script)
+
+
+def test_presence_is_told_class_by_class(score, root):
+    """Of each class, the share of its clips that are told right."""
+    score("--dataset", "URBAN-SOUND-8K", "--transcoder", "self", "--output", root, script=PRESENCE)
+    table = pd.read_csv(root / "presence_urbansound8k.csv")
+    of_class = table[table["aggregation"] == "revised: the highest class"].set_index("class")
+    corpus = urban_corpus()
+    truth, scored = corpus.labels.argmax(1), corpus.parts != "short"
+    told = speaking(corpus, WRONG)[:, [label_names(521).index(label) for label in LABELS]].argmax(1)
+    for index, name in enumerate(corpus.record.classes):
+        recall = np.mean(told[scored & (truth == index)] == index)
+        precision = np.mean(truth[scored & (told == index)] == index)
+        assert of_class.loc[name, ["recall", "precision"]].tolist() == pytest.approx(
+            [recall, precision], abs=1e-4
+        )
+    recalls = of_class.loc[list(corpus.record.classes), "recall"]
+    assert of_class.loc["mean over classes", "recall"] == pytest.approx(recalls.mean(), abs=1e-4)
+
+
+def test_presence_in_sonyc_ust_is_that_of_its_test_split(score, root):
+    """The labels of the eight classes are the highest of all, so that the eight highest entries are all classes."""
+    labels = store_sonyc(root)[-4:-1]
+    status, said, complained = score("--dataset", "SONYC-UST", "--output", root, script=PRESENCE)
+    assert not status, complained
+    table = pd.read_csv(root / "presence_sonycust.csv")
+    everything = table[table["class"] == "all"].set_index("aggregation")
+    present, voted = np.nansum(labels), np.sum(~np.isnan(labels))
+    revised = everything.loc["revised: 8 highest entries"]
+    assert revised[["recall", "precision"]].tolist() == pytest.approx([1, present / voted], abs=1e-4)
+    assert set(corpus_record("SONYC-UST").classes) < set(table["class"])
+    assert "SONYC-UST, 4 clips" in said
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "words"),
+    [
+        (("--dataset", "SONYC-UST"), 1, "create_logit_dataset.py --audio_dataset_name SONYC-UST"),
+        (
+            ("--dataset", "URBAN-SOUND-8K", "--test_folds", "7"),
+            2,
+            "test_folds 7 .* expected some of 1, 2, 10",
+        ),
+        (("--dataset", "URBAN-SOUND-8K", "--classifier", ""), 2, "--classifier: '': expected names"),
+    ],
+    ids=["no outputs", "no such fold", "no classifier"],
+)
+def test_presence_that_cannot_be_told(score, root, argv, status, words):
+    ended, _, complained = score(*argv, "--output", root, script=PRESENCE)
+    assert ended == status
+    assert re.search(words, complained), complained
+    assert not list(root.glob("presence_*"))
+
+
+def test_a_file_of_outputs_that_is_cut_off_is_named_with_its_remedy(score, root):
+    path = next((root / "data" / "URBAN-SOUND-8K-LOGITS").glob("40-*_yamnet_gt.npy"))
+    path.write_bytes(path.read_bytes()[:1000])
+    argv = ("--dataset", "URBAN-SOUND-8K", "--transcoder", "self")
+    status, _, complained = score(*argv, "--output", root, script=PRESENCE)
     assert status == 1
-    assert "create_logit_dataset.py --audio_dataset_name SONYC-UST" in complained
+    (line,) = complained.splitlines()
+    assert line.startswith(f"error: {path} cannot be read")
+    assert "--classifier YamNet --transcoder self" in line
