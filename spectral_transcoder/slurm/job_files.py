@@ -198,10 +198,8 @@ def arrays(like, selectors, at_a_time):
         first, end = (len(selectors) * edge // n_files for edge in (part, part + 1))
         own = selectors[first:end]
         name = f"array-{_digest(own, like.options)}"
-        path, share = (
-            JOB_FOLDER / f"{name}{SUFFIX}",
-            (at_a_time + part) // n_files,
-        )  # the shares' sum is the whole
+        share = (at_a_time + part) // n_files  # the shares' sum is the whole
+        path = JOB_FOLDER / f"{name}{SUFFIX}"
         files.append(replace(like, path=path, name=name, settings=own, array=share))
     return files
 
