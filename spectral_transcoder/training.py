@@ -175,6 +175,18 @@ def make_fabric(accelerator="auto", devices=1, precision=None):
     )
 
 
+def launch(fabric, run):
+    """Call run(fabric) in each of the processes of a Fabric of several, and wait for their end."""
+    fabric.launch(_run_and_leave, run)
+
+
+def _run_and_leave(fabric, run):
+    run(fabric)
+    # a process that ends while its group's threads still live is now and then aborted
+    fabric.barrier()
+    torch.distributed.destroy_process_group()
+
+
 def fit(network, loss_function, splits, recipe, state_path, origin=None, fabric=None, report=None):
     """Train a network, or go on with a run that was stopped.
 

@@ -16,6 +16,7 @@ from spectral_transcoder.training import (
     Recipe,
     TaughtLoss,
     fit,
+    launch,
     make_fabric,
     mel_loss,
 )
@@ -225,7 +226,7 @@ def test_two_processes_give_the_losses_of_one(tmp_path, monkeypatch, in_a_job):
         if devices == 1:
             run_in_process(fabric, tmp_path / "state1", recipe, out)
         else:
-            fabric.launch(partial(run_in_process, path=tmp_path / "state2", recipe=recipe, out=out))
+            launch(fabric, partial(run_in_process, path=tmp_path / "state2", recipe=recipe, out=out))
         histories.append(torch.load(out, weights_only=True))
     one, two = histories
     for split in SPLITS:

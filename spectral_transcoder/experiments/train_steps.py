@@ -29,6 +29,7 @@ from spectral_transcoder.training import (
     Recipe,
     TaughtLoss,
     fit,
+    launch,
     make_fabric,
     mel_loss,
     score_loss,
@@ -225,7 +226,7 @@ def train(setting, experiment):
         if options.devices == 1:
             run(fabric)
         else:
-            fabric.launch(run)
+            launch(fabric, run)
     state_path.unlink(missing_ok=True)
 
 
