@@ -79,7 +79,7 @@ def read_array(path, remedy):
         return np.load(path)
     except (OSError, ValueError, EOFError) as error:
         raise DatasetError(
-            f"{path} cannot be read ({error}), expected a whole .npy file: {remedy}"
+            f"{path} is damaged or missing ({error}), expected a whole .npy file: {remedy}"
         ) from error
 
 

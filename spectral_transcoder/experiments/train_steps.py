@@ -9,15 +9,14 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 from spectral_transcoder import baselines, metrics
 from spectral_transcoder.classifiers import classifier_record, load_classifier
 from spectral_transcoder.corpora import SPLITS, TAU_DATASET_TYPES, tau_dataset_name
 from spectral_transcoder.datasets import mel_freq, open_dataset, read_manifest
 from spectral_transcoder.errors import MissingFileError
+from spectral_transcoder.experiments.epoch_report import EpochReport
 from spectral_transcoder.experiments.progress import Progress
 from spectral_transcoder.experiments.train_experiment import dataset_folder
 from spectral_transcoder.files import atomic_path, sha256
@@ -228,50 +227,6 @@ def train(setting, experiment):
         else:
             launch(fabric, run)
     state_path.unlink(missing_ok=True)
-
-
-@dataclass
-class EpochReport:
-    """Keeps the history of a training on the disk, epoch by epoch, and tells it.
-
-    Attributes
-    ----------
-    path : Path
-        Beginning of the files' names: <path>_{train,valid,eval}.npy, <path>.csv, <path>_tensorboard/.
-    progress : Progress or None
-        Where it is shown; None until a process of several makes its own.
-    tensorboard : SummaryWriter or None
-        Made with the first epoch, in the process that tells it.
-    """
-
-    path: Path
-    progress: Progress | None
-    tensorboard: SummaryWriter | None = None
-
-    def __call__(self, history):
-        """Write all losses until now, and tell the last epoch's."""
-        for split, losses in history.items():
-            with atomic_path(self.path.with_name(f"{self.path.name}_{split}.npy")) as temporary:
-                np.save(temporary, np.array(losses))
-        with atomic_path(self.path.with_name(f"{self.path.name}.csv")) as temporary:
-            pd.DataFrame(history, index=pd.RangeIndex(1, len(history["train"]) + 1, name="epoch")).to_csv(
-                temporary
-            )
-        last = {split: losses[-1] for split, losses in history.items()}
-        epoch = len(history["train"])
-        if self.tensorboard is None:
-            folder = self.path.with_name(f"{self.path.name}_tensorboard")
-            # of a run before this one, this epoch and later ones are void
-            self.tensorboard = SummaryWriter(folder, purge_step=epoch)
-        for split, loss in last.items():
-            self.tensorboard.add_scalar(f"loss/{split}", loss, epoch)
-        self.tensorboard.flush()
-        self.progress.advance(", ".join(f"{split} {loss:.5g}" for split, loss in last.items()))
-
-    def close(self):
-        """Close TensorBoard's file."""
-        if self.tensorboard:
-            self.tensorboard.close()
 
 
 def train_process(fabric, job, model_path, state_path, report):

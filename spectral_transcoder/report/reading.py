@@ -2,8 +2,6 @@
 
 import json
 
-import numpy as np
-
 from spectral_transcoder.errors import DatasetError, SpectralTranscoderError
 
 
@@ -32,11 +30,3 @@ def read_record(path, make):
         raise DatasetError(
             f"{path} is damaged or of another version ({type(error).__name__}: {error}): remove it, or make it again"
         ) from error
-
-
-def read_array(path):
-    """Return the array of a .npy file, (n,) at least; raise DatasetError where it is damaged."""
-    try:
-        return np.atleast_1d(np.load(path))
-    except (ValueError, EOFError) as error:
-        raise DatasetError(f"{path} is damaged ({error}): remove it, or make it again") from error

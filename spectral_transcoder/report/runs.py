@@ -5,13 +5,17 @@ Read from markers and files alone, so that a run is shown whatever plans there a
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from spectral_transcoder.corpora import SPLITS
 from spectral_transcoder.experiments.states import Marker, State
+from spectral_transcoder.files import read_array
 from spectral_transcoder.reference_models import parse_identifier
-from spectral_transcoder.report.reading import read_array, read_record, readable
+from spectral_transcoder.report.reading import read_record, readable
 
 STEP = "step"
 TRAIN_LOSSES = "_losses_train.npy"
+REMEDY = "remove it, or make it again"
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,9 @@ def find_runs(folder, metric_folder, names, defaults, left_out):
         if marker.state != State.DONE.value:
             return None
         files = {name: folder / metric_folder / f"{marker.identifier}_{name}.npy" for name in names}
-        metrics = {name: read_array(file) for name, file in files.items() if file.is_file()}
+        metrics = {
+            name: np.atleast_1d(read_array(file, REMEDY)) for name, file in files.items() if file.is_file()
+        }
         return Run(marker.plan, factors_of(marker.identifier), defaults.get(marker.plan, {}), marker, metrics)
 
     found = readable(read, sorted((folder / "state").glob("*.json")), left_out)
@@ -156,7 +162,9 @@ def read_training(path):
     """Return the `Training` of which a file of `TRAIN_LOSSES` is; the first epoch may not be whole yet."""
     identifier = path.name.removesuffix(TRAIN_LOSSES)
     files = {split: path.with_name(f"{identifier}_losses_{split}.npy") for split in SPLITS}
-    return Training(identifier, {split: read_array(file) for split, file in files.items() if file.is_file()})
+    return Training(
+        identifier, {split: read_array(file, REMEDY) for split, file in files.items() if file.is_file()}
+    )
 
 
 def find_datasets(folder, left_out):

@@ -427,5 +427,5 @@ def test_a_file_of_outputs_that_is_cut_off_is_named_with_its_remedy(score, root)
     status, _, complained = score(*argv, "--output", root, script=PRESENCE)
     assert status == 1
     (line,) = complained.splitlines()
-    assert line.startswith(f"error: {path} cannot be read")
+    assert line.startswith(f"error: {path} is damaged or missing")
     assert "--classifier YamNet --transcoder self" in line

@@ -27,10 +27,10 @@ from spectral_transcoder.datasets import ChunkAnalysis, open_dataset
 from spectral_transcoder.errors import SpectralTranscoderError
 from spectral_transcoder.experiments import command_line, paper, train_experiment
 from spectral_transcoder.experiments.command_line import run_experiment
+from spectral_transcoder.experiments.epoch_report import EpochReport
 from spectral_transcoder.experiments.progress import Progress
 from spectral_transcoder.experiments.selectors import select
 from spectral_transcoder.experiments.train_experiment import METRICS, add_options, build_experiment, step
-from spectral_transcoder.experiments.train_steps import EpochReport
 from spectral_transcoder.mels import YAMNET_MELS
 from spectral_transcoder.oracles import oracle_scores
 from spectral_transcoder.pinv import Pinv
