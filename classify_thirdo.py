@@ -18,18 +18,18 @@ from pathlib import Path
 from tqdm import tqdm
 
 import spectral_transcoder
-from spectral_transcoder import cli
-from spectral_transcoder.classifiers import CLASSIFIERS
-from spectral_transcoder.errors import LevelsError
+from spectral_transcoder.models.classifiers import CLASSIFIERS
 from spectral_transcoder.sensors import results
+from spectral_transcoder.sensors.calibration import estimate_offset, refuse_wrong_offset
 from spectral_transcoder.sensors.classify import BATCH_SECONDS, SensorClassifier
 from spectral_transcoder.sensors.figure import plot_results
-from spectral_transcoder.sensors.formats import audio_blocks, find_files, open_levels, read_levels
+from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import FRAMES_PER_SECOND
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
-from spectral_transcoder.sensors.offsets import estimate_offset, refuse_wrong_offset
-from spectral_transcoder.sensors.quality import Findings
-from spectral_transcoder.sensors.timeline import Windowing, window_batches
+from spectral_transcoder.sensors.readers.formats import audio_blocks, find_files, open_levels, read_levels
+from spectral_transcoder.sensors.windows import Windowing, window_batches
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import LevelsError
 
 
 def main():

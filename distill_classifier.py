@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spectral_transcoder import cli
-from spectral_transcoder.classifiers import Classifier, classifier_record, load_classifier
-from spectral_transcoder.distillation import agreement, fingerprint, read_sounds, taught_seconds
-from spectral_transcoder.errors import DatasetError
-from spectral_transcoder.files import atomic_path, sha256
-from spectral_transcoder.training import Recipe, fit, score_loss
-from spectral_transcoder.weights import write_tensors
+from spectral_transcoder.models.checkpoints import write_tensors
+from spectral_transcoder.models.classifiers import Classifier, classifier_record, load_classifier
+from spectral_transcoder.training.distillation import agreement, fingerprint, read_sounds, taught_seconds
+from spectral_transcoder.training.loop import Recipe, fit, score_loss
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import DatasetError
+from spectral_transcoder.utils.files import atomic_path, sha256
 
 STUDENT = classifier_record("MiniYamNet")
 HELD_OUT = 8  # a validation second for as many training seconds

@@ -16,10 +16,10 @@ An interrupted run goes on where it stopped.
 
 import argparse
 
-from spectral_transcoder import cli
 from spectral_transcoder.downloads import commands
 from spectral_transcoder.downloads.datasets import DatasetFolder
 from spectral_transcoder.downloads.manifest import choose, load_manifest
+from spectral_transcoder.utils import cli
 
 
 def main():

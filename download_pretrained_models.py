@@ -11,10 +11,10 @@ Duration: about 600 MB, so a minute at 100 Mbit/s. An interrupted run goes on wh
 
 import argparse
 
-from spectral_transcoder import cli
 from spectral_transcoder.downloads import commands
 from spectral_transcoder.downloads.manifest import choose, load_manifest
 from spectral_transcoder.downloads.models import ModelFolder
+from spectral_transcoder.utils import cli
 
 
 def main():

@@ -11,11 +11,11 @@ checked against torch within 1e-4 with onnxruntime; sizes and latencies are prin
 import argparse
 from pathlib import Path
 
-from spectral_transcoder import cli
-from spectral_transcoder.classifiers import CLASSIFIERS
-from spectral_transcoder.onnx_export import TOLERANCE, export_onnx
-from spectral_transcoder.paths import EXPORT
+from spectral_transcoder.models.classifiers import CLASSIFIERS
+from spectral_transcoder.models.onnx_export import TOLERANCE, export_onnx
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.paths import EXPORT
 
 
 def main():

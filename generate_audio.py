@@ -18,13 +18,23 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from spectral_transcoder import cli
-from spectral_transcoder.audio import find_audio, read_audio
-from spectral_transcoder.classifiers import CLASSIFIERS, EMBEDDED, available_classifiers, load_classifier
-from spectral_transcoder.errors import AudioError, MissingFileError, UsageError
-from spectral_transcoder.paths import AUDIO, GENERATED_AUDIO
-from spectral_transcoder.reference_models import FETCH_COMMAND, describe
-from spectral_transcoder.regeneration import format_classes, regenerate, top_classes, transcoders_for
+from spectral_transcoder.evaluation.regeneration import (
+    format_classes,
+    regenerate,
+    top_classes,
+    transcoders_for,
+)
+from spectral_transcoder.models.classifiers import (
+    CLASSIFIERS,
+    EMBEDDED,
+    available_classifiers,
+    load_classifier,
+)
+from spectral_transcoder.models.registry import FETCH_COMMAND, describe
+from spectral_transcoder.signal.audio import find_audio, read_audio
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import AudioError, MissingFileError, UsageError
+from spectral_transcoder.utils.paths import AUDIO, GENERATED_AUDIO
 
 
 def main():

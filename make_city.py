@@ -15,10 +15,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from spectral_transcoder import cli
-from spectral_transcoder.city.corpora import LAYOUTS, make_corpus
-from spectral_transcoder.parallel import available_cores
-from spectral_transcoder.paths import PROJECT_ROOT, TAU
+from spectral_transcoder.synthetic_city.corpora import LAYOUTS, make_corpus
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.parallel import available_cores
+from spectral_transcoder.utils.paths import PROJECT_ROOT, TAU
 
 FOLDERS = {name: name for name in LAYOUTS} | {"TAU": TAU.name}
 

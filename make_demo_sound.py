@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_transcoder import cli
-from spectral_transcoder.audio import write_ogg, write_wav
-from spectral_transcoder.city.scenes import PLACES, SHORTEST_S, draw_scene
-from spectral_transcoder.errors import UsageError
-from spectral_transcoder.paths import AUDIO
-from spectral_transcoder.synthesis import street_scene
+from spectral_transcoder.signal.audio import write_ogg, write_wav
+from spectral_transcoder.synthetic_city.demo_street import street_scene
+from spectral_transcoder.synthetic_city.scenes import PLACES, SHORTEST_S, draw_scene
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.paths import AUDIO
 
 SR = 32000
 WRITERS = {".wav": write_wav, ".ogg": write_ogg}

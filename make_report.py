@@ -17,14 +17,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from spectral_transcoder import cli
-from spectral_transcoder.classifiers import available_classifiers
-from spectral_transcoder.errors import UsageError
-from spectral_transcoder.paths import EXPORT, GENERATED_AUDIO
+from spectral_transcoder.models.classifiers import available_classifiers
 from spectral_transcoder.report.gather import COMMANDS, EXPERIMENTS, Places, curves_of, origin_of
 from spectral_transcoder.report.page import MEDIA, Report, write_page
 from spectral_transcoder.report.runs import find_datasets
 from spectral_transcoder.report.sounds import bring_sound, find_sounds
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.paths import EXPORT, GENERATED_AUDIO
 
 
 def main():

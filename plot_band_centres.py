@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_transcoder import cli
-from spectral_transcoder.audio import find_audio, read_audio
-from spectral_transcoder.figures import mel_centres_hz, plot_band_centres
-from spectral_transcoder.mels import PANN_MELS, YAMNET_MELS
-from spectral_transcoder.paths import AUDIO, RESULTS
-from spectral_transcoder.third_octaves import ThirdOctaves
+from spectral_transcoder.signal.audio import find_audio, read_audio
+from spectral_transcoder.signal.mel_spectrograms import PANN_MELS, YAMNET_MELS
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.paths import AUDIO, RESULTS
+from spectral_transcoder.utils.plotting import mel_centres_hz, plot_band_centres
 
 
 def main():

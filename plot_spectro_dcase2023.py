@@ -10,14 +10,14 @@ Output: results/spectro_dcase2023_<classifier>_<file>.png. Takes a few seconds.
 import argparse
 from pathlib import Path
 
-from spectral_transcoder import cli
-from spectral_transcoder.audio import find_audio, read_audio
-from spectral_transcoder.classifiers import classifier_record
-from spectral_transcoder.errors import UsageError
-from spectral_transcoder.figures import plot_mels
-from spectral_transcoder.paths import AUDIO, RESULTS
-from spectral_transcoder.reference_models import FETCH_COMMAND
-from spectral_transcoder.regeneration import TITLES, transcoders_for
+from spectral_transcoder.evaluation.regeneration import TITLES, transcoders_for
+from spectral_transcoder.models.classifiers import classifier_record
+from spectral_transcoder.models.registry import FETCH_COMMAND
+from spectral_transcoder.signal.audio import find_audio, read_audio
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.paths import AUDIO, RESULTS
+from spectral_transcoder.utils.plotting import plot_mels
 
 
 def main():

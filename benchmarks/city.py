@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_transcoder import cli
-from spectral_transcoder.audio import read_audio
-from spectral_transcoder.city.corpora import URBAN_CLASSES
-from spectral_transcoder.city.kinds import KINDS
-from spectral_transcoder.city.recognition import judge, recognise
-from spectral_transcoder.city.scenes import PLACES, draw_scene
-from spectral_transcoder.classifiers import load_classifier
-from spectral_transcoder.parallel import one_torch_thread
+from spectral_transcoder.models.classifiers import load_classifier
+from spectral_transcoder.signal.audio import read_audio
+from spectral_transcoder.synthetic_city.corpora import URBAN_CLASSES
+from spectral_transcoder.synthetic_city.kinds import KINDS
+from spectral_transcoder.synthetic_city.recognition import judge, recognise
+from spectral_transcoder.synthetic_city.scenes import PLACES, draw_scene
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.parallel import one_torch_thread
 
 SCENES, SCENE_S, SR = 3, 10.0, 44100
 

@@ -21,13 +21,13 @@ import numpy as np
 import soundfile
 from plain import plain_arrays
 
-from spectral_transcoder.audio import AUDIO_SUFFIXES, read_audio
-from spectral_transcoder.cli import positive
-from spectral_transcoder.dataset_files import write_clip
-from spectral_transcoder.dataset_plan import PlannedClip
-from spectral_transcoder.datasets import ChunkAnalysis
-from spectral_transcoder.parallel import available_cores, in_processes
-from spectral_transcoder.synthesis import street_scene
+from spectral_transcoder.datasets.chunks import ChunkAnalysis
+from spectral_transcoder.datasets.creation.files import write_clip
+from spectral_transcoder.datasets.creation.plan import PlannedClip
+from spectral_transcoder.signal.audio import AUDIO_SUFFIXES, read_audio
+from spectral_transcoder.synthetic_city.demo_street import street_scene
+from spectral_transcoder.utils.cli import positive
+from spectral_transcoder.utils.parallel import available_cores, in_processes
 
 ROUNDS = 3
 DURATION_S = 10

@@ -25,18 +25,18 @@ import soundfile
 import torch
 from plain import plain_levels, plain_mels
 
-from spectral_transcoder.audio import AUDIO_SUFFIXES, peak_normalise
-from spectral_transcoder.classifiers import CLASSIFIERS
-from spectral_transcoder.cli import positive
-from spectral_transcoder.listening import find_listener
-from spectral_transcoder.logit_creation import FILES_PER_BATCH, Batch, hear_batch, write
-from spectral_transcoder.logits import LogitFolder
-from spectral_transcoder.mels import mel_filters
-from spectral_transcoder.parallel import available_cores, in_processes, one_torch_thread
-from spectral_transcoder.paths import PRETRAINED_MODELS
-from spectral_transcoder.pinv import Pinv
-from spectral_transcoder.synthesis import street_scene
-from spectral_transcoder.third_octaves import ThirdOctaves
+from spectral_transcoder.evaluation.prediction_writer import FILES_PER_BATCH, Batch, hear_batch, write
+from spectral_transcoder.evaluation.predictions import LogitFolder
+from spectral_transcoder.evaluation.tagging import find_listener
+from spectral_transcoder.models.classifiers import CLASSIFIERS
+from spectral_transcoder.models.pinv import Pinv
+from spectral_transcoder.signal.audio import AUDIO_SUFFIXES, peak_normalise
+from spectral_transcoder.signal.mel_spectrograms import mel_filters
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.synthetic_city.demo_street import street_scene
+from spectral_transcoder.utils.cli import positive
+from spectral_transcoder.utils.parallel import available_cores, in_processes, one_torch_thread
+from spectral_transcoder.utils.paths import PRETRAINED_MODELS
 
 CLASSIFIER = "YamNetMobile"
 ROUNDS = 2

@@ -3,9 +3,9 @@
 import librosa
 import numpy as np
 
-from spectral_transcoder.audio import peak_normalise
-from spectral_transcoder.datasets import THIRD_OCTAVES, mels_array
-from spectral_transcoder.mels import FRONT_ENDS
+from spectral_transcoder.datasets.chunks import THIRD_OCTAVES, mels_array
+from spectral_transcoder.signal.audio import peak_normalise
+from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS
 
 
 def plain_arrays(file, third_octaves):

@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from spectral_transcoder import cli
-from spectral_transcoder.audio import find_audio
-from spectral_transcoder.files import atomic_path
-from spectral_transcoder.paths import AUDIO, PROJECT_ROOT, RESULTS
 from spectral_transcoder.sensors.classify import SensorClassifier
-from spectral_transcoder.sensors.formats import audio_blocks
 from spectral_transcoder.sensors.levels import FRAME_S, N_BANDS, NOMINAL_HZ, LevelBlock
+from spectral_transcoder.sensors.readers.formats import audio_blocks
+from spectral_transcoder.signal.audio import find_audio
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.paths import AUDIO, PROJECT_ROOT, RESULTS
 
 FAST_TO_WAV = np.isin(np.arange(N_BANDS), np.arange(NOMINAL_HZ.index("125"), NOMINAL_HZ.index("10000") + 1))
 

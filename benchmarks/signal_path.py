@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from timing import medians_s
 
-from spectral_transcoder.inversion import mel_to_audio
-from spectral_transcoder.mels import PANN_MELS
-from spectral_transcoder.synthesis import street_scene
-from spectral_transcoder.third_octaves import ThirdOctaves
-from spectral_transcoder.transcoders import Transcoder, TranscoderSettings
+from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
+from spectral_transcoder.signal.griffin_lim import mel_to_audio
+from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.synthetic_city.demo_street import street_scene
 
 SECONDS = 64  # of a batch
 

@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from spectral_transcoder import cli
-from spectral_transcoder.audio import Recording, read_audio
-from spectral_transcoder.classifiers import load_classifier
-from spectral_transcoder.corpora import find_sounds
-from spectral_transcoder.files import atomic_path
-from spectral_transcoder.inversion import mel_to_audio
-from spectral_transcoder.mels import PANN_MELS
-from spectral_transcoder.paths import EXPORT
-from spectral_transcoder.regeneration import TITLES, transcoders_for
+from spectral_transcoder.datasets.corpora import find_sounds
+from spectral_transcoder.evaluation.regeneration import TITLES, transcoders_for
+from spectral_transcoder.models.classifiers import load_classifier
+from spectral_transcoder.signal.audio import Recording, read_audio
+from spectral_transcoder.signal.griffin_lim import mel_to_audio
+from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.paths import EXPORT
 
 
 def main():

@@ -11,13 +11,13 @@ import torch
 from timing import medians_s
 from torch import nn
 
-from spectral_transcoder.classifiers import CLASSIFIERS, Classifier
-from spectral_transcoder.mels import YAMNET_MELS, mel_filters
-from spectral_transcoder.pinv import Pinv
-from spectral_transcoder.synthesis import street_scene
-from spectral_transcoder.third_octaves import ThirdOctaves
-from spectral_transcoder.training import Chunks, TaughtLoss
-from spectral_transcoder.transcoders import Transcoder, TranscoderSettings
+from spectral_transcoder.models.classifiers import CLASSIFIERS, Classifier
+from spectral_transcoder.models.pinv import Pinv
+from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
+from spectral_transcoder.signal.mel_spectrograms import YAMNET_MELS, mel_filters
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.synthetic_city.demo_street import street_scene
+from spectral_transcoder.training.loop import Chunks, TaughtLoss
 
 BATCH = 64
 

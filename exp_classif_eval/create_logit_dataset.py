@@ -21,15 +21,15 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from spectral_transcoder import cli
-from spectral_transcoder.classifiers import CLASSIFIERS, classifier_record
-from spectral_transcoder.errors import MissingFileError, UsageError
-from spectral_transcoder.labelled_corpora import LABELLED_CORPORA, open_labelled_corpus
-from spectral_transcoder.listening import TRANSCODERS, find_listener
-from spectral_transcoder.logit_creation import create_logits
-from spectral_transcoder.logits import LogitFolder
-from spectral_transcoder.parallel import available_cores
-from spectral_transcoder.paths import DATASETS, PRETRAINED_MODELS, REFERENCE_MODELS
+from spectral_transcoder.datasets.labelled import LABELLED_CORPORA, open_labelled_corpus
+from spectral_transcoder.evaluation.prediction_writer import create_logits
+from spectral_transcoder.evaluation.predictions import LogitFolder
+from spectral_transcoder.evaluation.tagging import TRANSCODERS, find_listener
+from spectral_transcoder.models.classifiers import CLASSIFIERS, classifier_record
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import MissingFileError, UsageError
+from spectral_transcoder.utils.parallel import available_cores
+from spectral_transcoder.utils.paths import DATASETS, PRETRAINED_MODELS, REFERENCE_MODELS
 
 N_SHOWN = 20  # unreadable clips that are listed; the manifests have them all
 

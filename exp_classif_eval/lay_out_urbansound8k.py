@@ -13,8 +13,8 @@ may come one after the other.
 import argparse
 from pathlib import Path
 
-from spectral_transcoder import cli
-from spectral_transcoder.urbansound8k_layout import lay_out_urbansound8k
+from spectral_transcoder.datasets.urbansound8k_layout import lay_out_urbansound8k
+from spectral_transcoder.utils import cli
 
 
 def main():

@@ -10,9 +10,9 @@ Output: spectral_transcoder_data/classification_experiments/classif_exp/: metric
 scores/, the same class by class as csv; predictions/; heads/; and export/. Minutes for all of it.
 """
 
-from spectral_transcoder import cli
-from spectral_transcoder.experiments.classif_experiment import add_options, build_experiment, step
-from spectral_transcoder.experiments.command_line import run_experiment
+from spectral_transcoder.experiments.classification.experiment import add_options, build_experiment, step
+from spectral_transcoder.experiments.engine.cli import run_experiment
+from spectral_transcoder.utils import cli
 
 
 def main():

@@ -14,14 +14,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spectral_transcoder import cli
-from spectral_transcoder.classification_metrics import confusion_matrix
-from spectral_transcoder.errors import MissingFileError
-from spectral_transcoder.experiments.class_pictures import draw_class_bars, draw_confusion
-from spectral_transcoder.experiments.classif_experiment import add_options, build_experiment, scored_parts
-from spectral_transcoder.experiments.selectors import select
-from spectral_transcoder.labelled_corpora import LABELLED_CORPORA
-from spectral_transcoder.paths import EXPORT
+from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
+from spectral_transcoder.evaluation.classification_metrics import confusion_matrix
+from spectral_transcoder.experiments.classification.class_pictures import draw_class_bars, draw_confusion
+from spectral_transcoder.experiments.classification.experiment import (
+    add_options,
+    build_experiment,
+    scored_parts,
+)
+from spectral_transcoder.experiments.engine.selectors import select
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import MissingFileError
+from spectral_transcoder.utils.paths import EXPORT
 
 METRICS = ("f1", "auprc")
 

@@ -15,15 +15,15 @@ together. Takes seconds.
 import argparse
 from pathlib import Path
 
-from spectral_transcoder import cli
-from spectral_transcoder.errors import MissingFileError
-from spectral_transcoder.experiments.classif_experiment import add_options, logit_folder
-from spectral_transcoder.experiments.presence_table import presence_table, summary
-from spectral_transcoder.experiments.table_pictures import draw_table
-from spectral_transcoder.figures import save
-from spectral_transcoder.files import atomic_path
-from spectral_transcoder.labelled_corpora import LABELLED_CORPORA
-from spectral_transcoder.paths import RESULTS
+from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
+from spectral_transcoder.experiments.classification.experiment import add_options, logit_folder
+from spectral_transcoder.experiments.classification.presence_table import presence_table, summary
+from spectral_transcoder.experiments.engine.table_pictures import draw_table
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import MissingFileError
+from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.paths import RESULTS
+from spectral_transcoder.utils.plotting import save
 
 
 def main():

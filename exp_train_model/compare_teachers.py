@@ -15,16 +15,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from spectral_transcoder import cli
-from spectral_transcoder.classifiers import classifier_record, load_classifier
-from spectral_transcoder.datasets import open_dataset
-from spectral_transcoder.errors import UsageError
-from spectral_transcoder.files import atomic_path
-from spectral_transcoder.metrics import Clips, logit_metrics
-from spectral_transcoder.oracles import oracle_scores
-from spectral_transcoder.paths import DATASETS, EXPORT, PRETRAINED_MODELS
-from spectral_transcoder.reference_models import describe, find_reference_model, parse_identifier
-from spectral_transcoder.transcoders import TEXTURES, Transcoder, TranscoderSettings, load_transcoder
+from spectral_transcoder.datasets.chunks import open_dataset
+from spectral_transcoder.evaluation.teacher_scores import oracle_scores
+from spectral_transcoder.evaluation.transcoding_metrics import Clips, logit_metrics
+from spectral_transcoder.models.classifiers import classifier_record, load_classifier
+from spectral_transcoder.models.registry import describe, find_reference_model, parse_identifier
+from spectral_transcoder.models.transcoders import TEXTURES, Transcoder, TranscoderSettings, load_transcoder
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.paths import DATASETS, EXPORT, PRETRAINED_MODELS
 
 N_NOISES = 3
 

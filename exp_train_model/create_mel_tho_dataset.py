@@ -23,14 +23,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from spectral_transcoder import cli
-from spectral_transcoder.corpora import SEED, SPLITS, TAU_DATASET_TYPES, folder_corpus, tau_corpus
-from spectral_transcoder.dataset_creation import create_dataset
-from spectral_transcoder.datasets import ChunkAnalysis
-from spectral_transcoder.errors import UsageError
-from spectral_transcoder.parallel import available_cores
-from spectral_transcoder.paths import DATASETS, TAU
-from spectral_transcoder.third_octaves import EDGES, ThirdOctaves
+from spectral_transcoder.datasets.chunks import ChunkAnalysis
+from spectral_transcoder.datasets.corpora import SEED, SPLITS, TAU_DATASET_TYPES, folder_corpus, tau_corpus
+from spectral_transcoder.datasets.creation.run import create_dataset
+from spectral_transcoder.signal.third_octaves import EDGES, ThirdOctaves
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.parallel import available_cores
+from spectral_transcoder.utils.paths import DATASETS, TAU
 
 N_SHOWN = 20  # skipped clips that are listed; the manifest has them all
 

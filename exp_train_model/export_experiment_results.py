@@ -12,14 +12,14 @@ import argparse
 
 import numpy as np
 
-from spectral_transcoder import cli
-from spectral_transcoder.errors import MissingFileError
-from spectral_transcoder.experiments.paper import FURTHER_ROWS, ROWS, compare, paper_table
-from spectral_transcoder.experiments.selectors import select
-from spectral_transcoder.experiments.states import Ledger
-from spectral_transcoder.experiments.train_experiment import PAPERS, add_options, build_experiment
-from spectral_transcoder.figures import save
-from spectral_transcoder.paths import EXPORT
+from spectral_transcoder.experiments.engine.run_store import Ledger
+from spectral_transcoder.experiments.engine.selectors import select
+from spectral_transcoder.experiments.transcoding.experiment import PAPERS, add_options, build_experiment
+from spectral_transcoder.experiments.transcoding.paper import FURTHER_ROWS, ROWS, compare, paper_table
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import MissingFileError
+from spectral_transcoder.utils.paths import EXPORT
+from spectral_transcoder.utils.plotting import save
 
 PER_CLIP = {"ptopafc": "ptopafc_hits"}  # a share has one value; its significance needs the clips'
 

@@ -10,9 +10,9 @@ A setting that is done is not computed again, and what was interrupted goes on. 
 minutes, a training up to hours.
 """
 
-from spectral_transcoder import cli
-from spectral_transcoder.experiments.command_line import run_experiment
-from spectral_transcoder.experiments.train_experiment import add_options, build_experiment, step
+from spectral_transcoder.experiments.engine.cli import run_experiment
+from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment, step
+from spectral_transcoder.utils import cli
 
 
 def main():

@@ -13,14 +13,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from spectral_transcoder import cli
-from spectral_transcoder.corpora import SPLITS
-from spectral_transcoder.errors import MissingFileError, UsageError
-from spectral_transcoder.experiments.paper import ROWS
-from spectral_transcoder.experiments.selectors import select
-from spectral_transcoder.experiments.train_experiment import add_options, build_experiment
-from spectral_transcoder.figures import save
-from spectral_transcoder.paths import EXPORT
+from spectral_transcoder.datasets.corpora import SPLITS
+from spectral_transcoder.experiments.engine.selectors import select
+from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment
+from spectral_transcoder.experiments.transcoding.paper import ROWS
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import MissingFileError, UsageError
+from spectral_transcoder.utils.paths import EXPORT
+from spectral_transcoder.utils.plotting import save
 
 TRAIN = "train"
 PAPERS = repr([row.choices("full", ["PANN", "YamNet"], 200) for row in ROWS if row.name.startswith("CNN")])

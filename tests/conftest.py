@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from spectral_transcoder.yamnet import YAMNet
+from spectral_transcoder.models.yamnet import YAMNet
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("SPECTRAL_TRANSCODER_SHARED", ROOT.parent / "shared"))
 
 

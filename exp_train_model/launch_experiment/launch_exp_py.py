@@ -15,11 +15,11 @@ import sys
 import time
 from pathlib import Path
 
-from spectral_transcoder import cli
-from spectral_transcoder.errors import UsageError
-from spectral_transcoder.experiments.command_line import experiment_parser, run_experiment
-from spectral_transcoder.experiments.paper import add_selection_options, selection_of
-from spectral_transcoder.experiments.train_experiment import add_options, build_experiment, step
+from spectral_transcoder.experiments.engine.cli import experiment_parser, run_experiment
+from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment, step
+from spectral_transcoder.experiments.transcoding.paper import add_selection_options, selection_of
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import UsageError
 
 MAIN_SCRIPT = Path(__file__).resolve().parent.parent / "main_doce_training.py"
 

@@ -15,11 +15,11 @@ import os
 import sys
 from pathlib import Path
 
-from spectral_transcoder import cli
-from spectral_transcoder.paths import PROJECT_ROOT
 from spectral_transcoder.slurm.job_files import chosen_of, read_job_files
 from spectral_transcoder.slurm.launcher import Launcher
 from spectral_transcoder.slurm.queue import has_slurm
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 
 def main():

@@ -11,12 +11,12 @@ replaced. Then exp_train_model/launch_experiment/launch_exp_slurms.py submits th
 
 import argparse
 
-from spectral_transcoder import cli
-from spectral_transcoder.experiments.paper import add_selection_options, selection_of
-from spectral_transcoder.experiments.selectors import select
-from spectral_transcoder.experiments.train_experiment import add_options, build_experiment
+from spectral_transcoder.experiments.engine.selectors import select
+from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment
+from spectral_transcoder.experiments.transcoding.paper import add_selection_options, selection_of
 from spectral_transcoder.slurm.cluster import add_cluster_options, cluster_of
 from spectral_transcoder.slurm.job_files import experiment_options, in_words, job_files, write_job_files
+from spectral_transcoder.utils import cli
 
 SELECTION = ("exp_type", "dataset", "classifier", "epoch")
 

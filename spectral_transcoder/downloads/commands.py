@@ -10,8 +10,8 @@ from spectral_transcoder.downloads.folders import only_one, require_space
 from spectral_transcoder.downloads.manifest import SHIPPED_MANIFEST
 from spectral_transcoder.downloads.partfile import part_path
 from spectral_transcoder.downloads.progress import Progress, readable_size
-from spectral_transcoder.errors import DownloadError, SpectralTranscoderError
-from spectral_transcoder.paths import PROJECT_ROOT
+from spectral_transcoder.utils.errors import DownloadError, SpectralTranscoderError
+from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 FAULTS_SHOWN = 10  # per model or dataset: a missing one has as many faults as files
 
@@ -34,7 +34,7 @@ def add_options(parser):
         "--manifest",
         type=Path,
         default=SHIPPED_MANIFEST,
-        help="another list of files, in the form of spectral_transcoder/data/downloads_manifest.yaml",
+        help="another list of files, in the form of spectral_transcoder/resources/downloads_manifest.yaml",
     )
 
 

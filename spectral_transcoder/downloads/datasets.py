@@ -11,7 +11,7 @@ from spectral_transcoder.downloads.folders import write_alone
 from spectral_transcoder.downloads.manifest import ARCHIVE_SUFFIXES
 from spectral_transcoder.downloads.progress import readable_size
 from spectral_transcoder.downloads.unpack import unpack
-from spectral_transcoder.errors import DownloadError
+from spectral_transcoder.utils.errors import DownloadError
 
 AUDIO_FOLDER = "audio"
 RECORD = ".unpacked.json"

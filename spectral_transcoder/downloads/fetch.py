@@ -13,7 +13,7 @@ from spectral_transcoder.downloads import sources
 from spectral_transcoder.downloads.manifest import RemoteFile
 from spectral_transcoder.downloads.partfile import PartFile, WrongChecksum
 from spectral_transcoder.downloads.progress import readable_size
-from spectral_transcoder.errors import DownloadError, SpectralTranscoderError
+from spectral_transcoder.utils.errors import DownloadError, SpectralTranscoderError
 
 STREAMS_PER_HOST = 2  # Zenodo refuses more
 

@@ -7,8 +7,8 @@ import os
 import shutil
 
 from spectral_transcoder.downloads.progress import readable_size
-from spectral_transcoder.errors import DownloadError
-from spectral_transcoder.files import full_disk_told
+from spectral_transcoder.utils.errors import DownloadError
+from spectral_transcoder.utils.files import full_disk_told
 
 # What file systems answer that have no locks: Lustre mounted without them, some network folders.
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}

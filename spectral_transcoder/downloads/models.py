@@ -66,7 +66,7 @@ class ModelFolder:
 
     def _convert(self, remote):
         # Imported here: torch takes seconds to load, and the other models do not need it.
-        from spectral_transcoder.yamnet_tflite import convert_yamnet_tflite
+        from spectral_transcoder.models.yamnet_tflite import convert_yamnet_tflite
 
         convert_yamnet_tflite(self.output / remote.path, self._converted(remote))
 

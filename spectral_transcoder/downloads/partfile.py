@@ -3,8 +3,8 @@
 import os
 
 from spectral_transcoder.downloads.checksums import BLOCK_BYTES
-from spectral_transcoder.errors import DownloadError
-from spectral_transcoder.files import full_disk_told
+from spectral_transcoder.utils.errors import DownloadError
+from spectral_transcoder.utils.files import full_disk_told
 
 
 class WrongChecksum(DownloadError):

@@ -11,7 +11,7 @@ import requests
 import urllib3
 
 from spectral_transcoder.downloads.checksums import BLOCK_BYTES
-from spectral_transcoder.errors import DownloadError, UsageError
+from spectral_transcoder.utils.errors import DownloadError, UsageError
 
 MIRROR_VARIABLE = "SPECTRAL_TRANSCODER_MIRROR"
 # A connection that breaks loses what its last block holds so far.

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from spectral_transcoder.downloads.checksums import BLOCK_BYTES
 from spectral_transcoder.downloads.folders import write_alone
-from spectral_transcoder.errors import DownloadError
+from spectral_transcoder.utils.errors import DownloadError
 
 DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError)
 

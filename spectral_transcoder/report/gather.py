@@ -4,10 +4,10 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from spectral_transcoder.classifiers import CLASSIFIERS
-from spectral_transcoder.experiments import classif_experiment, train_experiment
-from spectral_transcoder.experiments.train_plans import train_plans
-from spectral_transcoder.paths import DATA_PATH, DATASETS
+from spectral_transcoder.experiments.classification import experiment as classification_experiment
+from spectral_transcoder.experiments.transcoding import experiment as transcoding_experiment
+from spectral_transcoder.experiments.transcoding.plans import train_plans
+from spectral_transcoder.models.classifiers import CLASSIFIERS
 from spectral_transcoder.report.curves import draw_curve
 from spectral_transcoder.report.page import Study
 from spectral_transcoder.report.runs import find_runs, find_trainings
@@ -18,6 +18,7 @@ from spectral_transcoder.report.tables import (
     published_training_figures,
     tables_of_runs,
 )
+from spectral_transcoder.utils.paths import DATA_PATH, DATASETS
 
 TRAINING_COMMAND = "python3 exp_train_model/main_doce_training.py"
 CLASSIFICATION_COMMAND = "python3 exp_classif_eval/main_doce_score.py"
@@ -126,9 +127,9 @@ EXPERIMENTS = (
         "clips; beside an edition of YAMNet stand those of YamNet. The best of each column is marked, the true Mels "
         "aside.",
         TRAINING_COMMAND,
-        train_experiment.FOLDER,
+        classification_experiment.FOLDER,
         "metric",
-        tuple(record for record in train_experiment.METRICS if record.shown),
+        tuple(record for record in transcoding_experiment.METRICS if record.shown),
         ("dataset", "classifier"),
         published_training_figures,
         train_plans(),
@@ -142,12 +143,12 @@ EXPERIMENTS = (
         "transcoded Mels, of third octaves of audio at 16 kHz taken for 32 kHz. The best of each column is marked, the "
         "true Mels aside.",
         CLASSIFICATION_COMMAND,
-        classif_experiment.FOLDER,
+        classification_experiment.FOLDER,
         "metrics",
-        classif_experiment.METRICS,
+        classification_experiment.METRICS,
         ("dataset",),
         published_classification_figures,
-        classif_experiment.classif_plans(),
+        classification_experiment.classif_plans(),
         folds_option="test_folds",
     ),
 )
@@ -211,7 +212,7 @@ def fingerprint_of(configuration):
 def curves_of(folder, left_out):
     """Return the `Curve` of each training below a data path; `left_out` is told of what cannot be read."""
     curves = []
-    for training in find_trainings(folder / train_experiment.FOLDER / "loss", left_out):
+    for training in find_trainings(folder / transcoding_experiment.FOLDER / "loss", left_out):
         factors = dict(sorted(training.factors.items()))
         name = name_of("hybridts" if factors.get("ts") == "1" else "cnn", factors)
         details = ", ".join(

@@ -2,7 +2,7 @@
 
 import json
 
-from spectral_transcoder.errors import DatasetError, SpectralTranscoderError
+from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError
 
 
 def readable(read, paths, left_out):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectral_transcoder.corpora import SPLITS
-from spectral_transcoder.experiments.states import Marker, State
-from spectral_transcoder.files import read_array
-from spectral_transcoder.reference_models import parse_identifier
+from spectral_transcoder.datasets.corpora import SPLITS
+from spectral_transcoder.experiments.engine.run_store import Marker, State
+from spectral_transcoder.models.registry import parse_identifier
 from spectral_transcoder.report.reading import read_record, readable
+from spectral_transcoder.utils.files import read_array
 
 STEP = "step"
 TRAIN_LOSSES = "_losses_train.npy"

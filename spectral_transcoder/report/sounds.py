@@ -6,14 +6,14 @@ from urllib.parse import quote
 import numpy as np
 from matplotlib.image import imsave
 
-from spectral_transcoder.audio import Recording, read_audio, resample, write_ogg
-from spectral_transcoder.classifiers import load_classifier
-from spectral_transcoder.figures import DYNAMIC_RANGE_DB, mel_centres_hz
-from spectral_transcoder.files import atomic_path
-from spectral_transcoder.mels import PANN_MELS
-from spectral_transcoder.reference_models import describe
-from spectral_transcoder.regeneration import TITLES, top_classes, transcoders_for
+from spectral_transcoder.evaluation.regeneration import TITLES, top_classes, transcoders_for
+from spectral_transcoder.models.classifiers import load_classifier
+from spectral_transcoder.models.registry import describe
 from spectral_transcoder.report.reading import readable
+from spectral_transcoder.signal.audio import Recording, read_audio, resample, write_ogg
+from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
+from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.plotting import DYNAMIC_RANGE_DB, mel_centres_hz
 
 ORIGINAL, GENERATED = "original", "generated_from_"
 ORDER = {ORIGINAL: "recording", **TITLES}

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectral_transcoder.experiments.classif_experiment import published_classification
-from spectral_transcoder.experiments.paper import FURTHER_ROWS, ROWS, published_results
-from spectral_transcoder.experiments.tables import heading
+from spectral_transcoder.experiments.classification.experiment import published_classification
+from spectral_transcoder.experiments.engine.tables import heading
+from spectral_transcoder.experiments.transcoding.paper import FURTHER_ROWS, ROWS, published_results
 
 SEED = "seed"
 KNOWN_BY = ("transcoder", "prop_logit")  # of its factors, those that a row of the paper is known by

@@ -5,6 +5,6 @@ files ──formats──▶ blocks of rows ──quality──▶ frames that c
 """
 
 from spectral_transcoder.sensors.classify import SensorClassifier
-from spectral_transcoder.sensors.formats import read_levels
+from spectral_transcoder.sensors.readers.formats import read_levels
 
 __all__ = ["SensorClassifier", "read_levels"]

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 import yaml
 
-from spectral_transcoder.classifiers import LONGEST_FRAMES
-from spectral_transcoder.errors import MissingFileError, UsageError
-from spectral_transcoder.labels import group_indices
-from spectral_transcoder.presence import Presence, find_presence
+from spectral_transcoder.evaluation.presence import Presence, find_presence
+from spectral_transcoder.models.classifiers import LONGEST_FRAMES
+from spectral_transcoder.models.labels import group_indices
+from spectral_transcoder.models.transcoders import SHORTEST_TAIL_S
+from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import N_BANDS, THIRD_OCTAVES
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
-from spectral_transcoder.sensors.quality import Findings
-from spectral_transcoder.sensors.timeline import WindowBatch, Windowing, window_batches
-from spectral_transcoder.transcoders import SHORTEST_TAIL_S
+from spectral_transcoder.sensors.windows import WindowBatch, Windowing, window_batches
+from spectral_transcoder.utils.errors import MissingFileError, UsageError
 
 BATCH_SECONDS = 16
 TVB = "tvb"  # traffic, voices and birds are always told

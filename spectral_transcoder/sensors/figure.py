@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 from matplotlib import dates
 from matplotlib.figure import Figure
 
-from spectral_transcoder.figures import save
 from spectral_transcoder.sensors.levels import NOMINAL_HZ
 from spectral_transcoder.sensors.results import LEVEL_COLUMNS, RANKS
+from spectral_transcoder.utils.plotting import save
 
 MOST_COLUMNS = 1200  # of the picture, however long it was measured
 MOST_SENSORS = 16

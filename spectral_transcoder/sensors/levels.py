@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectral_transcoder.errors import LevelsError
-from spectral_transcoder.third_octaves import ThirdOctaves
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.utils.errors import LevelsError
 
 THIRD_OCTAVES = ThirdOctaves()
 N_BANDS = THIRD_OCTAVES.n_bands

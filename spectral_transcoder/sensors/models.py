@@ -2,22 +2,22 @@
 
 from pathlib import Path
 
-from spectral_transcoder.classifiers import (
+from spectral_transcoder.models.classifiers import (
     EMBEDDED,
     available_classifiers,
     classifier_record,
     load_classifier,
 )
-from spectral_transcoder.errors import MissingFileError, UsageError
-from spectral_transcoder.paths import REFERENCE_MODELS
-from spectral_transcoder.reference_models import (
+from spectral_transcoder.models.registry import (
     FETCH_COMMAND,
     SUFFIX,
     describe,
     find_reference_model,
     parse_identifier,
 )
-from spectral_transcoder.transcoders import Transcoder, TranscoderSettings, load_transcoder
+from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
+from spectral_transcoder.utils.errors import MissingFileError, UsageError
+from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
 UNTRAINED = {"pinv": "PINV", "pinv_texture": "PINV with texture"}
 TRANSCODERS = (*UNTRAINED, "cnn_mels", "cnn_logits")

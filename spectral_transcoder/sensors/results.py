@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from spectral_transcoder.errors import UsageError
-from spectral_transcoder.files import atomic_path
 from spectral_transcoder.sensors.levels import NOMINAL_HZ
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.files import atomic_path
 
 SUFFIXES = (".csv", ".h5", ".hdf5", ".parquet")
 LEVEL_COLUMNS = [f"level_{name}" for name in NOMINAL_HZ]

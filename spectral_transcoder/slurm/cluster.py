@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from spectral_transcoder.errors import UsageError
-from spectral_transcoder.paths import PROJECT_ROOT
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 OWN_SETTINGS = PROJECT_ROOT / "exp_train_model" / "launch_experiment" / "slurm.yaml"
 OPTIONS = {

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from string import Template
 
-from spectral_transcoder.errors import UsageError
-from spectral_transcoder.experiments.plans import STEP
-from spectral_transcoder.experiments.selectors import select
-from spectral_transcoder.files import atomic_path
-from spectral_transcoder.labels import DATA
-from spectral_transcoder.paths import PROJECT_ROOT
+from spectral_transcoder.experiments.engine.plans import STEP
+from spectral_transcoder.experiments.engine.selectors import select
+from spectral_transcoder.models.labels import DATA
 from spectral_transcoder.slurm.cluster import project_path
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "exp_train_model" / "launch_experiment"
 REFERENCE_FILE = FOLDER / "jean_zay_slurm_reference.slurm"

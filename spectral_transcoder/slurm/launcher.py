@@ -7,16 +7,16 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from spectral_transcoder.errors import SpectralTranscoderError
-from spectral_transcoder.experiments.command_line import experiment_parser
-from spectral_transcoder.experiments.plans import STEP
-from spectral_transcoder.experiments.selectors import select
-from spectral_transcoder.experiments.states import Ledger, State
-from spectral_transcoder.experiments.train_experiment import FOLDER, add_options, build_experiment
-from spectral_transcoder.files import atomic_path
-from spectral_transcoder.paths import PROJECT_ROOT
+from spectral_transcoder.experiments.engine.cli import experiment_parser
+from spectral_transcoder.experiments.engine.plans import STEP
+from spectral_transcoder.experiments.engine.run_store import Ledger, State
+from spectral_transcoder.experiments.engine.selectors import select
+from spectral_transcoder.experiments.transcoding.experiment import FOLDER, add_options, build_experiment
 from spectral_transcoder.slurm.job_files import JobFile, in_words
 from spectral_transcoder.slurm.queue import QueuedJob, has_slurm, queued_jobs, submission, submit
+from spectral_transcoder.utils.errors import SpectralTranscoderError
+from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 WAITING = {"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
 NEVER_STARTED = "never started: it was cancelled, or the reference job failed"

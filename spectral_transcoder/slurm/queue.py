@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from spectral_transcoder.errors import SpectralTranscoderError
+from spectral_transcoder.utils.errors import SpectralTranscoderError
 
 COMMAND_TIMEOUT_S = 120
 

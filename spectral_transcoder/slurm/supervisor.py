@@ -12,15 +12,15 @@ import subprocess
 import sys
 import threading
 
-from spectral_transcoder import cli
-from spectral_transcoder.errors import Interrupted, SpectralTranscoderError
-from spectral_transcoder.experiments.command_line import experiment_parser
-from spectral_transcoder.experiments.selectors import select
-from spectral_transcoder.experiments.states import Ledger, State
-from spectral_transcoder.experiments.train_experiment import add_options, build_experiment
-from spectral_transcoder.paths import PROJECT_ROOT
+from spectral_transcoder.experiments.engine.cli import experiment_parser
+from spectral_transcoder.experiments.engine.run_store import Ledger, State
+from spectral_transcoder.experiments.engine.selectors import select
+from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment
 from spectral_transcoder.slurm.cluster import PATIENCE_S
 from spectral_transcoder.slurm.queue import job_fields, own_job, requeue
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import Interrupted, SpectralTranscoderError
+from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 MAIN_SCRIPT = PROJECT_ROOT / "exp_train_model" / "main_doce_training.py"
 

@@ -1,13 +1,9 @@
 import socket
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from loopback import Server
+from tests.helpers.loopback import Server
 
 
 @pytest.fixture

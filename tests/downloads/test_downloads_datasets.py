@@ -9,13 +9,13 @@ import subprocess
 import pytest
 import soundfile
 import yaml
-from corpora import TAU_NAME, URBAN_COLUMNS, build
-from loopback import Fault, command, run, start, tree
 
 from spectral_transcoder.downloads import commands
 from spectral_transcoder.downloads.datasets import DatasetFolder
 from spectral_transcoder.downloads.manifest import load_manifest
-from spectral_transcoder.errors import DownloadError
+from spectral_transcoder.utils.errors import DownloadError
+from tests.helpers.archives import TAU_NAME, URBAN_COLUMNS, build
+from tests.helpers.loopback import Fault, command, run, start, tree
 
 SCRIPT = "download_datasets.py"
 STATE = ".unpacked.json"

@@ -10,14 +10,14 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from loopback import Fault, models_manifest, noise, run, start, tree
 
 from spectral_transcoder.downloads import progress
 from spectral_transcoder.downloads.checksums import Checksum
 from spectral_transcoder.downloads.fetch import Downloader, Job, Patience
 from spectral_transcoder.downloads.manifest import RemoteFile
 from spectral_transcoder.downloads.progress import Progress
-from spectral_transcoder.errors import DownloadError
+from spectral_transcoder.utils.errors import DownloadError
+from tests.helpers.loopback import Fault, models_manifest, noise, run, start, tree
 
 SCRIPT = "download_pretrained_models.py"
 CONTENT = noise(300_000)

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from spectral_transcoder import paths
 from spectral_transcoder.downloads.manifest import choose, load_manifest
-from spectral_transcoder.errors import UsageError
+from spectral_transcoder.utils import paths
+from spectral_transcoder.utils.errors import UsageError
 
 TAU = "TAU-urban-acoustic-scenes-2020-mobile-development"
 

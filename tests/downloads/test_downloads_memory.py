@@ -6,8 +6,9 @@ import tarfile
 
 import pytest
 import yaml
-from loopback import command
-from peak_memory import run_measured
+
+from tests.helpers.loopback import command
+from tests.helpers.peak_memory import run_measured
 
 pytestmark = pytest.mark.slow
 

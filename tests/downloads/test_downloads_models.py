@@ -7,11 +7,11 @@ import types
 import pytest
 import torch
 import yaml
-from loopback import Fault, models_manifest, noise, run, start, tree
 
 from spectral_transcoder.downloads import commands
 from spectral_transcoder.downloads.manifest import SHIPPED_MANIFEST, load_manifest
 from spectral_transcoder.downloads.models import ModelFolder
+from tests.helpers.loopback import Fault, models_manifest, noise, run, start, tree
 
 SCRIPT = "download_pretrained_models.py"
 
@@ -19,7 +19,7 @@ SCRIPT = "download_pretrained_models.py"
 @pytest.fixture
 def converter(monkeypatch):
     """Stands for the YAMNet converter: it is slow, and tested elsewhere."""
-    module = types.ModuleType("spectral_transcoder.yamnet_tflite")
+    module = types.ModuleType("spectral_transcoder.models.yamnet_tflite")
     module.calls = []
 
     def convert_yamnet_tflite(tflite_path, checkpoint_path):

@@ -9,10 +9,10 @@ import zipfile
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from loopback import noise, tree
 
 from spectral_transcoder.downloads.unpack import unpack
-from spectral_transcoder.errors import DownloadError
+from spectral_transcoder.utils.errors import DownloadError
+from tests.helpers.loopback import noise, tree
 
 
 def same_place(name):

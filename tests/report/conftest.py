@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
-from made_runs import ACCURACIES, CNN_LOGITS, LOSSES, MANIFEST, RUNS, write_json, write_run
 
-from spectral_transcoder.experiments.classif_experiment import FOLDER as CLASSIFICATION_FOLDER
+from spectral_transcoder.experiments.classification.experiment import FOLDER as CLASSIFICATION_FOLDER
+from tests.helpers.made_runs import ACCURACIES, CNN_LOGITS, LOSSES, MANIFEST, RUNS, write_json, write_run
 
 SR = 32000
 

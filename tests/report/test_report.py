@@ -10,13 +10,13 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 import soundfile
-from made_runs import ACCURACIES, CNN_LOGITS, LOSSES, MANIFEST, write_run
 from matplotlib.image import imread
 
-from spectral_transcoder.experiments.classif_experiment import FOLDER as CLASSIFICATION_FOLDER
-from spectral_transcoder.logits import LogitFolder
+from spectral_transcoder.evaluation.predictions import LogitFolder
+from spectral_transcoder.experiments.classification.experiment import FOLDER as CLASSIFICATION_FOLDER
 from spectral_transcoder.report.curves import draw_curve
 from spectral_transcoder.report.sounds import bring_sound, frequency_ticks
+from tests.helpers.made_runs import ACCURACIES, CNN_LOGITS, LOSSES, MANIFEST, write_run
 
 
 class Page(HTMLParser):
@@ -56,7 +56,7 @@ class Page(HTMLParser):
 @pytest.fixture
 def make(tmp_path, monkeypatch, call_script):
     """Make the report, with no classifier there, and return its page; `complaints` are what stderr said."""
-    monkeypatch.setattr("spectral_transcoder.classifiers.available_classifiers", lambda: [])
+    monkeypatch.setattr("spectral_transcoder.models.classifiers.available_classifiers", lambda: [])
 
     def run(data, generated, *further):
         arguments = ("--data_path", data, "--generated_audio", generated, "--output", tmp_path / "report")

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_runs import CNN_LOGITS
 
-SCRIPT = Path(__file__).resolve().parent.parent.parent / "make_report.py"
+from tests.helpers.made_runs import CNN_LOGITS
+
+SCRIPT = Path(__file__).resolve().parents[2] / "make_report.py"
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 ENOUGH_CONTRAST = 4.5  # WCAG 2, level AA
 

@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from spectral_transcoder.audio import read_audio
-from spectral_transcoder.classifiers import load_classifier
-from spectral_transcoder.errors import MissingFileError, UsageError
-from spectral_transcoder.presence import find_presence
+from spectral_transcoder.evaluation.presence import find_presence
+from spectral_transcoder.models.classifiers import load_classifier
+from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.sensors import SensorClassifier, read_levels
-from spectral_transcoder.sensors.formats import audio_blocks
 from spectral_transcoder.sensors.levels import LevelBlock
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
-from spectral_transcoder.third_octaves import ThirdOctaves
-from spectral_transcoder.transcoders import Transcoder, TranscoderSettings
-
-from .conftest import epochs_s, street_levels, write_csv
+from spectral_transcoder.sensors.readers.formats import audio_blocks
+from spectral_transcoder.signal.audio import read_audio
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.utils.errors import MissingFileError, UsageError
+from tests.helpers.made_levels import epochs_s, street_levels, write_csv
 
 ALL = np.ones(29, bool)
 
@@ -151,8 +150,8 @@ def test_the_best_transcoder_is_one_that_the_classifier_taught(tmp_path):
 
 
 def test_missing_weights_name_the_command_that_fetches_them(monkeypatch, tmp_path):
-    monkeypatch.setattr("spectral_transcoder.classifiers.PRETRAINED_MODELS", tmp_path)
-    monkeypatch.setattr("spectral_transcoder.classifiers.REFERENCE_MODELS", tmp_path)
+    monkeypatch.setattr("spectral_transcoder.models.classifiers.PRETRAINED_MODELS", tmp_path)
+    monkeypatch.setattr("spectral_transcoder.models.classifiers.REFERENCE_MODELS", tmp_path)
     with pytest.raises(MissingFileError, match=r"download_pretrained_models.py --models YamNetMobile"):
         choose_classifier("YamNetMobile")
     with pytest.raises(MissingFileError, match=r"distill_classifier\.py"):

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 import classify_thirdo
-
-from .conftest import epochs_s, street_levels, write_csv
+from tests.helpers.made_levels import epochs_s, street_levels, write_csv
 
 ROOT = Path(classify_thirdo.__file__).parent
 
@@ -18,7 +17,7 @@ def test_the_api_of_the_readme(shared, tmp_path, monkeypatch, capsys):
     code = re.search(r"```python\n(from spectral_transcoder\.sensors.*?)```", "\n".join(pages), re.DOTALL)[1]
     write_csv(tmp_path / "day.csv", street_levels(80), epochs_s(80))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("spectral_transcoder.classifiers.PRETRAINED_MODELS", tmp_path)
+    monkeypatch.setattr("spectral_transcoder.models.classifiers.PRETRAINED_MODELS", tmp_path)
     (tmp_path / "yamnet_mobile_relu6.pth").symlink_to(shared / "pretrained/yamnet_mobile_relu6.pth")
     exec(code, {})
     assert capsys.readouterr().out.startswith("2020-01-01T00:00:00.000 ")

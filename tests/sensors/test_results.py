@@ -14,12 +14,11 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from matplotlib.image import imread
-from peak_memory import run_measured
 
 import classify_thirdo
 from spectral_transcoder.sensors import results
-
-from .conftest import epochs_s, street_levels, write_cense_hdf5, write_csv
+from tests.helpers.made_levels import epochs_s, street_levels, write_cense_hdf5, write_csv
+from tests.helpers.peak_memory import run_measured
 
 ROOT = Path(classify_thirdo.__file__).parent
 

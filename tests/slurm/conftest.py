@@ -7,17 +7,17 @@ import tempfile
 
 import pytest
 import torch
-from clones import ROOT, Clone
-from made_corpora import write_clip
 from torch import nn
 from torchvision.models import efficientnet_b0
 
-from spectral_transcoder.baselines import EFFICIENTNETS
-from spectral_transcoder.classifiers import CLASSIFIERS
-from spectral_transcoder.corpora import folder_corpus
-from spectral_transcoder.dataset_creation import create_dataset
-from spectral_transcoder.datasets import ChunkAnalysis
-from spectral_transcoder.yamnet import YAMNet
+from spectral_transcoder.datasets.chunks import ChunkAnalysis
+from spectral_transcoder.datasets.corpora import folder_corpus
+from spectral_transcoder.datasets.creation.run import create_dataset
+from spectral_transcoder.models.classifiers import CLASSIFIERS
+from spectral_transcoder.models.end_to_end import EFFICIENTNETS
+from spectral_transcoder.models.yamnet import YAMNet
+from tests.helpers.clones import ROOT, Clone
+from tests.helpers.made_corpora import write_clip
 
 
 @pytest.fixture(scope="session")

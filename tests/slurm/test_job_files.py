@@ -8,16 +8,16 @@ import sys
 
 import pytest
 import yaml
-from clones import LAUNCH, PAPERS_TABLE, ROOT, WHERE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectral_transcoder.errors import UsageError
-from spectral_transcoder.experiments import paper
-from spectral_transcoder.experiments.selectors import select
-from spectral_transcoder.experiments.train_plans import train_plans
+from spectral_transcoder.experiments.engine.selectors import select
+from spectral_transcoder.experiments.transcoding import paper
+from spectral_transcoder.experiments.transcoding.plans import train_plans
 from spectral_transcoder.slurm.cluster import OPTIONS, Cluster, read_cluster
 from spectral_transcoder.slurm.job_files import JobFile, arrays
+from spectral_transcoder.utils.errors import UsageError
+from tests.helpers.clones import LAUNCH, PAPERS_TABLE, ROOT, WHERE
 
 REFERENCE = LAUNCH / "jean_zay_slurm_reference.slurm"
 CNN = f"cnn/{WHERE}+epoch=1+learning_rate=-3+kernel_size=5+nb_layers=5+dilation=1+nb_channels=64"

@@ -5,15 +5,15 @@ import os
 import shutil
 
 import pytest
-from clones import LAUNCH, ROOT, WHERE
-from made_corpora import write_clip
 
-from spectral_transcoder.corpora import folder_corpus
-from spectral_transcoder.dataset_creation import create_dataset
-from spectral_transcoder.datasets import ChunkAnalysis
-from spectral_transcoder.experiments.selectors import select
+from spectral_transcoder.datasets.chunks import ChunkAnalysis
+from spectral_transcoder.datasets.corpora import folder_corpus
+from spectral_transcoder.datasets.creation.run import create_dataset
+from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.slurm.job_files import REFERENCE_FILE, JobFile
 from spectral_transcoder.slurm.launcher import Launcher
+from tests.helpers.clones import LAUNCH, ROOT, WHERE
+from tests.helpers.made_corpora import write_clip
 
 ORACLE = f"reference/{WHERE}+transcoder=oracle"
 MLP = f"mlp/{WHERE}+epoch=1+learning_rate=-3+hidden1=100+hidden2=1000+transcoder=mlp"

@@ -4,11 +4,20 @@ import subprocess
 
 import pytest
 import torch
-from clones import LAUNCH, PAPERS_TABLE, ROOT, WHERE, fields, slurm, wait_for_empty_queue, wait_until
 from matplotlib.image import imread
 from torchvision.models import efficientnet_b7
 
-from spectral_transcoder.baselines import EFFICIENTNETS
+from spectral_transcoder.models.end_to_end import EFFICIENTNETS
+from tests.helpers.clones import (
+    LAUNCH,
+    PAPERS_TABLE,
+    ROOT,
+    WHERE,
+    fields,
+    slurm,
+    wait_for_empty_queue,
+    wait_until,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.usefixtures("cluster")]
 REFERENCE = LAUNCH / "jean_zay_slurm_reference.slurm"

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from spectral_transcoder.errors import SpectralTranscoderError
 from spectral_transcoder.slurm.supervisor import go_on_later, run_until_signal
+from spectral_transcoder.utils.errors import SpectralTranscoderError
 
 STARTED = "StartTime=2026-01-02T10:00:00"
 # What scontrol shows, as seen on SLURM 22.05.

@@ -1,0 +1,335 @@
+"""Datasets of experiment 1: third octaves and Mels of one-second chunks, in memory-mapped files (SPEC section 5).
+
+A dataset is a folder of the name of the dataset, that `dataset_creation` writes and `open_dataset` reads:
+
+    <name>_<train|valid|eval>_third_octave_data.npy          float32 (n_chunks, 8, 29), dB
+    <name>_<train|valid|eval>_mels_pann_data.npy             float32 (n_chunks, 101, 64), dB
+    <name>_<train|valid|eval>_mels_yamnet_data.npy           float32 (n_chunks, 96, 64), natural log
+    <name>_<train|valid|eval>_third_octave_frames_data.npy   float32 (n_chunks, 101, 29), dB; on demand
+    <name>_<train|valid|eval>_fnames.npy                     str (n_chunks,), <file>_<chunk index>
+    <name>_split.csv                                         a row for each clip of the corpus
+    <name>_manifest.json                                     every parameter, counts, checksums
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from spectral_transcoder.datasets.corpora import SPLITS, TAU_DATASET_TYPES, tau_dataset_name
+from spectral_transcoder.signal.framing import split_seconds
+from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS, PANN_MELS, reflect
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
+
+CREATE_COMMAND = "python3 exp_train_model/create_mel_tho_dataset.py"
+THIRD_OCTAVES = "third_octave_data"
+MEL_TIME = "third_octave_frames_data"
+FNAMES = "fnames"
+UNFINISHED = "unfinished"  # the folder, inside the dataset's, of a creation under way
+
+
+@dataclass(frozen=True)
+class ChunkAnalysis:
+    """What is computed of each chunk.
+
+    Attributes
+    ----------
+    third_octaves : ThirdOctaves
+        Bands, framing, offset.
+    mel_time : bool
+        Whether third octaves at the Mel's own frames are wanted too (`urban_mel_time`).
+
+    Raises
+    ------
+    UsageError
+        Frames or hops of more than the second that is analysed; with `mel_time`, frames of 10 ms that are not a
+        whole number of samples at the third octaves' rate.
+    """
+
+    third_octaves: ThirdOctaves = field(default_factory=ThirdOctaves)
+    mel_time: bool = False
+
+    def __post_init__(self):
+        record = self.third_octaves
+        if max(record.frame_length, record.hop_length) > record.sr:
+            raise UsageError(
+                f"frame_length {record.frame_length}, hop_length {record.hop_length}: expected {record.sr} at most, "
+                "since each second is analysed alone"
+            )
+        if self.mel_time and self.third_octaves.sr % PANN_MELS.frames_per_second:
+            raise UsageError(
+                f"third octaves at the Mel's frames need a rate that {PANN_MELS.frames_per_second} divides, "
+                f"not {self.third_octaves.sr} Hz"
+            )
+
+    @property
+    def shapes(self):
+        """Array name -> shape of one chunk, (frames, bands)."""
+        bands = self.third_octaves.n_bands
+        shapes = {THIRD_OCTAVES: (self.third_octaves.frames_per_second, bands)}
+        shapes |= {mels_array(record): (record.chunk_frames, record.n_mels) for record in FRONT_ENDS.values()}
+        if self.mel_time:
+            shapes[MEL_TIME] = (PANN_MELS.chunk_frames, bands)
+        return shapes
+
+    @property
+    def parameters(self):
+        """Everything that the values depend on, for the manifest."""
+        return {
+            "third_octaves": asdict(self.third_octaves),
+            "mels": {name: asdict(record) for name, record in FRONT_ENDS.items()},
+            "mel_time": self.mel_time,
+        }
+
+    def arrays(self, recording, first_s, last_s):
+        """Return array name -> (last_s - first_s, frames, bands) float32, each second analysed alone.
+
+        Parameters
+        ----------
+        recording : Recording
+            The whole clip: its peak, at each rate, is what it is normalised by.
+        first_s, last_s : int
+            The seconds that are wanted, `last_s` excluded; all of them whole.
+        """
+
+        def excerpt(sr):
+            return recording.at(sr)[first_s * sr : last_s * sr]
+
+        signal = excerpt(self.third_octaves.sr)
+        arrays = {THIRD_OCTAVES: self.third_octaves.levels(signal, framing="per_second")}
+        for record in FRONT_ENDS.values():
+            arrays[mels_array(record)] = record.chunks(excerpt(record.sr))
+        if self.mel_time:
+            arrays[MEL_TIME] = mel_time_levels(self.third_octaves, signal)
+        return arrays
+
+
+def mels_array(front_end):
+    """Return the array name of a front end's Mels: mels_pann_data, mels_yamnet_data."""
+    return f"mels_{front_end.name.lower()}_data"
+
+
+def mel_time_levels(third_octaves, signal):
+    """Return third octaves at the Mel's own frames (`urban_mel_time`), each second analysed alone.
+
+    Both front ends have a frame every 10 ms, the first centred on the first sample, and mirror the signal
+    at its ends. So do these: the sensor's own frames (4096 samples, Tukey) every 10 ms. YamNet's are the
+    first 96 of PANN's 101.
+
+    Parameters
+    ----------
+    third_octaves : ThirdOctaves
+        Its hop is replaced.
+    signal : np.ndarray
+        (n_seconds · sr,).
+
+    Returns
+    -------
+    np.ndarray
+        (n_seconds, 101, n_bands), dB.
+    """
+    record = replace(third_octaves, hop_length=third_octaves.sr // PANN_MELS.frames_per_second)
+    seconds = reflect(split_seconds(torch.as_tensor(signal), record.sr), record.frame_length // 2)
+    return record.levels(seconds)[:, : PANN_MELS.chunk_frames].numpy()
+
+
+def mel_freq(mels, n_frames):
+    """Average log Mels over time to `n_frames` (`urban_mel_freq`): 101 or 96 frames to the third octaves' 8.
+
+    Frame i is the mean of the frames floor(i·T/n) to ceil((i+1)·T/n), the last excluded.
+
+    Parameters
+    ----------
+    mels : np.ndarray or torch.Tensor
+        (n_chunks, T, n_mels).
+    n_frames : int
+        How many remain.
+
+    Returns
+    -------
+    np.ndarray or torch.Tensor, as given
+        (n_chunks, n_frames, n_mels).
+    """
+    # a copy: memory maps are read-only, which torch warns of
+    tensor = torch.tensor(mels) if isinstance(mels, np.ndarray) else mels
+    averaged = torch.nn.functional.adaptive_avg_pool1d(tensor.mT, n_frames).mT
+    return averaged.numpy() if isinstance(mels, np.ndarray) else averaged
+
+
+@dataclass(frozen=True)
+class DatasetSplit:
+    """The chunks of one split, as memory maps: reading an index reads that chunk from the disk.
+
+    Attributes
+    ----------
+    name : str
+        "train", "valid" or "eval".
+    arrays : dict of str to np.memmap
+        Array name -> (n_chunks, frames, bands) float32; "fnames" -> (n_chunks,) str.
+    """
+
+    name: str
+    arrays: dict = field(repr=False)
+
+    def __len__(self):
+        return len(self.fnames)
+
+    @property
+    def third_octaves(self):
+        """Third-octave levels in dB: (n_chunks, 8, 29) float32 with the published record."""
+        return self.arrays[THIRD_OCTAVES]
+
+    @property
+    def fnames(self):
+        """`<file>_<chunk index>` of each chunk: (n_chunks,) str; chunks of a clip follow each other."""
+        return self.arrays[FNAMES]
+
+    def mels(self, front_end):
+        """Return the log Mels of a front end: (n_chunks, chunk_frames, n_mels) float32."""
+        return self.arrays[mels_array(front_end)]
+
+    def mel_time(self, front_end):
+        """Return third octaves at the Mel's frames: (n_chunks, chunk_frames, n_bands) float32, dB.
+
+        Raises
+        ------
+        MissingFileError
+            The dataset was made without them.
+        """
+        if MEL_TIME not in self.arrays:
+            raise MissingFileError(
+                f"no third octaves at the Mel's frames in this dataset: make it with {CREATE_COMMAND} --mel_time"
+            )
+        return self.arrays[MEL_TIME][:, : front_end.chunk_frames]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A finished dataset.
+
+    Attributes
+    ----------
+    folder : Path
+        Its own folder.
+    name : str
+        Its name, the beginning of its files' names.
+    manifest : dict
+        See `<name>_manifest.json`.
+    """
+
+    folder: Path
+    name: str
+    manifest: dict = field(repr=False)
+
+    @property
+    def fingerprint(self):
+        """A sha256 that changes with any parameter or value: what was computed from a dataset notes it."""
+        return self.manifest["fingerprint"]
+
+    @property
+    def third_octaves(self):
+        """The `ThirdOctaves` record that its levels were computed with."""
+        return ThirdOctaves(**self.manifest["parameters"]["third_octaves"])
+
+    def split(self, split):
+        """Return a `DatasetSplit`.
+
+        Raises
+        ------
+        UsageError
+            An unknown split.
+        DatasetError
+            A file is missing, or is not as the manifest says.
+        """
+        if split not in SPLITS:
+            raise UsageError(f"split {split!r}: expected one of {', '.join(SPLITS)}")
+        prefix = f"{self.name}_{split}_"
+        files = [file for file in self.manifest["files"] if file.startswith(prefix)]
+        return DatasetSplit(
+            split, {file.removeprefix(prefix).removesuffix(".npy"): self._load(file) for file in files}
+        )
+
+    def _load(self, file):
+        """Return the memory map of a file that has the manifest's shape."""
+        path, expected = self.folder / file, tuple(self.manifest["files"][file]["shape"])
+        again = f"make the dataset again with {command_for(self.name)} --force"
+        try:
+            array = np.load(path, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{path} is missing or damaged ({error}): {again}") from error
+        if array.shape != expected:
+            raise DatasetError(f"{path} has shape {array.shape}, the manifest says {expected}: {again}")
+        return array
+
+
+def open_dataset(data_folder, name):
+    """Open a dataset that `create_mel_tho_dataset.py` made.
+
+    Parameters
+    ----------
+    data_folder : str or Path
+        The folder of all datasets (the script's `--output_path`).
+    name : str
+        The dataset's name, e.g. `Dcase-Task1-full`.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    MissingFileError
+        There is none, or its creation has not ended; the message names the command.
+    DatasetError
+        Its manifest is damaged.
+    """
+    folder = Path(data_folder) / name
+    manifest = read_manifest(folder, name)
+    if manifest is None:
+        command = command_for(name)
+        if (folder / UNFINISHED).is_dir():
+            raise MissingFileError(
+                f"the dataset {name} in {data_folder} is unfinished: {command} goes on with it"
+            )
+        raise MissingFileError(f"no dataset {name} in {data_folder}: make it with {command}")
+    return Dataset(folder, name, manifest)
+
+
+def command_for(name):
+    """Return the command that makes a dataset."""
+    for dataset_type in TAU_DATASET_TYPES:
+        if name == tau_dataset_name(dataset_type):
+            return f"{CREATE_COMMAND} --dataset_type {dataset_type}"
+        if name == tau_dataset_name(dataset_type, by_city=True):
+            return f"{CREATE_COMMAND} --dataset_type {dataset_type} --split_by_city"
+    return f"{CREATE_COMMAND} --layout folder --audio_dataset_path <folder of sounds> --dataset_name {name}"
+
+
+def manifest_file(name):
+    """Return the manifest's file name."""
+    return f"{name}_manifest.json"
+
+
+def read_manifest(folder, name):
+    """Return the manifest in a dataset's folder, None where there is none; DatasetError if it is damaged."""
+    path = Path(folder) / manifest_file(name)
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        expected = fingerprint(manifest["parameters"], manifest["files"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{path} is no manifest of a dataset ({error})") from error
+    if manifest.get("fingerprint") != expected:
+        raise DatasetError(f"{path} was changed after it was written: its fingerprint is another")
+    return manifest
+
+
+def fingerprint(parameters, files):
+    """Return the sha256 of a dataset's parameters and files, wherever it lies and whatever made it."""
+    canonical = json.dumps({"parameters": parameters, "files": files}, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

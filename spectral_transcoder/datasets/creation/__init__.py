@@ -1,0 +1,1 @@
+"""Creation of datasets: planned, computed by many processes, resumed after an interruption."""

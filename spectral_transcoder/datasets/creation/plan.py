@@ -1,0 +1,104 @@
+"""The plan of a dataset: which rows of which array each clip has, fixed before anything is computed."""
+
+import hashlib
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from spectral_transcoder.datasets.corpora import SPLITS
+from spectral_transcoder.signal.audio import open_sound
+from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError
+from spectral_transcoder.utils.progress import progress_bar
+
+
+@dataclass(frozen=True)
+class PlannedClip:
+    """A clip with at least one whole second, and the rows that it has in its split's arrays.
+
+    Attributes
+    ----------
+    file, split : str
+        As in `corpora.Clip`.
+    first_row, n_seconds : int
+        Its rows, one for each whole second.
+    """
+
+    file: str
+    split: str
+    first_row: int
+    n_seconds: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a creation will do.
+
+    Attributes
+    ----------
+    clips : tuple of PlannedClip
+        In the corpus's order.
+    skipped : tuple of dict
+        Clips left out: file, split, reason, and whether that is a failure (`unreadable`).
+    parameters : dict
+        Of corpus and analysis, with a checksum of the list of clips and their lengths.
+    """
+
+    clips: tuple
+    skipped: tuple
+    parameters: dict
+
+    def n_rows(self, split):
+        """Rows of a split's arrays."""
+        return sum(clip.n_seconds for clip in self.clips if clip.split == split)
+
+
+def make_plan(corpus, analysis):
+    """Read the header of each clip and return the `Plan`.
+
+    Raises
+    ------
+    DatasetError
+        A split has no clip with a whole second that can be read.
+    """
+    with ThreadPoolExecutor() as pool:
+        paths = (corpus.folder / clip.file for clip in corpus.clips)
+        headers = list(progress_bar(pool.map(read_header, paths), len(corpus.clips), "headers"))
+    planned, skipped, rows = [], [], Counter()
+    digest = hashlib.sha256()
+    for clip, (n_samples, sr, error) in zip(corpus.clips, headers, strict=True):
+        digest.update(json.dumps([clip.file, clip.split, n_samples, sr]).encode())
+        if error or n_samples < sr:
+            reason = error or f"{n_samples / sr:.3f} s: shorter than a second"
+            skipped.append(skipped_clip(clip, reason, unreadable=error is not None))
+            continue
+        planned.append(PlannedClip(clip.file, clip.split, rows[clip.split], n_samples // sr))
+        rows[clip.split] += planned[-1].n_seconds
+    refuse_empty_splits(planned, skipped)
+    parameters = {**corpus.parameters, **analysis.parameters, "clips_sha256": digest.hexdigest()}
+    return Plan(tuple(planned), tuple(skipped), parameters)
+
+
+def read_header(path):
+    """Return (number of samples, rate in Hz, None), or (None, None, reason) of a file that cannot be read."""
+    try:
+        with open_sound(path) as sound:
+            return sound.frames, sound.samplerate, None
+    except SpectralTranscoderError as error:
+        return None, None, str(error)
+
+
+def skipped_clip(clip, reason, unreadable):
+    """Return how the manifest tells of a clip that is left out."""
+    return {"file": clip.file, "split": clip.split, "reason": reason, "unreadable": unreadable}
+
+
+def refuse_empty_splits(clips, skipped):
+    """Raise DatasetError where a split has no clip left, giving the first reason."""
+    for split in SPLITS:
+        if not any(clip.split == split for clip in clips):
+            reasons = [clip["reason"] for clip in skipped if clip["split"] == split]
+            raise DatasetError(
+                f"the split {split} has no clip with a whole second that can be read, "
+                f"{len(reasons)} were skipped; the first: {reasons[0]}"
+            )

@@ -1,0 +1,1 @@
+"""Evaluation: predictions of classifiers, their metrics, presence of sources, regenerated sound."""

@@ -1,0 +1,143 @@
+"""Stored class outputs of a labelled corpus: which files, how they were made, and reading them.
+
+<DATASET>-LOGITS/ holds a file <clip>_<classifier>_<gt or transcoder>.npy for each clip, the clips with their
+labels, marks of the sounds that were heard, and a manifest <classifier>_<gt or transcoder>.json for each kind of
+outputs.
+"""
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spectral_transcoder.datasets.labelled import LabelledCorpus, corpus_record
+from spectral_transcoder.evaluation.tagging import TRUE_MELS, TRUE_SUFFIX
+from spectral_transcoder.utils.errors import MissingFileError
+from spectral_transcoder.utils.files import atomic_path, read_array, sha256
+from spectral_transcoder.utils.paths import DATA_PATH, DATASETS
+
+
+@dataclass(frozen=True)
+class LogitFolder:
+    """The class outputs of one labelled corpus.
+
+    Attributes
+    ----------
+    dataset : str
+        URBAN-SOUND-8K or SONYC-UST.
+    root : Path
+        The folder that holds `<DATASET>-LOGITS/`.
+    """
+
+    dataset: str
+    root: Path
+
+    @property
+    def record(self):
+        """The corpus's record."""
+        return corpus_record(self.dataset)
+
+    @property
+    def folder(self):
+        """Where the files lie."""
+        return Path(self.root) / f"{self.dataset}-LOGITS"
+
+    @property
+    def clips_path(self):
+        """The clips and their labels."""
+        return self.folder / f"{self.dataset}_clips.csv"
+
+    @property
+    def marks_path(self):
+        """The marks of the sounds that the outputs are of."""
+        return self.folder / f"{self.dataset}_sounds.csv"
+
+    def read_marks(self):
+        """Return {file: mark} of the sounds that were heard."""
+        if not self.marks_path.is_file():
+            return {}
+        return dict(pd.read_csv(self.marks_path, dtype=str).to_numpy())
+
+    def write_marks(self, marks):
+        """Write {file: mark}."""
+        with atomic_path(self.marks_path) as temporary:
+            pd.DataFrame(marks.items(), columns=["file", "mark"]).to_csv(temporary, index=False)
+
+    def name(self, classifier, transcoder):
+        """Return what the files of one kind of outputs have in common: yamnet_cnn, pann_gt, …"""
+        return f"{classifier.lower()}_{TRUE_SUFFIX if transcoder == TRUE_MELS else transcoder}"
+
+    def path(self, file, classifier, transcoder):
+        """Return the path of a clip's outputs."""
+        return self.folder / f"{Path(file).stem}_{self.name(classifier, transcoder)}.npy"
+
+    def manifest_path(self, classifier, transcoder):
+        """Return the path of the manifest of one kind of outputs."""
+        return self.folder / f"{self.name(classifier, transcoder)}.json"
+
+    def read_manifest(self, classifier, transcoder):
+        """Return the manifest of one kind of outputs, or None where there is none."""
+        path = self.manifest_path(classifier, transcoder)
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def write_manifest(self, classifier, transcoder, manifest):
+        """Write the manifest of one kind of outputs."""
+        with atomic_path(self.manifest_path(classifier, transcoder)) as temporary:
+            temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+    def kinds(self):
+        """Return the (classifier, transcoder) of which there are outputs, sorted."""
+        manifests = (json.loads(path.read_text(encoding="utf-8")) for path in self.folder.glob("*.json"))
+        origins = [manifest["origin"] for manifest in manifests]
+        return sorted((origin["classifier"], origin["transcoder"]) for origin in origins)
+
+    def create_command(self, classifier, transcoder):
+        """Return the command that makes one kind of outputs."""
+        command = (
+            f"python3 exp_classif_eval/create_logit_dataset.py --audio_dataset_name {self.dataset} "
+            f"--classifier {classifier} --transcoder {transcoder}"
+        )
+        if Path(self.root).resolve() != (DATA_PATH / DATASETS).resolve():
+            command += f" --output_path {shlex.quote(str(self.root))}"
+        return command
+
+    def read(self, classifier, transcoder):
+        """Return the clips that could be read, and their class outputs.
+
+        Returns
+        -------
+        LabelledCorpus
+            Of n clips.
+        np.ndarray
+            (n, n_labels) float32 in 0 … 1.
+
+        Raises
+        ------
+        MissingFileError
+            The outputs were not made, not to the end, or of other clips or labels than the corpus has now; the
+            message names the command.
+        DatasetError
+            A file of them is damaged; the message names it and the command.
+        """
+        manifest = self.read_manifest(classifier, transcoder)
+        state = self._state(manifest)
+        if state != "complete":
+            raise MissingFileError(
+                f"{state} class outputs of {classifier} on {transcoder} in {self.folder}; make them with: "
+                f"{self.create_command(classifier, transcoder)}"
+            )
+        corpus = LabelledCorpus.load(self.clips_path, self.record)
+        corpus = corpus.take(~np.isin(corpus.files, list(manifest["unreadable"])))
+        remedy = f"remove it, and make it again with: {self.create_command(classifier, transcoder)}"
+        scores = [read_array(self.path(file, classifier, transcoder), remedy) for file in corpus.files]
+        return corpus, np.stack(scores)
+
+    def _state(self, manifest):
+        if manifest is None:
+            return "no"
+        if not manifest["complete"]:
+            return "unfinished"
+        return "complete" if manifest["clips"] == sha256(self.clips_path) else "outdated"

@@ -1,0 +1,274 @@
+"""What classifiers make of recordings, through their true or transcoded Mels, many recordings at once.
+
+    file ──read once──▶ levels [S, 8, 29] ──transcoder──▶ Mels ──classifier──▶ scores [n_labels]
+                   └──▶ true Mels ─────────────────────────┘
+
+A `Listener` is a classifier with what stands between it and the sound. Recordings of any lengths share batches.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from spectral_transcoder.models.classifiers import LONGEST_FRAMES, classifier_record, load_classifier
+from spectral_transcoder.models.registry import FETCH_COMMAND, SUFFIX, find_reference_model, parse_identifier
+from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
+from spectral_transcoder.signal.audio import read_audio
+from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS
+from spectral_transcoder.utils.errors import MissingFileError, UsageError
+from spectral_transcoder.utils.paths import PRETRAINED_MODELS, REFERENCE_MODELS
+
+TRUE_MELS = "self"  # as the published experiment 2 calls them
+TRUE_SUFFIX = "gt"  # as it calls them in file names
+TAUGHT = ("cnn", "cnn_texture")
+PUBLISHED_TEACHERS = ("PANN", "YamNet")
+# By the transcoder's name: networks without weights, and how trained ones are found in reference_models/.
+UNTRAINED = ("pinv", "pinv_texture")
+TRAINED = {
+    "cnn": partial(find_reference_model, taught=True, networks=("cnn_pinv",)),
+    "cnn_mels": partial(find_reference_model, taught=False, networks=("cnn_pinv",)),
+    "cnn_texture": partial(find_reference_model, taught=True, networks=("cnn_texture",)),
+}
+MELS_PER_BATCH = {"cpu": 16, "cuda": 256}  # activations that stay in a core's cache; that fill a GPU
+TRANSCODERS = (TRUE_MELS, *TRAINED, *UNTRAINED)
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A classifier, and through what it hears.
+
+    Attributes
+    ----------
+    classifier : str
+        A classifier's name.
+    weights : Path
+        Its file.
+    transcoder : str
+        The transcoder's name; "self" are the true Mels.
+    network : str or None
+        The untrained transcoder's network.
+    model : Path or None
+        The trained transcoder's file.
+    """
+
+    classifier: str
+    weights: Path
+    transcoder: str = TRUE_MELS
+    network: str | None = None
+    model: Path | None = None
+
+    @property
+    def front_end(self):
+        """Whose Mels it hears."""
+        return classifier_record(self.classifier).front_end
+
+    def load_transcoder(self, device="cpu"):
+        """Return its transcoder, loaded once for each process, or None for the true Mels."""
+        if self.transcoder == TRUE_MELS:
+            return None
+        return cached_transcoder(self.front_end.name, self.network, self.model, device)
+
+    def load_classifier(self, device="cpu"):
+        """Return its classifier, loaded once for each process."""
+        return cached_classifier(self.classifier, self.weights, device)
+
+
+@lru_cache
+def cached_classifier(name, weights, device):
+    """Return a classifier; see `load_classifier`."""
+    return load_classifier(name, weights, device)
+
+
+@lru_cache
+def cached_transcoder(front_end, network, model, device):
+    """Return a trained transcoder, or an untrained one of that network for a front end."""
+    if model is None:
+        return Transcoder(TranscoderSettings(network, front_end)).to(device)
+    return load_transcoder(model).to(device)
+
+
+def find_listener(classifier, transcoder, models=PRETRAINED_MODELS, references=REFERENCE_MODELS):
+    """Return the listener of a classifier and a transcoder.
+
+    Parameters
+    ----------
+    classifier : str
+        A classifier's name.
+    transcoder : str
+        One of `TRANSCODERS`, or name=path: a trained transcoder's file, and what it is to be called.
+    models, references : Path
+        The folders of the classifiers' weights and of trained transcoders.
+
+    Raises
+    ------
+    MissingFileError
+        The classifier's weights or the trained transcoder are not there; the message names the command that
+        fetches them. A CNN-logits that another classifier taught does not serve, so it is none.
+    UsageError
+        Unknown names; a transcoder that makes another front end's Mels, or does not start from levels.
+    CheckpointError
+        The file is no transcoder.
+    """
+    record = classifier_record(classifier)
+    weights = record.path_in(Path(models))
+    if not weights.is_file():
+        raise MissingFileError(f"no weights of {classifier} at {weights}; fetch them: {record.fetch_command}")
+    name, equals, path = transcoder.partition("=")
+    if not equals and name == TRUE_MELS:
+        return Listener(classifier, weights)
+    if not equals and name in UNTRAINED:
+        return Listener(classifier, weights, name, network=name)
+    if not equals and name not in TRAINED:
+        raise UsageError(
+            f"transcoder {transcoder!r}: expected one of {', '.join(TRANSCODERS)}, or name=path of a "
+            f"trained transcoder's file"
+        )
+    if equals and (
+        name in (*TRANSCODERS, TRUE_SUFFIX) or not name.replace("-", "").replace("_", "").isalnum()
+    ):
+        raise UsageError(
+            f"transcoder {transcoder!r}: expected name=path, the name of letters, digits, - and _ and "
+            f"none of {', '.join(TRANSCODERS)}, {TRUE_SUFFIX}"
+        )
+    model = Path(path) if equals else find_trained(classifier, name, Path(references))
+    listener = Listener(classifier, weights, name, model=model)
+    check(listener.load_transcoder(), listener)
+    return listener
+
+
+def find_trained(classifier, name, folder):
+    """Return the path of a trained transcoder of `TRAINED`; raise MissingFileError where there is none."""
+    path = TRAINED[name](classifier, folder=folder)
+    teacher = path and parse_identifier(path.name.removesuffix(SUFFIX)).get("classifier")
+    if path is None or (name in TAUGHT and teacher != classifier):
+        why = f"; {path} was taught by {teacher}" if path else ""
+        how = (
+            f"the published ones come with: {FETCH_COMMAND}"
+            if classifier in PUBLISHED_TEACHERS
+            else "none was published; exp_train_model/main_doce_training.py trains one, to be given as name=path"
+        )
+        raise MissingFileError(f"no transcoder {name} for {classifier} in {folder}{why}: {how}")
+    return path
+
+
+def check(transcoder, listener):
+    """Raise UsageError where a transcoder cannot serve a listener."""
+    if transcoder.front_end.name != listener.front_end.name:
+        raise UsageError(
+            f"{listener.model} makes {transcoder.front_end.name} Mels: {listener.classifier} expects "
+            f"{listener.front_end.name} Mels"
+        )
+    if transcoder.settings.source != "levels":
+        raise UsageError(
+            f"{listener.model} starts from {transcoder.settings.source}, which sensors do not send"
+        )
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What listeners need of one recording.
+
+    Attributes
+    ----------
+    levels : dict of ThirdOctaves to (np.ndarray, int)
+        (n_seconds, n_frames, n_bands) float32 in dB, each second analysed alone, and the recording's length in
+        samples at that analysis's rate.
+    mels : dict of str to np.ndarray
+        By front end, what its classifiers take: (n, n_frames, n_mels) float32.
+    """
+
+    levels: dict
+    mels: dict
+
+
+@torch.no_grad()
+def analyse(path, listeners):
+    """Read a sound file once and compute what the listeners need of it.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    AudioError, MissingFileError
+        It cannot be read.
+    """
+    recording = read_audio(path)
+    levels, mels = {}, {}
+    for listener in listeners:
+        transcoder = listener.load_transcoder()
+        if transcoder is None:
+            mels[listener.front_end.name] = None
+        else:
+            levels[transcoder.third_octaves] = None
+    for record in levels:  # always from the analysis's own rate (SPEC defect 1)
+        signal = recording.at(record.sr)
+        levels[record] = record.levels(signal, "per_second"), len(signal)
+    for name in mels:
+        front_end = FRONT_ENDS[name]
+        mels[name] = front_end.classifier_input(recording.at(front_end.sr))
+    return Analysis(levels, mels)
+
+
+def hear(analyses, listeners, device="cpu"):
+    """Return the scores of many recordings, computed together.
+
+    Parameters
+    ----------
+    analyses : list of Analysis
+        Of n recordings of any lengths.
+    listeners : sequence of Listener
+        For whom they were analysed.
+    device : str
+        cpu or cuda.
+
+    Returns
+    -------
+    dict of Listener to np.ndarray
+        (n, n_labels) float32 in 0 … 1.
+    """
+    heard, transcoded = {}, {}
+    for listener in listeners:
+        transcoder = listener.load_transcoder(device)
+        if transcoder is None:
+            mels = [torch.from_numpy(analysis.mels[listener.front_end.name]) for analysis in analyses]
+        else:  # two classifiers may hear one transcoder
+            if transcoder not in transcoded:
+                transcoded[transcoder] = transcode_all(transcoder, analyses)
+            mels = transcoded[transcoder]
+        heard[listener] = classify_all(listener.load_classifier(device), mels)
+    return heard
+
+
+def transcode_all(transcoder, analyses):
+    """Return the Mels of many recordings as `Transcoder.transcode` does of one: list of (n, T, 64) tensors."""
+    levels, lengths = zip(*(analysis.levels[transcoder.third_octaves] for analysis in analyses), strict=True)
+    seconds = transcoder.transcode_seconds(torch.from_numpy(np.concatenate(levels)))
+    chunks = seconds.split([len(one) for one in levels])
+    mels = [transcoder.join(*pair) for pair in zip(chunks, lengths, strict=True)]
+    return mels if transcoder.front_end.patches else [one[None] for one in mels]
+
+
+def classify_all(classifier, mels):
+    """Return the scores of many recordings, (n, n_labels), as `Classifier.recording_scores` does of one.
+
+    Recordings whose spectrograms or patches are of the same length share batches.
+    """
+    device = next(classifier.parameters()).device.type
+    scores, of_length = [None] * len(mels), {}
+    for index, one in enumerate(mels):
+        of_length.setdefault(one.shape[1], []).append(index)
+    for n_frames, indices in of_length.items():
+        if n_frames > LONGEST_FRAMES:
+            for index in indices:
+                scores[index] = classifier.recording_scores(mels[index])
+            continue
+        together = classifier.scores(torch.cat([mels[index] for index in indices]), MELS_PER_BATCH[device])
+        parts = together.split([len(mels[index]) for index in indices])
+        for index, part in zip(indices, parts, strict=True):
+            scores[index] = part.mean(0)
+    return torch.stack(scores).numpy()

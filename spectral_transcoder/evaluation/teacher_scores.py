@@ -1,0 +1,61 @@
+"""A classifier's scores on the true Mels of a dataset, computed once: what teaches, and what is compared with."""
+
+import json
+
+import numpy as np
+from tqdm import tqdm
+
+from spectral_transcoder.models.classifiers import classifier_record, load_classifier
+from spectral_transcoder.utils.files import atomic_path, sha256, turn_taken
+from spectral_transcoder.utils.paths import PRETRAINED_MODELS
+
+CHUNKS_PER_BLOCK = 512
+
+
+def oracle_scores(dataset, split, classifier_name, device="cpu", models=PRETRAINED_MODELS):
+    """Return a classifier's scores on the true Mels of a split, from its cache where that is valid.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Whose Mels.
+    split : str
+        "train", "valid" or "eval".
+    classifier_name : str
+        Which classifier; its weights have to be there.
+    device : str or torch.device
+        Where to compute them.
+    models : Path
+        The folder of the weights.
+
+    Returns
+    -------
+    np.memmap
+        (n_chunks, n_labels) float32 in 0 … 1, from `<dataset>/oracles/<name>_<split>_<classifier>.npy`. The
+        file beside it says which data and weights they are of; of others, they are computed anew.
+    """
+    record = classifier_record(classifier_name)
+    scores_path = dataset.folder / "oracles" / f"{dataset.name}_{split}_{classifier_name}.npy"
+    origin_path = scores_path.with_suffix(".json")
+    classifier = load_classifier(classifier_name, record.path_in(models), device)
+    origin = {"dataset": dataset.fingerprint, "weights": sha256(record.path_in(models))}
+    # processes and jobs that start together compute them once
+    with turn_taken(scores_path.with_suffix(".lock")):
+        if not (origin_path.is_file() and json.loads(origin_path.read_text(encoding="utf-8")) == origin):
+            origin_path.unlink(missing_ok=True)  # scores and origin never disagree, wherever this is stopped
+            scores = compute_scores(classifier, dataset.split(split).mels(record.front_end), split)
+            with atomic_path(scores_path) as temporary:
+                np.save(temporary, scores)
+            with atomic_path(origin_path) as temporary:
+                temporary.write_text(json.dumps(origin), encoding="utf-8")
+        return np.load(scores_path, mmap_mode="r")
+
+
+def compute_scores(classifier, mels, split):
+    """Return the scores of Mels (n_chunks, T, 64), block by block: (n_chunks, n_labels) float32."""
+    blocks = range(0, len(mels), CHUNKS_PER_BLOCK)
+    name = classifier.record.name
+    bar = tqdm(blocks, desc=f"{name} on {split}", unit="block", leave=False, disable=None)
+    return np.concatenate(
+        [classifier.scores(np.array(mels[start : start + CHUNKS_PER_BLOCK])) for start in bar]
+    )

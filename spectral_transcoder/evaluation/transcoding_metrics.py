@@ -1,0 +1,137 @@
+"""Metrics of experiment 1, on the chunks of the evaluation clips (SPEC section 6).
+
+Chunks are grouped into clips by their names `<file>_<chunk index>`. Per-clip metrics have one value per
+clip, in the order of the clips' names, so that significance can be tested on pairs of models.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from spectral_transcoder.models.labels import group_indices
+
+KL_EPS = 1e-10
+LOG_FLOOR = -100.0  # where torch's binary cross-entropy stops: scores of exactly 0 and 1 stay finite
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Which chunks make up which clip.
+
+    Attributes
+    ----------
+    names : np.ndarray
+        (n_clips,) the clips' file names, sorted.
+    of_chunk : np.ndarray
+        (n_chunks,) index into `names`.
+    """
+
+    names: np.ndarray
+    of_chunk: np.ndarray
+
+    @classmethod
+    def from_fnames(cls, fnames):
+        """Group chunk names `<file>_<chunk index>` by file."""
+        files = [str(name).rpartition("_")[0] for name in fnames]
+        return cls(*np.unique(files, return_inverse=True))
+
+    def mean(self, values):
+        """Return the mean over each clip's chunks: (n_chunks, ...) -> (n_clips, ...) float64."""
+        total = np.zeros((len(self.names), *values.shape[1:]))
+        np.add.at(total, self.of_chunk, values)
+        count = np.bincount(self.of_chunk, minlength=len(self.names))
+        return total / count.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def logit_metrics(oracle, scores, clips):
+    """Return per-clip distances between a classifier's scores on true Mels and a model's.
+
+    Parameters
+    ----------
+    oracle, scores : np.ndarray
+        (n_chunks, n_labels) in 0 … 1.
+    clips : Clips
+        How chunks make up clips.
+
+    Returns
+    -------
+    dict of str to np.ndarray
+        "mse", "bce", "cos", "kl": (n_clips,) each.
+    """
+    oracle, scores = np.asarray(oracle, np.float64), np.asarray(scores, np.float64)
+    with np.errstate(divide="ignore"):
+        log_yes, log_no = np.log(scores).clip(LOG_FLOOR), np.log1p(-scores).clip(LOG_FLOOR)
+    bce = -(oracle * log_yes + (1 - oracle) * log_no)
+    norms = np.linalg.norm(oracle, axis=1) * np.linalg.norm(scores, axis=1)
+    cos = (oracle * scores).sum(1) / np.maximum(norms, np.finfo(float).tiny)
+    p, q = clips.mean(oracle) + KL_EPS, clips.mean(scores) + KL_EPS
+    return {
+        "mse": clips.mean(((oracle - scores) ** 2).mean(1)),
+        "bce": clips.mean(bce.mean(1)),
+        "cos": clips.mean(cos),
+        "kl": (p * (np.log(p) - np.log(q))).mean(1),
+    }
+
+
+def top_hits(oracle, scores, clips):
+    """Return the top label of each clip for the oracle, and whether a model's is the same: two (n_clips,) arrays.
+
+    The top label is the argmax of the mean over the clip's chunks.
+    """
+    top = clips.mean(np.asarray(oracle)).argmax(1)
+    return top, clips.mean(np.asarray(scores)).argmax(1) == top
+
+
+def weighted_share(top, hits):
+    """Return the mean over the oracle's classes of the share of hits in each: PTopA/FC, class-weighted."""
+    return float(np.mean([hits[top == label].mean() for label in np.unique(top)]))
+
+
+def all_metrics(oracle, scores, clips, labels):
+    """Return every score metric of SPEC section 5 by its name.
+
+    Parameters
+    ----------
+    oracle, scores : np.ndarray
+        (n_chunks, n_labels) in 0 … 1, on true Mels and from the model.
+    clips : Clips
+        How chunks make up clips.
+    labels : sequence of str
+        The classifier's label names; metrics with `tvb` see only those of traffic, voices and birds.
+
+    Returns
+    -------
+    dict of str to np.ndarray
+        `logit_{mse,bce,cos,kl}`, `logit_tvb_…` and `ptopafc_hits` have one value per clip;
+        `ptopafc`, `ptopafc_{tvb,weighted,weighted_tvb}` have one value, a share in 0 … 1.
+    """
+    tvb = sorted(index for members in group_indices("tvb", labels).values() for index in members)
+    metrics = {}
+    for suffix, columns in (("", slice(None)), ("_tvb", tvb)):
+        seen, heard = oracle[:, columns], scores[:, columns]
+        metrics |= {
+            f"logit{suffix}_{name}": values for name, values in logit_metrics(seen, heard, clips).items()
+        }
+        top, hits = top_hits(seen, heard, clips)
+        metrics[f"ptopafc{suffix}"] = np.array([hits.mean()])
+        metrics[f"ptopafc_weighted{suffix}"] = np.array([weighted_share(top, hits)])
+        if not suffix:
+            metrics["ptopafc_hits"] = hits.astype(np.float64)
+    return metrics
+
+
+def paired_difference(values, best):
+    """Return the p-value of a paired t-test between two models' per-clip values; 1 where they are equal."""
+    if len(values) < 2 or np.allclose(values, best):
+        return 1.0
+    return float(stats.ttest_rel(values, best).pvalue)
+
+
+def mcnemar(hits, best):
+    """Return the p-value of McNemar's exact test between two models' hits on the same clips."""
+    hits, best = np.asarray(hits, bool), np.asarray(best, bool)
+    only_first, only_second = int((hits & ~best).sum()), int((best & ~hits).sum())
+    if only_first + only_second == 0:
+        return 1.0
+    return float(stats.binomtest(only_first, only_first + only_second).pvalue)

@@ -1,0 +1,174 @@
+"""Experiment 2 as an `Experiment`: plans, folders, metrics, options, published figures (SPEC sections 7 and 8)."""
+
+import argparse
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
+from spectral_transcoder.evaluation.predictions import LogitFolder
+from spectral_transcoder.evaluation.tagging import TRANSCODERS
+from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
+from spectral_transcoder.experiments.engine.plans import Plan
+from spectral_transcoder.experiments.transcoding.plans import ADDED_CLASSIFIERS
+from spectral_transcoder.models.labels import DATA
+from spectral_transcoder.training.heads import HEADS
+from spectral_transcoder.utils.files import sha256
+
+FOLDER = Path("classification_experiments", "classif_exp")
+KINDS = {"model": "heads", "output": "predictions", "metric": "metrics", "score": "scores"}
+STEPS = ("train", "evaluate", "metric")
+PUBLISHED_TRANSCODERS = ("self", "cnn")  # `self` is the true Mels here
+CLASSIFIERS = ("PANN", "YamNet")
+ALL_FOLDS = "all"
+N_FOLDS = 10
+N_SEEDS = (1, 2, 3, 5, 10)
+
+METRICS = (
+    MetricRecord("acc_classif", "share of clips whose class is found", False, unit="%", decimals=1),
+    MetricRecord(
+        "macro_auprc", "area under the precision-recall curve, mean over classes", False, decimals=3
+    ),
+    MetricRecord("micro_auprc", "the same of all entries together", False, decimals=3),
+    MetricRecord("macro_f1", "F1, mean over classes", False, decimals=3),
+)
+
+
+def add_options(parser):
+    """Add the options of experiment 2."""
+    parser.add_argument(
+        "--dataset_path", type=Path, help="folder of the class outputs (default: data in --data_path)"
+    )
+    parser.add_argument(
+        "--test_folds",
+        type=fold_list,
+        default=ALL_FOLDS,
+        help="UrbanSound8K: folds that are scored, e.g. 2 or 2,5; heads are trained on the others (default: each)",
+    )
+
+
+def fold_list(text):
+    """Return the modality that a comma list of folds is: 2,5 is 2-5."""
+    folds = text.split(",")
+    if text != ALL_FOLDS and not all(
+        fold.isdigit() and 1 <= int(fold) <= N_FOLDS and folds.count(fold) == 1 for fold in folds
+    ):
+        raise argparse.ArgumentTypeError(f"{text}: expected folds of 1 … {N_FOLDS}, such as 2,5, or all")
+    return text if text == ALL_FOLDS else "-".join(sorted(folds, key=int))
+
+
+def logit_folder(options, dataset):
+    """Return the class outputs of a dataset."""
+    return LogitFolder(dataset, options.dataset_path or options.data_path / "data")
+
+
+def build_experiment(options):
+    """Return experiment 2 for the folders of a command line and the outputs that are there."""
+    kinds = {dataset: logit_folder(options, dataset).kinds() for dataset in LABELLED_CORPORA}
+    return Experiment(
+        "classification",
+        classif_plans(kinds, options.test_folds),
+        STEPS,
+        options.data_path / FOLDER,
+        KINDS,
+        METRICS,
+        configuration=configuration,
+        options=options,
+        published=published_figures,
+        remarks=scored_parts,
+    )
+
+
+def classif_plans(kinds=None, test_folds=ALL_FOLDS):
+    """Return the plans of experiment 2 by name.
+
+    Parameters
+    ----------
+    kinds : dict of str to list of (str, str), optional
+        The (classifier, transcoder) of which there are outputs, by dataset.
+    test_folds : str
+        The modality of `test_folds` that is meant where none is mentioned: "all", "2", "2-5".
+    """
+    kinds = {dataset: there for dataset, there in (kinds or {}).items() if there}
+    found = [transcoder for there in kinds.values() for _, transcoder in there]
+    added = {
+        "transcoder": list(dict.fromkeys([*TRANSCODERS, *found])),
+        "classifier": ADDED_CLASSIFIERS,
+    }
+    folds = dict.fromkeys([ALL_FOLDS, *(str(fold) for fold in range(1, N_FOLDS + 1)), test_folds])
+    scored = {"test_folds": list(folds)}
+    trained = {**scored, "head": HEADS, "seeds": N_SEEDS}
+    where = {
+        "transcoder": PUBLISHED_TRANSCODERS,
+        "dataset": tuple(LABELLED_CORPORA),
+        "classifier": CLASSIFIERS,
+    }
+    meant = meant_by_outputs(kinds)
+    if test_folds != ALL_FOLDS:
+        meant["test_folds"] = [test_folds]
+    plans = (
+        Plan("reference", {"deep": (0,), "step": STEPS[1:], **where}, added, scored, meant),
+        Plan("deep", {"deep": (1,), "step": STEPS, **where}, added, trained, meant),
+    )
+    return {plan.name: plan for plan in plans}
+
+
+def meant_by_outputs(kinds):
+    """Return what selectors mean by datasets, classifiers and transcoders that they do not mention: {factor: list}.
+
+    The paper's, unless there are outputs of one dataset only, or of none of the paper's classifiers: then what
+    is there.
+    """
+    meant = {}
+    if 0 < len(kinds) < len(LABELLED_CORPORA):
+        meant["dataset"] = list(kinds)
+    there = {kind for of_dataset in kinds.values() for kind in of_dataset}
+    classifiers = sorted({classifier for classifier, _ in there})
+    if classifiers and not set(classifiers) & set(CLASSIFIERS):
+        transcoders = {transcoder for _, transcoder in there}
+        shared = [one for one in transcoders if all((classifier, one) in there for classifier in classifiers)]
+        meant |= {"classifier": classifiers, "transcoder": sorted(shared or transcoders)}
+    return meant
+
+
+def step(setting, experiment):
+    """Compute a setting: its factor `step` is train, evaluate or metric."""
+
+    from spectral_transcoder.experiments.classification import steps
+
+    getattr(steps, setting.step)(setting, experiment)
+
+
+def configuration(setting, experiment):
+    """Return what a setting's result depends on beyond its factors: the outputs, the sounds and the labels."""
+    folder = logit_folder(experiment.options, setting.dataset)
+    manifest = folder.read_manifest(setting.classifier, setting.transcoder) or {}
+    clips = sha256(folder.clips_path) if folder.clips_path.is_file() else None
+    return {"clips": clips} | {
+        key: manifest.get(key) for key in ("origin", "complete", "unreadable", "sounds", "synthetic")
+    }
+
+
+@lru_cache
+def published_classification():
+    """Return {dataset: {"metric": name, classifier: {transcoder: [deep 0, deep 1]}}}."""
+    return yaml.safe_load((DATA / "published_classification.yaml").read_text(encoding="utf-8"))
+
+
+def published_figures(setting):
+    """Return {metric: figure} that the paper has for a setting; of the published head only."""
+    figures = published_classification()[setting.dataset]
+    pair = figures.get(setting.classifier, {}).get(setting.transcoder)
+    if pair is None or setting.values.get("head", "published") != "published":
+        return {}
+    return {figures["metric"]: pair[setting.deep]}
+
+
+def scored_parts(setting, experiment):
+    """Return {column: text}: which parts of the corpus a computed setting was scored on."""
+    scores = pd.read_csv(experiment.file("score", setting, "scores.csv"), dtype={"part": str})
+    scores = scores[scores["seed"] == 0]
+    parts, clips = ", ".join(scores["part"]), scores["clips"].sum()
+    return {"scored on": f"{'fold ' if parts[0].isdigit() else ''}{parts} ({clips} clips)"}

@@ -1,0 +1,161 @@
+"""The steps of experiment 2: train the added layers, apply them, score (SPEC section 7).
+
+train writes heads/<identifier>_heads, a head for each tested fold and seed; evaluate keeps the predictions, in
+predictions/<identifier>_predictions.npz; metric writes metrics/<identifier>_<metric>.npy, one value for each fold
+and seed, and all of it, class by class, as scores/<identifier>_scores.csv.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from spectral_transcoder.evaluation import classification_metrics as metrics
+from spectral_transcoder.evaluation.presence import class_scores
+from spectral_transcoder.experiments.classification.experiment import ALL_FOLDS, logit_folder
+from spectral_transcoder.models.checkpoints import load_state, load_tensors, write_tensors
+from spectral_transcoder.models.labels import label_names
+from spectral_transcoder.training.heads import Head, HeadRecipe, train_head
+from spectral_transcoder.utils.errors import DatasetError
+from spectral_transcoder.utils.files import atomic_path
+
+TRAIN = "train"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a setting works on.
+
+    Attributes
+    ----------
+    corpus : LabelledCorpus
+        Its n clips.
+    outputs : np.ndarray
+        (n, n_labels) float32, the classifier's.
+    tested : list of str
+        The parts that are scored.
+    """
+
+    corpus: object
+    outputs: np.ndarray
+    tested: list
+
+    @classmethod
+    def of(cls, setting, experiment):
+        """Return the evidence of a setting.
+
+        Raises
+        ------
+        MissingFileError
+            The class outputs have not been made.
+        UsageError
+            Folds are asked for that are not here, or of a corpus that has none.
+        """
+        folder = logit_folder(experiment.options, setting.dataset)
+        corpus, outputs = folder.read(setting.classifier, setting.transcoder)
+        asked = None if setting.test_folds == ALL_FOLDS else setting.test_folds.split("-")
+        return cls(corpus, outputs, corpus.tested_parts(asked))
+
+    def rows(self, parts):
+        """Return the indices of the clips of some parts."""
+        return np.flatnonzero(np.isin(self.corpus.parts, parts))
+
+    def training_rows(self, part):
+        """Return the indices of the clips that teach the head that is tested on a part."""
+        others = [fold for fold in self.corpus.folds if fold != part]
+        rows = self.rows(others if self.corpus.record.folds else [TRAIN])
+        if not len(rows):
+            raise DatasetError(
+                f"{self.corpus.record.name} has no clips but those of {part}: nothing teaches a head"
+            )
+        return rows
+
+
+def train(setting, experiment):
+    """Train a head for each tested part and seed."""
+    evidence = Evidence.of(setting, experiment)
+    heads = {}
+    runs = [(part, seed) for part in evidence.tested for seed in range(setting.seeds)]
+    with experiment.progress(len(runs), "training", "head") as progress:
+        for part, seed in runs:
+            rows = evidence.training_rows(part)
+            recipe = recipe_of(setting, evidence, seed)
+            head = train_head(evidence.outputs[rows], evidence.corpus.labels[rows], recipe)
+            heads[f"{part} {seed}"] = {"recipe": asdict(recipe), "state_dict": head.state_dict()}
+            progress.advance(f"tested on {part}, seed {seed}: {len(rows)} clips")
+    write_tensors(experiment.file("model", setting, "heads"), heads)
+
+
+def recipe_of(setting, evidence, seed):
+    """Return how the heads of a setting are trained."""
+    return HeadRecipe(setting.head == "corrected", evidence.corpus.record.single_label, seed)
+
+
+def evaluate(setting, experiment):
+    """Keep the scores of the classes of each tested clip, of each seed."""
+    evidence = Evidence.of(setting, experiment)
+    rows = evidence.rows(evidence.tested)
+    if not len(rows):
+        raise DatasetError(f"{setting.dataset} has no clips of {', '.join(evidence.tested)}")
+    if setting.deep:
+        scores = head_scores(setting, experiment, evidence)
+    else:
+        outputs, grouping = evidence.outputs, evidence.corpus.record.grouping
+        scores = class_scores(outputs, label_names(outputs.shape[1]), grouping)[1][None]
+    with atomic_path(experiment.file("output", setting, "predictions.npz")) as temporary:
+        np.savez(
+            temporary,
+            files=evidence.corpus.files[rows],
+            parts=evidence.corpus.parts[rows],
+            labels=evidence.corpus.labels[rows],
+            scores=scores[:, rows],
+        )
+
+
+def head_scores(setting, experiment, evidence):
+    """Return the scores of each part's own heads: (n_seeds, n, K), NaN where a clip is not tested."""
+    path = experiment.file("model", setting.at("train"), "heads")
+    heads = load_tensors(path)
+    n_classes = len(evidence.corpus.record.classes)
+    scores = np.full((setting.seeds, len(evidence.outputs), n_classes), np.nan, np.float32)
+    for part in evidence.tested:
+        rows = evidence.rows([part])
+        for seed in range(setting.seeds):
+            head = Head(recipe_of(setting, evidence, seed), evidence.outputs.shape[1], n_classes)
+            load_state(head, heads[f"{part} {seed}"]["state_dict"], path)
+            scores[seed, rows] = head.scores(evidence.outputs[rows])
+    return scores
+
+
+def metric(setting, experiment):
+    """Turn predictions into metrics, a value for each tested part and seed."""
+    record = logit_folder(experiment.options, setting.dataset).record
+    rows = []
+    with np.load(experiment.file("output", setting.at("evaluate"), "predictions.npz")) as kept:
+        labels, scores, parts = kept["labels"], kept["scores"], kept["parts"]
+    for seed, of_seed in enumerate(scores):
+        for part in dict.fromkeys(parts.tolist()):
+            of_part = parts == part
+            rows.append({"part": part, "seed": seed} | score_row(labels[of_part], of_seed[of_part], record))
+    table = pd.DataFrame(rows).sort_values(["seed", "part"], key=natural_order)
+    with atomic_path(experiment.file("score", setting, "scores.csv")) as temporary:
+        table.to_csv(temporary, index=False)
+    for record in experiment.metrics:
+        if record.name in table:
+            experiment.save_metric(setting, record.name, table[record.name].to_numpy())
+
+
+def natural_order(column):
+    """Return what a column is sorted by: fold 10 comes after fold 9."""
+    return column.astype(str).str.zfill(2)
+
+
+def score_row(labels, scores, record):
+    """Return one row of a table of scores: clips, the metrics, and F1 and AUPRC of each class."""
+    voted = ~np.isnan(labels).all(1)  # clips that nobody has voted on count nowhere
+    labels, scores = labels[voted], scores[voted]
+    decisions = metrics.decide(scores, record.single_label)
+    f1, auprc = metrics.precision_recall_f1(labels, decisions)[2], metrics.auprc_per_class(labels, scores)
+    row = {"clips": len(labels)} | metrics.all_metrics(labels, scores, record.single_label)
+    row |= {f"f1 {name}": value for name, value in zip(record.classes, f1, strict=True)}
+    return row | {f"auprc {name}": value for name, value in zip(record.classes, auprc, strict=True)}

@@ -1,0 +1,146 @@
+"""The command line that experiments share: select, list, compute, display, export."""
+
+import argparse
+import sys
+from collections import Counter
+
+from spectral_transcoder.experiments.engine.run_store import Ledger, State
+from spectral_transcoder.experiments.engine.runner import InThisProcess, Runner, compute_one
+from spectral_transcoder.experiments.engine.selectors import select, selector_of
+from spectral_transcoder.experiments.engine.tables import export, exportable, results_table
+from spectral_transcoder.experiments.engine.workers import Workers, interruptible, stop_with_launcher
+from spectral_transcoder.utils.cli import add_data_path, positive
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.paths import EXPORT
+
+WORKER = "--worker"
+
+
+def run_experiment(build, step, description, add_options=None, argv=None):
+    """Do what a command line asks of an experiment.
+
+    Parameters
+    ----------
+    build : callable
+        (options) -> Experiment: the plans and folders may depend on the options.
+    step : callable
+        (setting, experiment): computes a setting, its factor `step` telling what, and writes its files.
+    description : str
+        Of the script, for its help.
+    add_options : callable, optional
+        (parser): adds the experiment's own options.
+    argv : list of str, optional
+        The command line, by default the process's.
+
+    Returns
+    -------
+    int
+        The exit status: 1 if a setting failed.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    options = experiment_parser(description, add_options).parse_args(argv)
+    experiment = build(options)
+    settings = select(experiment.plans, options.select)
+    metrics = _metrics(experiment, options.display)
+    if options.worker:
+        stop_with_launcher()
+        (setting,) = settings
+        with interruptible():
+            return int(compute_one(experiment, setting, step, options.force, printing_to_log=True))
+    if options.list:
+        list_states(experiment, settings)
+    status = 0
+    if options.compute:
+        with interruptible():
+            status = Runner(experiment, _computer(experiment, step, options, argv)).run(settings)
+    if options.display is not None or options.export:
+        show_results(experiment, settings, metrics, options)
+    return status
+
+
+def experiment_parser(description, add_options=None):
+    """Return the parser of an experiment's command line; parameters as of `run_experiment`."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-s", "--select", help="plan/factor=value+factor=value,… (default: all settings)")
+    parser.add_argument("-l", "--list", action="store_true", help="list the settings and their states")
+    parser.add_argument(
+        "-c", "--compute", type=positive, nargs="?", const=1, help="compute, so many settings at a time"
+    )
+    parser.add_argument("-f", "--force", action="store_true", help="compute what is done, too")
+    parser.add_argument("-p", "--plain", action="store_true", help="progress in lines, without bars")
+    parser.add_argument(
+        "-d", "--display", nargs="?", const="", help="print the results; indices choose metrics: -d 0,3"
+    )
+    parser.add_argument(
+        "-e", "--export", type=exportable, help="write the results to export/NAME.{png,html,tex,csv}"
+    )
+    parser.add_argument(
+        "--over", help="with -d and -e: average over this factor, e.g. seed: mean ± standard deviation"
+    )
+    add_data_path(parser)
+    parser.add_argument(WORKER, action="store_true", help=argparse.SUPPRESS)
+    if add_options:
+        add_options(parser)
+    return parser
+
+
+def _computer(experiment, step, options, argv):
+    if options.compute == 1:
+        return InThisProcess(experiment, step, options.force)
+    command = [sys.executable, sys.argv[0], *argv, WORKER, "-s"]  # the last -s counts
+    return Workers(experiment, command, options.compute, options.force)
+
+
+def list_states(experiment, settings):
+    """Print each setting's selector with its state, and how many are in each."""
+    ledger, counts = Ledger(experiment), Counter()
+    for setting in settings:
+        state, marker = ledger.look(setting)
+        counts[state] += 1
+        detail = _detail(state, marker, ledger.log_path(setting))
+        print(f"{state.value:8}{selector_of(setting)}{detail}")
+    print(f"{len(settings)} settings: {', '.join(f'{counts[state]} {state.value}' for state in State)}")
+
+
+def _detail(state, marker, log):
+    if state is State.FAILED:
+        return f"\n        {marker.error}\n        log: {log}"
+    if state is State.RUNNING:
+        return f"  since {marker.started} on {marker.host}, process {marker.pid}"
+    if state is State.DONE:
+        return f"  in {marker.duration_s:.1f} s"
+    return ""
+
+
+def show_results(experiment, settings, metrics, options):
+    """Print the table of a selection's results, and write it where `-e` says."""
+    table = results_table(experiment, settings, metrics, options.over)
+    print(table.text())
+    if not options.display and len(metrics) < len(experiment.metrics):
+        print(f"further metrics, by -d: {_numbered(experiment, without=metrics)}")
+    if options.export:
+        print(f"written: {export(table, EXPORT / options.export)}")
+
+
+def _metrics(experiment, indices):
+    """Return the records of the metrics that `-d 0,3` or `-d [0,3]` asks for, by default those shown."""
+    if not indices:
+        return [metric for metric in experiment.metrics if metric.shown]
+    try:
+        return [experiment.metrics[_index(text)] for text in indices.strip("[] ").split(",")]
+    except (ValueError, IndexError) as error:
+        raise UsageError(f"-d {indices}: expected indices of metrics, of {_numbered(experiment)}") from error
+
+
+def _numbered(experiment, without=()):
+    metrics = enumerate(experiment.metrics)
+    return ", ".join(f"{index} {metric.name}" for index, metric in metrics if metric not in without)
+
+
+def _index(text):
+    index = int(text)
+    if index < 0:
+        raise ValueError(text)
+    return index

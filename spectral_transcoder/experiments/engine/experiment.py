@@ -1,0 +1,140 @@
+"""An experiment: plans, folders and metrics, on doce's `Experiment`."""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import doce
+import numpy as np
+
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.progress_lines import Progress
+
+
+@dataclass(frozen=True)
+class MetricRecord:
+    """What a metric is, and how a table shows it.
+
+    Attributes
+    ----------
+    name : str
+        As in the names of files.
+    description : str
+        One line.
+    lower_is_better : bool
+        Which way is up.
+    unit : str
+        Of what is displayed; "%" displays a share of 0 … 1 in percent.
+    decimals : int
+        How many a table shows.
+    spread : bool
+        One value per clip or fold: tables show the standard deviation beside the mean.
+    shown : bool
+        Whether tables show it when no metric is asked for.
+    units : dict of str to str
+        By classifier, of a metric whose unit depends on it.
+    """
+
+    name: str
+    description: str
+    lower_is_better: bool
+    unit: str = ""
+    decimals: int = 2
+    spread: bool = True
+    shown: bool = True
+    units: dict = field(default_factory=dict, hash=False)
+
+    def of(self, classifiers):
+        """Return the record with the unit, or units, that it has for these classifiers."""
+        units = {self.units.get(name, self.unit) for name in classifiers}
+        return replace(self, unit=" or ".join(sorted(units)))
+
+    @property
+    def reductions(self):
+        """doce's reduction directives, by name: by index they fail on an array of one value."""
+        percent = "%" if self.unit == "%" else ""
+        return [f"mean{percent}", f"std{percent}"] if self.spread else [f"mean{percent}"]
+
+
+class Experiment(doce.Experiment):
+    """Plans, the folders of what they write, metrics.
+
+    Parameters
+    ----------
+    name : str
+        Of the experiment.
+    plans : dict of str to Plan
+        By their names.
+    steps : sequence of str
+        The steps of a chain in order; a plan may have the last ones only, or no factor `step` at all.
+    folder : str or Path
+        Where everything is written, by default into `state/` and `log/` and the folders of `kinds`.
+    kinds : dict of str to str
+        Sub-folder by kind of file; "metric" is among them. As doce wants it, `experiment.path.<kind>` is
+        text that ends with "/".
+    metrics : sequence of MetricRecord
+        In the order of the tables' columns and of the indices of `-d`.
+    configuration : callable, optional
+        (setting, experiment) -> dict that JSON can hold: what a result depends on beyond its factors; None is
+        what is not here.
+    options : argparse.Namespace, optional
+        The command line's.
+    published : callable, optional
+        (setting) -> {metric: figure}, as tables show them beside the metric.
+    remarks : callable, optional
+        (setting, experiment) -> {column: text} that tables show of a computed setting.
+    """
+
+    def __init__(
+        self,
+        name,
+        plans,
+        steps,
+        folder,
+        kinds,
+        metrics,
+        configuration=None,
+        options=None,
+        published=None,
+        remarks=None,
+    ):
+        super().__init__()
+        self.project.name = name
+        self.plans, self.steps, self.metrics = plans, tuple(steps), tuple(metrics)
+        self.configuration = configuration or (lambda setting, experiment: {})
+        self.options = options or SimpleNamespace(plain=False)
+        self.published = published or (lambda setting: {})
+        self.remarks = remarks or (lambda setting, experiment: {})
+        for kind, subfolder in {"state": "state", "log": "log", **kinds}.items():
+            setattr(self.path, kind, f"{Path(folder) / subfolder}/")
+        for metric in self.metrics:
+            setattr(self.metric, metric.name, metric.reductions)
+            setattr(self.metric._unit, metric.name, metric.unit)
+            setattr(self.metric._description, metric.name, metric.description)
+
+    def file(self, kind, setting, name):
+        """Return the path of a setting's file: `<folder of kind>/<identifier>_<name>`."""
+        return Path(getattr(self.path, kind)) / f"{setting.id()}_{name}"
+
+    def save_metric(self, setting, name, values):
+        """Write a metric's values, one per clip or fold or a single one, where doce looks them up.
+
+        Raises
+        ------
+        UsageError
+            A metric that the experiment does not name.
+        """
+        if name not in self.metric.name():
+            raise UsageError(f"metric {name!r}: expected one of {', '.join(self.metric.name())}")
+        with atomic_path(self.file("metric", setting, f"{name}.npy")) as temporary:
+            np.save(temporary, np.atleast_1d(values))
+
+    def configuration_of(self, setting):
+        """Return what a setting's result depends on beyond its factors, as it comes back from JSON."""
+        return json.loads(json.dumps(self.configuration(setting, self)))
+
+    def progress(self, total, description, unit):
+        """Return a `Progress` over `total` units: a bar, or lines if the command line asks for them."""
+        return Progress(total, description, unit, plain=self.options.plain)

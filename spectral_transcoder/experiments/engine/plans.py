@@ -1,0 +1,186 @@
+"""Plans of an experiment on doce's engine: factors, their modalities, and settings with identifiers.
+
+A plan is one set of factors; a setting takes one modality of each. Its identifier names every file that
+is written for it: `factor=value` sorted by factor, joined by `+` (SPEC section 5). The modalities and the
+factors that this project adds to the published plans are selected only when they are named, and a hidden
+factor is part of the identifier only away from its default: published names stay as they are.
+"""
+
+import doce
+
+from spectral_transcoder.utils.errors import UsageError
+
+RESERVED = "+=/,"  # they separate the parts of identifiers and selectors
+STEP = "step"
+
+
+class Setting(doce.setting.Setting):
+    """One modality of each factor of a plan, as attributes: `setting.dataset`, `setting.epoch`, …"""
+
+    def id(self, format="long", **options):
+        """Return the identifier; doce builds file names with this method.
+
+        doce's own list of factors and modalities, which its tables ask for, is `format="list"`.
+        """
+        if format == "list":
+            return super().id(format=format, **options)
+        return self._identifier(without=())
+
+    def __str__(self):
+        return self.id()
+
+    @property
+    def plan(self):
+        """The name of the plan."""
+        return self._factor.name
+
+    @property
+    def chain(self):
+        """The identifier without the step: what the steps of one chain have in common."""
+        return self._identifier(without=(STEP,))
+
+    @property
+    def selector(self):
+        """What selects this setting alone: its plan and identifier, and what its plan would not mean unsaid."""
+        return f"{self.plan}/{self._identifier(without=(), told=self._factor.meant)}"
+
+    @property
+    def values(self):
+        """The modality of each factor, hidden ones too, in the plan's order."""
+        return {factor: getattr(self, factor) for factor in self._factor.factors()}
+
+    @property
+    def modality_indices(self):
+        """The position of each modality among its factor's: what doce's masks are made of."""
+        return tuple(self._setting)
+
+    def at(self, step):
+        """Return the setting of another step of the same chain."""
+        return self.replace(STEP, value=step)
+
+    def last(self):
+        """Return the setting of the last step of the chain, whose files are the results."""
+        return self.at(self._factor.steps[-1]) if STEP in self.values else self
+
+    def previous(self):
+        """Return the setting of the step before this one in the chain, or None."""
+        steps = self._factor.steps
+        position = steps.index(getattr(self, STEP, None))
+        return self.at(steps[position - 1]) if position else None
+
+    def replace(self, factor, value=None, positional=0, relative=0):
+        """Return the setting with one modality changed, as doce does, but of this class."""
+        plain = super().replace(factor, value=value, positional=positional, relative=relative)
+        return plain and type(self)(self._factor, plain._setting)
+
+    def _identifier(self, without, told=()):
+        factors = sorted(set(self._factor.factors()) - set(without))
+        return "+".join(
+            f"{factor}={getattr(self, factor)}"
+            for factor in factors
+            if factor in told or not self._at_default(factor)
+        )
+
+    def _at_default(self, factor):
+        defaults = vars(self._factor._default)
+        return factor in defaults and defaults[factor] == getattr(self, factor)
+
+
+class Plan(doce.factor.Factor):
+    """A set of factors with their modalities.
+
+    Parameters
+    ----------
+    name : str
+        As in selectors.
+    factors : dict of str to list
+        The published modalities by factor, in the order of columns and loops: what a selector that does
+        not mention a factor stands for.
+    added : dict of str to list, optional
+        Further modalities of these factors, selected only when they are named.
+    hidden : dict of str to list, optional
+        Further factors. The first modality is the default, and is left out of identifiers.
+    meant : dict of str to list, optional
+        What a selector that does not mention a factor stands for, where that is something else.
+
+    Raises
+    ------
+    UsageError
+        A modality that is None, occurs twice, or contains a character that separates parts of identifiers.
+    """
+
+    def __init__(self, name, factors, added=None, hidden=None, meant=None):
+        super().__init__()
+        added, hidden, meant = added or {}, hidden or {}, meant or {}
+        self._name, self._meant = name, tuple(meant)
+        defaults = {factor: modalities[:1] for factor, modalities in hidden.items()}
+        self._unmentioned = {**factors, **defaults, **meant}
+        for factor, modalities in {**factors, **hidden}.items():
+            more = [modality for modality in added.get(factor, ()) if modality not in modalities]
+            setattr(self, factor, _checked(name, factor, [*modalities, *more]))
+        for factor, modalities in hidden.items():
+            self.default(factor, modalities[0])
+
+    def __iter__(self):
+        # doce's Factor is its own iterator, so a loop inside a step would cut the run short; and its
+        # __next__ makes settings with doce's identifiers. Each loop over a plan has its own state here.
+        self.__setSettings__()
+        return iter([Setting(self, indices) for indices in self._settings])
+
+    @property
+    def name(self):
+        """As in selectors."""
+        return self._name
+
+    @property
+    def meant(self):
+        """The names of the factors of which a selector without them means something of its own."""
+        return self._meant
+
+    @property
+    def hidden(self):
+        """The hidden factors with their defaults, as text."""
+        return {factor: str(default) for factor, default in vars(self._default).items()}
+
+    @property
+    def steps(self):
+        """The steps of a chain, in their order; [None] for a plan without steps."""
+        return list(getattr(self, STEP, [None]))
+
+    def modalities(self, factor):
+        """Return the modalities of a factor, published ones first."""
+        return list(getattr(self, factor))
+
+    def select(self, alternatives):
+        """Return the settings of a selection, in the plan's order and each once.
+
+        Parameters
+        ----------
+        alternatives : list of dict of str to list
+            The modalities asked for by factor; the selection is the union of the alternatives' products.
+
+        Returns
+        -------
+        list of Setting
+        """
+        if not alternatives:
+            return []  # to doce, an empty mask means everything
+        found = self.mask([self._indices(choices) for choices in alternatives])
+        return [setting for _, setting in sorted({s.modality_indices: s for s in found}.items())]
+
+    def _indices(self, choices):
+        """Return the positions of the chosen modalities of each factor: a mask in which nothing is implied."""
+        return [
+            [self.modalities(factor).index(value) for value in choices.get(factor, self._unmentioned[factor])]
+            for factor in self.factors()
+        ]
+
+
+def _checked(plan, factor, modalities):
+    texts = [str(modality) for modality in modalities]
+    for modality, text in zip(modalities, texts, strict=True):
+        if modality is None or texts.count(text) > 1 or not text or set(text) & set(RESERVED):
+            raise UsageError(
+                f"plan {plan}, {factor}={modality!r}: expected a name without {' '.join(RESERVED)}, given once"
+            )
+    return modalities

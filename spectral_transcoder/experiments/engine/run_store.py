@@ -1,0 +1,231 @@
+"""Whether a setting is pending, running, done or failed, as markers and locks on disk tell.
+
+A marker is a JSON file per setting, `state/<identifier>.json`, written atomically: "running" when a step
+starts, "done" or "failed" when it ends. A process that is killed leaves "running" behind, so a setting runs
+only while somebody holds its chain's lock as well. One lock serves all steps of a chain: nobody trains a
+model that another launcher is evaluating.
+"""
+
+import contextlib
+import enum
+import errno
+import fcntl
+import json
+import os
+import platform
+import socket
+import tempfile
+import time
+import uuid
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import spectral_transcoder
+from spectral_transcoder.utils.errors import SpectralTranscoderError
+from spectral_transcoder.utils.files import atomic_path
+
+LOCK_TRIES, LOCK_PAUSE_S = 5, 0.05  # somebody who lists the states holds a lock for a moment
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
+PACKAGES = ("torch", "numpy", "doce")
+HELD = set()  # paths of the locks that this process holds
+
+
+class State(enum.Enum):
+    """Of a setting."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class RunningElsewhere(Exception):
+    """Another process holds the lock of the chain."""
+
+
+def _now():
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def versions():
+    """Return the versions of what results depend on, by name."""
+    ours = {"spectral_transcoder": spectral_transcoder.__version__, "python": platform.python_version()}
+    return ours | {package: version(package) for package in PACKAGES}
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What is known of the last computation of a setting.
+
+    Attributes
+    ----------
+    plan, identifier : str
+        The setting.
+    configuration : dict
+        What the result depends on beyond the factors.
+    previous : str or None
+        `run` of the result of the step before, from which this one was computed.
+    state : str
+        "running", "done" or "failed".
+    run : str
+        A name of this computation that no other has.
+    host, pid, started, versions
+        Where, when and with what.
+    duration_s : float or None
+        Once it has ended.
+    error : str or None
+        Last line, once it has failed.
+    """
+
+    plan: str
+    identifier: str
+    configuration: dict
+    previous: str | None
+    state: str = State.RUNNING.value
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)
+    host: str = field(default_factory=socket.gethostname)
+    pid: int = field(default_factory=os.getpid)
+    started: str = field(default_factory=_now)
+    versions: dict = field(default_factory=versions)
+    duration_s: float | None = None
+    error: str | None = None
+
+
+class Ledger:
+    """The markers and locks of an experiment's settings."""
+
+    def __init__(self, experiment):
+        self.experiment = experiment
+        self.folder = Path(experiment.path.state)
+
+    def marker(self, setting):
+        """Return the marker of a setting, or None where there is none that can be read."""
+        try:
+            return Marker(**json.loads(self._marker_path(setting).read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def state(self, setting):
+        """Return the `State` of a setting."""
+        return self.look(setting)[0]
+
+    def look(self, setting):
+        """Return the `State` of a setting and the marker that tells so: (State, Marker or None)."""
+        marker = self.marker(setting)
+        if marker is None:
+            return State.PENDING, None
+        state = State(marker.state)
+        if state is State.RUNNING and not self._is_locked(setting):
+            state = State.PENDING
+        if state is State.DONE and not self._is_current(setting, marker):
+            state = State.PENDING
+        return state, marker
+
+    def is_outdated(self, setting):
+        """Whether what a setting has written is, as its marker tells, not its result of today."""
+        state, marker = self.look(setting)
+        return marker is not None and state is not State.DONE
+
+    @contextlib.contextmanager
+    def locked(self, setting):
+        """Hold the lock of a setting's chain.
+
+        POSIX locks hold between the nodes of a cluster on NFS, GPFS and Lustre (mounted with `flock`). The
+        system lets go of them when the process ends, in whatever way, and the processes that a step starts
+        do not inherit them.
+
+        Raises
+        ------
+        RunningElsewhere
+            Another process holds it.
+        SpectralTranscoderError
+            The file system has no locks.
+        """
+        path = self._lock_path(setting)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            _lock(file, path)
+            HELD.add(path)
+            try:
+                # NFS remembers which names exist: making one here renews that, so that the marker which the
+                # last holder of the lock wrote is seen.
+                tempfile.TemporaryFile(dir=self.folder).close()
+                yield
+            finally:
+                HELD.discard(path)
+
+    def start(self, setting):
+        """Write that a setting is running, which ends what was true of it before; return the marker."""
+        configuration = self.experiment.configuration_of(setting)
+        marker = Marker(setting.plan, setting.id(), configuration, self._previous_run(setting))
+        return self._write(setting, marker)
+
+    def finish(self, setting, marker, duration_s):
+        """Write that a setting is done: the last thing that its computation does."""
+        self._write(setting, replace(marker, state=State.DONE.value, duration_s=round(duration_s, 3)))
+
+    def fail(self, setting, marker, duration_s, error):
+        """Write that a setting has failed, with the last line of the error."""
+        lines = str(error).strip().splitlines() or ["unknown error"]
+        failed = replace(marker, state=State.FAILED.value, duration_s=round(duration_s, 3), error=lines[-1])
+        self._write(setting, failed)
+
+    def log_path(self, setting):
+        """Return where what a setting's computation prints is kept."""
+        return Path(self.experiment.path.log) / f"{setting.id()}.log"
+
+    def _is_current(self, setting, marker):
+        """Whether a done setting has today's configuration, and was computed from today's previous step.
+
+        What is None today is not here, so that nothing can be said of it: results may be looked at elsewhere
+        than where they were computed.
+        """
+        today = self.experiment.configuration_of(setting)
+        if any(value is not None and marker.configuration.get(key) != value for key, value in today.items()):
+            return False
+        if marker.previous != self._previous_run(setting):
+            return False
+        return marker.previous is None or self.state(setting.previous()) is State.DONE
+
+    def _previous_run(self, setting):
+        previous = setting.previous()
+        marker = previous and self.marker(previous)
+        return marker.run if marker else None
+
+    def _is_locked(self, setting):
+        path = self._lock_path(setting)
+        if path in HELD:  # opening and closing it here would let go of it
+            return True
+        try:
+            with self.locked(setting):
+                return False
+        except RunningElsewhere:
+            return True
+
+    def _write(self, setting, marker):
+        with atomic_path(self._marker_path(setting)) as temporary:
+            temporary.write_text(json.dumps(asdict(marker), indent=1))
+        return marker
+
+    def _marker_path(self, setting):
+        return self.folder / f"{setting.id()}.json"
+
+    def _lock_path(self, setting):
+        return self.folder / f"{setting.chain}.lock"
+
+
+def _lock(file, path):
+    for _ in range(LOCK_TRIES):
+        try:
+            return fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in NO_LOCKS:
+                raise SpectralTranscoderError(
+                    f"{path.parent} is on a file system without locks: choose another folder with --data_path"
+                ) from error
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+        time.sleep(LOCK_PAUSE_S)
+    raise RunningElsewhere(str(path))

@@ -1,0 +1,206 @@
+"""Computing a selection: each setting once, its chain's steps in order, several at a time if asked.
+
+The steps run one after the other across the selection: all that is to be trained, then all that is to be
+evaluated, … A failed setting stops its own chain only.
+"""
+
+import enum
+import os
+import sys
+import time
+import traceback
+from collections import Counter
+
+from spectral_transcoder.experiments.engine.plans import STEP
+from spectral_transcoder.experiments.engine.run_store import Ledger, RunningElsewhere, State
+from spectral_transcoder.experiments.engine.selectors import selector_of
+from spectral_transcoder.utils.errors import Interrupted, SpectralTranscoderError
+
+PATIENCE_S = 3.0  # before a second look at what runs elsewhere: the workers of a killed launcher are ending
+
+
+class Outcome(enum.IntEnum):
+    """What came of a setting; the exit status of the process that computes it alone."""
+
+    COMPUTED = 0
+    FAILED = 10
+    UP_TO_DATE = 11
+    RUNNING_ELSEWHERE = 12
+    INTERRUPTED = Interrupted.status
+
+
+SAYINGS = {
+    Outcome.COMPUTED: "computed",
+    Outcome.UP_TO_DATE: "done before",
+    Outcome.FAILED: "failed",
+    Outcome.RUNNING_ELSEWHERE: "running elsewhere",
+}
+
+
+def compute_one(experiment, setting, step, force=False, printing_to_log=False):
+    """Compute a setting unless it is done, holding its chain's lock.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Whose setting it is.
+    setting : Setting
+        What to compute.
+    step : callable
+        (setting, experiment): computes and writes.
+    force : bool
+        Compute what is done, too.
+    printing_to_log : bool
+        Send what this process prints from now on to the setting's log.
+
+    Returns
+    -------
+    Outcome
+        Also of a step that raised: the error is in the marker and the log.
+
+    Raises
+    ------
+    Interrupted
+        The step was asked to stop; the setting is pending again.
+    """
+    ledger = Ledger(experiment)
+    if not force and ledger.state(setting) is State.DONE:
+        return Outcome.UP_TO_DATE
+    try:
+        with ledger.locked(setting):
+            if not force and ledger.state(setting) is State.DONE:  # by another launcher, meanwhile
+                return Outcome.UP_TO_DATE
+            return _compute_locked(experiment, ledger, setting, step, printing_to_log)
+    except RunningElsewhere:
+        return Outcome.RUNNING_ELSEWHERE
+
+
+def _compute_locked(experiment, ledger, setting, step, printing_to_log):
+    start = time.monotonic()
+    marker = ledger.start(setting)
+    log = ledger.log_path(setting)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(f"{setting.id()}\nsince {marker.started} on {marker.host}, process {marker.pid}\n")
+    if printing_to_log:
+        _print_to(log)
+    try:
+        step(setting, experiment)
+    except Interrupted:
+        raise
+    except Exception as error:
+        with log.open("a") as file:
+            traceback.print_exc(file=file)
+        name = "" if isinstance(error, SpectralTranscoderError) else f"{type(error).__name__}: "
+        ledger.fail(setting, marker, time.monotonic() - start, f"{name}{error}")
+        return Outcome.FAILED
+    ledger.finish(setting, marker, time.monotonic() - start)
+    return Outcome.COMPUTED
+
+
+def _print_to(log):
+    """Send the standard streams to a file: their descriptors, so that libraries' messages go there too."""
+    with log.open("a") as file:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(file.fileno(), stream.fileno())
+
+
+class Runner:
+    """Computes the settings of a selection.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Whose settings they are.
+    compute : callable
+        (settings, report): computes settings of one step in any order, and calls report(setting, outcome)
+        as each ends: `InThisProcess` or `workers.Workers`.
+    """
+
+    def __init__(self, experiment, compute):
+        self.experiment, self.compute = experiment, compute
+        self.ledger = Ledger(experiment)
+        self.stopped_chains, self.counts = set(), Counter()
+
+    def run(self, settings):
+        """Compute the settings, say what came of them, and return the exit status: 1 if one failed."""
+        name = self.experiment.project.name
+        with self.experiment.progress(len(settings), name, "setting") as self.progress:
+            for group in self._by_step(settings):
+                self._run_group(group)
+        print(self._summary(len(settings)))
+        return 1 if self.counts[Outcome.FAILED] else 0
+
+    def _by_step(self, settings):
+        order = {step: position for position, step in enumerate(self.experiment.steps)}
+        groups = {}
+        for setting in settings:
+            groups.setdefault(order.get(getattr(setting, STEP, None), 0), []).append(setting)
+        return [groups[position] for position in sorted(groups)]
+
+    def _run_group(self, settings):
+        """Compute the settings of one step; those that run elsewhere are tried once more at the end."""
+        elsewhere = []
+
+        def report(setting, outcome):
+            if outcome is Outcome.RUNNING_ELSEWHERE:
+                elsewhere.append(setting)
+            else:
+                self._record(setting, outcome)
+
+        self.compute([setting for setting in settings if setting.chain not in self.stopped_chains], report)
+        if elsewhere:
+            time.sleep(PATIENCE_S)
+            self.compute(elsewhere, self._record)
+
+    def _record(self, setting, outcome):
+        self.counts[outcome] += 1
+        if outcome in (Outcome.FAILED, Outcome.RUNNING_ELSEWHERE):
+            self.stopped_chains.add(setting.chain)
+            marker = self.ledger.marker(setting)
+            if outcome is Outcome.FAILED:
+                detail = f"{marker.error}\n  log: {self.ledger.log_path(setting)}"
+            else:
+                detail = (
+                    f"a step of its chain runs on {marker.host}" if marker else "a step of its chain runs"
+                )
+            self.progress.say(f"{SAYINGS[outcome]}: {selector_of(setting)}\n  {detail}")
+        self.progress.advance(f"{SAYINGS[outcome]} {selector_of(setting)}")
+
+    def _summary(self, total):
+        parts = [
+            f"{self.counts[outcome]} {saying}" for outcome, saying in SAYINGS.items() if self.counts[outcome]
+        ]
+        not_started = total - self.counts.total()
+        if not_started:
+            parts.append(f"{not_started} not started, since a step before theirs failed or runs elsewhere")
+        return f"{total} settings: {', '.join(parts)}"
+
+
+class InThisProcess:
+    """Computes settings one after the other, through doce's `Experiment.do`.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Whose settings they are.
+    step : callable
+        (setting, experiment): computes and writes.
+    force : bool
+        Compute what is done, too.
+    """
+
+    def __init__(self, experiment, step, force=False):
+        self.experiment, self.step, self.force = experiment, step, force
+
+    def __call__(self, settings, report):
+        """Compute settings, and report each as it ends."""
+        masks = {}
+        for setting in settings:
+            masks.setdefault(setting.plan, []).append([[index] for index in setting.modality_indices])
+        for plan, mask in masks.items():
+            self.experiment.factor = self.experiment.plans[plan]
+            self.experiment.do(mask, self._compute, report, progress=False)
+
+    def _compute(self, setting, experiment, report):
+        report(setting, compute_one(experiment, setting, self.step, self.force))

@@ -1,0 +1,260 @@
+"""Tables of results: a row per computed setting, written as text, CSV, HTML, LaTeX or a picture."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import doce
+import numpy as np
+import pandas as pd
+
+from spectral_transcoder.experiments.engine.plans import STEP
+from spectral_transcoder.experiments.engine.run_store import Ledger
+from spectral_transcoder.experiments.engine.table_pictures import draw_table
+from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
+from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.plotting import save
+
+PLAN = "plan"
+MOST_PICTURE_ROWS = 150
+
+
+@dataclass(frozen=True)
+class Table:
+    """Results of a selection.
+
+    Attributes
+    ----------
+    title : str
+        The experiment, and the factors that have one modality throughout.
+    shown : pd.DataFrame
+        Of text: the factors that vary, remarks, and each metric as mean or mean ± standard deviation.
+    values : pd.DataFrame
+        All factors, and each metric's mean and standard deviation in two columns of numbers.
+    n_factors : int
+        How many columns of `shown` are factors or remarks.
+    """
+
+    title: str
+    shown: pd.DataFrame
+    values: pd.DataFrame
+    n_factors: int
+
+    def text(self):
+        """Return the table for a terminal."""
+        return f"{self.title}\n{self.shown.to_string(index=False)}"
+
+
+def results_table(experiment, settings, metrics, over=None):
+    """Gather the results of a selection.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Whose metrics they are.
+    settings : list of Setting
+        Whichever steps are among them: a chain's results are those of its last step.
+    metrics : list of MetricRecord
+        The columns; those without any value are left out.
+    over : str, optional
+        A factor to average over, `seed` say: settings that differ in it alone share a row, and each metric is
+        the mean over them ± their standard deviation, instead of that over clips.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    SpectralTranscoderError
+        Nothing of the selection has been computed.
+    UsageError
+        No plan of the selection has the factor `over`.
+    """
+    chains = {setting.chain: setting.last() for setting in settings}
+    rows = [
+        (setting, read_metrics(experiment, setting, metrics))
+        for setting in current(experiment, chains.values())
+    ]
+    rows = [(setting, found) for setting, found in rows if found]
+    if not rows:
+        raise SpectralTranscoderError("no results in this selection: -l lists its states, -c computes it")
+    metrics = [metric for metric in metrics if any(metric.name in found for _, found in rows)]
+    classifiers = {setting.values.get("classifier") for setting, _ in rows}
+    metrics = [metric.of(classifiers) for metric in metrics]
+    counts = None
+    if over:
+        rows, counts = _average(rows, over)
+    factors, columns = _factor_rows([setting for setting, _ in rows], without=(STEP, over))
+    title, varying, header = _prune(factors, columns)
+    title += f", mean ± standard deviation over {over}" if over else ""
+
+    shown = pd.DataFrame(varying, columns=header)
+    values = pd.DataFrame(factors, columns=columns)
+    if over:
+        shown[f"{over}s"] = values[f"{over}s"] = counts
+    remarks = pd.DataFrame([experiment.remarks(setting, experiment) for setting, _ in rows])
+    shown, values = shown.join(remarks), values.join(remarks)
+    n_left = shown.shape[1]
+    published = [experiment.published(setting) for setting, _ in rows]
+    for metric in metrics:
+        reduced = [found.get(metric.name, ()) for _, found in rows]
+        shown[heading(metric)] = [_format(metric, numbers) for numbers in reduced]
+        for position, suffix in enumerate(("", "_std")[: max(map(len, reduced))]):
+            values[f"{metric.name}{suffix}"] = [
+                row[position] if position < len(row) else np.nan for row in reduced
+            ]
+        if any(metric.name in figures for figures in published):
+            figures = pd.Series([figures.get(metric.name, np.nan) for figures in published])
+            name = f"{metric.name} published"
+            shown[name] = [_format(metric, [figure]) for figure in figures]
+            values[name] = figures
+    return Table(f"{experiment.project.name}, {title}".rstrip(", "), shown, values, n_left)
+
+
+def current(experiment, settings):
+    """Return the settings whose results are of today's data, weights and earlier steps; tell how many are not."""
+    ledger = Ledger(experiment)
+    kept = [setting for setting in settings if not ledger.is_outdated(setting)]
+    if n_outdated := len(settings) - len(kept):
+        print(
+            f"{n_outdated} results are unfinished or outdated and left out: -c computes them", file=sys.stderr
+        )
+    return kept
+
+
+def _average(rows, over):
+    """Return one row for the settings that differ in the factor `over` alone, and how many each stands for."""
+    if not any(over in setting.values for setting, _ in rows):
+        raise UsageError(f"--over {over}: no plan of this selection has that factor")
+    groups = {}
+    for setting, found in rows:
+        rest = tuple((factor, value) for factor, value in setting.values.items() if factor != over)
+        groups.setdefault((setting.plan, rest), []).append((setting, found))
+    averaged = []
+    for members in groups.values():
+        means = {name: [found[name][0] for _, found in members if name in found] for name in members[0][1]}
+        averaged.append((members[0][0], {name: _mean_and_spread(of) for name, of in means.items()}))
+    return averaged, [len(members) for members in groups.values()]
+
+
+def _mean_and_spread(numbers):
+    """Return (mean, sample standard deviation), of a single number (itself,)."""
+    return (np.mean(numbers), np.std(numbers, ddof=1)) if len(numbers) > 1 else tuple(numbers)
+
+
+def read_metrics(experiment, setting, metrics):
+    """Return {metric name: (mean, standard deviation) or (mean,)} of the metrics that a setting has.
+
+    A single value has no standard deviation: NaN.
+    """
+    found = {}
+    for metric in metrics:
+        arrays, _, _ = experiment.metric.get(metric.name, [setting], experiment.path.metric)
+        for array in arrays:
+            reduced = [experiment.metric.reduceMetric(array, directive) for directive in metric.reductions]
+            mean, *spread = (float(value) for value in reduced)
+            found[metric.name] = mean, *(spread if np.size(array) > 1 else [np.nan for _ in spread])
+    return found
+
+
+def export(table, path):
+    """Write a table in the format that the suffix of the path tells, and return the path.
+
+    Raises
+    ------
+    UsageError
+        Another suffix than png, html, tex and csv; a picture of too many rows.
+    """
+    path = Path(path)
+    exportable(path.name)
+    WRITERS[path.suffix](table, path)
+    return path
+
+
+def exportable(name):
+    """Return a file name unchanged; raise UsageError if it is a path, or of a format that there is not."""
+    if Path(name).name != name:
+        raise UsageError(f"export {name}: expected the name of a file in export/, without folders")
+    if Path(name).suffix not in WRITERS:
+        raise UsageError(f"export {name}: expected a name that ends in {', '.join(WRITERS)}")
+    return name
+
+
+def _factor_rows(settings, without):
+    """Return the modalities, row by row, and the names of their columns.
+
+    A factor that a plan does not have is blank there. Left out are those of `without`: the step is the last
+    one of the chain; and a hidden factor that is nowhere away from its default.
+    """
+    columns = list(dict.fromkeys(factor for setting in settings for factor in setting.values))
+    told = {part.partition("=")[0] for setting in settings for part in setting.id().split("+")}
+    columns = [factor for factor in columns if factor in told and factor not in without]
+    rows = [[s.plan, *(s.values.get(factor, "") for factor in columns)] for s in settings]
+    return rows, [PLAN, *columns]
+
+
+def _prune(rows, columns):
+    """Return what is the same in all rows as text, and the rows and column names of what varies."""
+    if len(rows) == 1:  # doce keeps all columns then
+        title = " ".join(f"{name}: {value}" for name, value in zip(columns, rows[0], strict=True))
+        return title, [[]], []
+    rows, columns = [list(row) for row in rows], list(columns)  # doce changes its arguments
+    varying, header, title, _ = doce.util.pruneSettingDescription(rows, columns, len(columns))
+    return title.strip(), varying, header
+
+
+def heading(metric):
+    """Return a metric's name with its unit and which way is up, for the top of a column."""
+    unit = f" ({metric.unit})" if metric.unit else ""
+    return f"{metric.name}{unit} {'↓' if metric.lower_is_better else '↑'}"
+
+
+def _format(metric, numbers):
+    return " ± ".join(f"{number:.{metric.decimals}f}" for number in numbers if not np.isnan(number))
+
+
+def _write_csv(table, path):
+    with atomic_path(path) as temporary:
+        table.values.to_csv(temporary, index=False)
+
+
+def _write_tex(table, path):
+    alignment = "l" * table.n_factors + "r" * (table.shown.shape[1] - table.n_factors)
+    arrows = {"↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$", "²": r"$^2$"}
+    text = table.shown.to_latex(index=False, escape=True, caption="CAPTION", column_format=alignment)
+    text = text.replace("CAPTION", table.title.replace("_", r"\_").replace("%", r"\%"))
+    for symbol, command in arrows.items():
+        text = text.replace(symbol, command)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text)
+
+
+def _write_html(table, path):
+    style = (
+        table.shown.style.hide(axis="index")
+        .set_caption(table.title)
+        .set_table_styles(
+            [
+                {"selector": "caption", "props": "text-align: left; font-weight: bold; padding: 0.5em"},
+                {"selector": "th, td", "props": "padding: 0.2em 0.8em; border-bottom: 1px solid #ccc"},
+                {"selector": "td", "props": "text-align: right; white-space: nowrap"},
+            ]
+        )
+        .format(escape="html")
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(style.to_html(doctype_html=True))
+
+
+def _write_png(table, path):
+    if len(table.shown) > MOST_PICTURE_ROWS:
+        raise UsageError(
+            f"a picture of {len(table.shown)} rows: select at most {MOST_PICTURE_ROWS}, or export a .csv"
+        )
+    header = [name.replace(" ", "\n", 1) for name in table.shown.columns]
+    cells = table.shown.astype(str).to_numpy().tolist()
+    save(draw_table(table.title, header, cells, table.n_factors), path)
+
+
+WRITERS = {".png": _write_png, ".html": _write_html, ".tex": _write_tex, ".csv": _write_csv}

@@ -1,0 +1,148 @@
+"""Several settings at a time, each in a process of its own: the script itself, asked for one setting.
+
+A worker prints into its setting's log and ends with an `Outcome` as its status. It reads a pipe that its
+launcher holds open, so that it stops when the launcher is gone, kill -9 included.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+import joblib
+
+from spectral_transcoder.experiments.engine.run_store import Ledger, RunningElsewhere, State
+from spectral_transcoder.experiments.engine.runner import Outcome
+from spectral_transcoder.experiments.engine.selectors import selector_of
+from spectral_transcoder.utils.errors import Interrupted
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # SIGUSR1: SLURM's, before the time limit
+
+
+class Workers:
+    """Computes settings in processes, several at a time; SIGTERM reaches them through this one.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Whose settings they are.
+    command : sequence of str
+        Computes one setting, whose selector is appended.
+    n_processes : int
+        How many at a time.
+    force : bool
+        Compute what is done, too.
+    """
+
+    def __init__(self, experiment, command, n_processes, force=False):
+        self.ledger, self.command, self.n_processes = Ledger(experiment), list(command), n_processes
+        self.force = force
+        self.alive, self.stopping = set(), False
+        threads = max(1, joblib.cpu_count() // n_processes)
+        self.environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
+
+    def __call__(self, settings, report):
+        """Compute settings, and report each as it ends; raise Interrupted after a signal, once all ended."""
+        with self._handling_signals(), ThreadPoolExecutor(self.n_processes) as pool:
+            futures = {pool.submit(self._work, setting): setting for setting in settings}
+            for future in as_completed(futures):
+                outcome = future.result()
+                if outcome is Outcome.INTERRUPTED:
+                    self._stop()
+                else:
+                    report(futures[future], outcome)
+        if self.stopping:
+            raise Interrupted("stopped; the same command goes on from here")
+
+    @contextlib.contextmanager
+    def _handling_signals(self):
+        before = {number: signal.signal(number, self._stop) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, *signal_arguments):
+        """Start no more workers, and ask those that are running to stop."""
+        self.stopping = True
+        for process in list(self.alive):
+            process.terminate()
+
+    def _work(self, setting):
+        if self.stopping:
+            return Outcome.INTERRUPTED
+        if not self.force and self.ledger.state(setting) is State.DONE:  # no need to start a process
+            return Outcome.UP_TO_DATE
+        process = subprocess.Popen(
+            [*self.command, selector_of(setting)],
+            stdin=subprocess.PIPE,
+            env=self.environment,
+            start_new_session=True,  # Ctrl-C reaches it through this process, once
+        )
+        self.alive.add(process)
+        if self.stopping:  # the signal came before the process was known
+            process.terminate()
+        with process.stdin:
+            status = process.wait()
+        self.alive.discard(process)
+        if status in iter(Outcome):
+            return Outcome(status)
+        return Outcome.INTERRUPTED if self.stopping else self._died(setting, status)
+
+    def _died(self, setting, status):
+        """Mark a setting as failed whose worker could not do so itself: killed, or ended before it began."""
+        try:
+            with self.ledger.locked(setting):
+                marker = self.ledger.start(setting)
+                self.ledger.fail(setting, marker, 0.0, f"its process ended {_in_words(status)}")
+        except RunningElsewhere:
+            return Outcome.RUNNING_ELSEWHERE
+        return Outcome.FAILED
+
+
+@contextlib.contextmanager
+def interruptible():
+    """Raise Interrupted where this process computes when it is told to stop: by SIGTERM, or by SLURM's SIGUSR1.
+
+    So temporary files go, and locks are let go of. The processes of a training on several devices end too.
+    """
+
+    def stop(number, frame):
+        for further in before:
+            signal.signal(
+                further, signal.SIG_IGN
+            )  # SLURM tells every process, and a launcher tells its workers
+        raise Interrupted(f"stopped by {signal.Signals(number).name}; the same command goes on from here")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        yield
+    except Interrupted:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _in_words(status):
+    if status >= 0:
+        return f"with status {status}"
+    hint = ", as when memory runs out" if -status == signal.SIGKILL else ""
+    return f"by {signal.Signals(-status).name}{hint}"
+
+
+def stop_with_launcher():
+    """Send this worker a SIGTERM when its launcher is gone, that is when its standard input ends."""
+
+    def watch():
+        while os.read(0, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()

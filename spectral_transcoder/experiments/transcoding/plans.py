@@ -1,0 +1,105 @@
+"""The five plans of experiment 1 (SPEC section 5), and what this project adds to them.
+
+A sixth, `published`, scores weights that were trained elsewhere.
+"""
+
+from spectral_transcoder.experiments.engine.plans import Plan
+
+STEPS = ("train", "evaluate", "metric")
+TRAINING_DATASETS = ("TEST", "full", "urban")
+MEL_DATASETS = (*TRAINING_DATASETS, "urban_mel_time", "urban_mel_freq")
+CLASSIFIERS = ("YamNet", "PANN")
+LEARNING_RATES = (-3, -4, -5)  # powers of ten
+
+# The weights of reference_models/, scored without training: a plan of this project's own.
+TRAINED_ELSEWHERE = {
+    "step": STEPS[1:],
+    "transcoder": ("cnn_mels", "cnn_logits"),
+    "dataset": TRAINING_DATASETS,
+    "classifier": CLASSIFIERS,
+}
+ADDED_CLASSIFIERS = ("YamNetMobile", "MiniYamNet")
+ADDED_EPOCHS = (2, 3, 5, 10, 15, 20, 30, 50, 100)
+ADDED_CHANNELS = (16, 32)
+ADDED_TRANSCODERS = {"reference": ("pinv_texture",), "cnn": ("cnn_texture",), "hybridts": ("cnn_texture",)}
+# the seed is also that of a texture's noise
+SIGNAL_FACTORS = {"pinv_way": ("default", "power", "magnitude"), "seed": tuple(range(10))}
+TRAINING_FACTORS = {**SIGNAL_FACTORS, "recipe": ("published", "steady")}
+
+# `dilation` 0 and 1 are the same network.
+PUBLISHED = {
+    "reference": {
+        "ts": (0,),
+        "step": STEPS[1:],
+        "transcoder": ("oracle", "pinv"),
+        "dataset": MEL_DATASETS,
+        "classifier": CLASSIFIERS,
+    },
+    "mlp": {
+        "ts": (0,),
+        "step": STEPS,
+        "transcoder": ("mlp", "mlp_pinv"),
+        "dataset": TRAINING_DATASETS,
+        "classifier": CLASSIFIERS,
+        "epoch": (1, 10, 200),
+        "learning_rate": LEARNING_RATES,
+        "hidden1": (100, 300),
+        "hidden2": (1000, 3000),
+    },
+    "cnn": {
+        "ts": (0,),
+        "step": STEPS,
+        "transcoder": ("cnn_pinv",),
+        "dataset": MEL_DATASETS,
+        "classifier": CLASSIFIERS,
+        "epoch": (1, 10, 100, 200),
+        "learning_rate": LEARNING_RATES,
+        "kernel_size": (3, 5),
+        "nb_layers": (1, 3, 5),
+        "dilation": (0, 1, 2, 3),
+        "nb_channels": (16, 64),
+    },
+    "hybridts": {
+        "ts": (1,),
+        "step": STEPS,
+        "transcoder": ("cnn_pinv",),
+        "dataset": TRAINING_DATASETS,
+        "classifier": CLASSIFIERS,
+        "epoch": (1, 5, 10, 20, 50, 100, 200, 400),
+        "learning_rate": LEARNING_RATES,
+        "kernel_size": (5,),
+        "nb_layers": (5,),
+        "dilation": (0, 1),
+        "nb_channels": (64,),
+        "prop_logit": (100, 50),
+    },
+    "ts": {
+        "ts": (1,),
+        "step": STEPS,
+        "transcoder": ("self", "effnet_b0", "effnet_b7"),
+        "dataset": TRAINING_DATASETS,
+        "classifier": CLASSIFIERS,
+        "learning_rate": LEARNING_RATES,
+        "epoch": (1, 5, 10, 20, 50, 100, 150, 200, 300, 400),
+    },
+}
+
+
+def train_plans(corpora=()):
+    """Return the plans of experiment 1 by name.
+
+    Parameters
+    ----------
+    corpora : iterable of str
+        Names of further datasets: modalities of `dataset` in every plan.
+    """
+    added = {"dataset": list(corpora), "classifier": ADDED_CLASSIFIERS, "nb_channels": ADDED_CHANNELS}
+    plans = []
+    for name, factors in PUBLISHED.items():
+        more = added | {"transcoder": ADDED_TRANSCODERS.get(name, ())}
+        if name == "reference":
+            plans.append(Plan(name, factors, more, SIGNAL_FACTORS))
+        else:
+            plans.append(Plan(name, factors, more | {"epoch": ADDED_EPOCHS}, TRAINING_FACTORS))
+    plans.append(Plan("published", TRAINED_ELSEWHERE, added))
+    return {plan.name: plan for plan in plans}

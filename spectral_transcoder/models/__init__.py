@@ -1,0 +1,1 @@
+"""Models: transcoders, classifiers, their weights and labels."""

@@ -1,0 +1,113 @@
+"""The networks that learn to transcode: CNN, with texture or without, MLP, MLP-PINV (SPEC section 4).
+
+Each takes third-octave levels in dB [B, n, 29], one second each, and returns log Mels [B, T, 64].
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from spectral_transcoder.utils.errors import UsageError
+
+CPU_BATCH = 8  # seconds whose 64-channel images fit in a processor's cache together
+
+
+class CNN(nn.Module):
+    """PINV minus what convolutions over its (time, Mel) image make of it: the paper's transcoder, `cnn_pinv`.
+
+    With a texture it is `cnn_texture`: the convolutions see two images, PINV and PINV with texture, and
+    correct the second. Their last layer begins with zeros, so that the training starts from the texture.
+
+    Parameters
+    ----------
+    pinv : Pinv
+        The first estimate, which the convolutions correct.
+    kernel_size : int
+        Odd extent of the kernels over Mel bands; over time it is 3.
+    nb_layers : int
+        Convolutions; never fewer than two.
+    nb_channels : int
+        Channels between the first and the last convolution.
+    dilation : int
+        Spacing over Mel bands in the inner convolutions; 0 and 1 are the same network.
+    texture : PinvTexture, optional
+        A second first estimate.
+    """
+
+    def __init__(self, pinv, kernel_size=5, nb_layers=5, nb_channels=64, dilation=1, texture=None):
+        super().__init__()
+        if kernel_size % 2 == 0 or min(kernel_size, nb_channels) < 1 or min(nb_layers, dilation) < 0:
+            raise UsageError(
+                f"cnn_pinv with kernel_size={kernel_size}, nb_layers={nb_layers}, nb_channels={nb_channels}, "
+                f"dilation={dilation}: expected an odd kernel and positive sizes"
+            )
+        self.pinv, self.texture = pinv, texture
+        n_inner = max(nb_layers, 2) - 2
+        channels = [2 if texture else 1, *[nb_channels] * (n_inner + 1), 1]
+        dilations = [1, *[max(dilation, 1)] * n_inner, 1]
+        layers = []
+        for (c_in, c_out), spacing in zip(pairwise(channels), dilations, strict=True):
+            margin = (kernel_size - 1) // 2 * spacing
+            layers += [
+                nn.ReplicationPad2d((margin, margin, 1, 1)),
+                nn.Conv2d(c_in, c_out, (3, kernel_size), dilation=(1, spacing)),
+                nn.ReLU(inplace=True),
+            ]
+        self.mod_conv = nn.Sequential(*layers[:-1]).to(memory_format=torch.channels_last)
+        if texture:
+            nn.init.zeros_(self.mod_conv[-1].weight)
+            nn.init.zeros_(self.mod_conv[-1].bias)
+
+    def forward(self, levels_db):
+        """Return log Mels [B, T, 64] of third-octave levels in dB [B, n, 29]."""
+        if levels_db.is_cpu and not torch.jit.is_tracing():  # an exported model takes batches of any size
+            return torch.cat([self._transcode(batch) for batch in levels_db.split(CPU_BATCH)])
+        return self._transcode(levels_db)
+
+    def _transcode(self, levels_db):
+        """Subtract from the (last) estimate of the Mels what the convolutions find wrong with it."""
+        estimates = [estimate(levels_db) for estimate in (self.pinv, self.texture) if estimate]
+        images = torch.stack(estimates, dim=1).to(memory_format=torch.channels_last)
+        return estimates[-1] - self.mod_conv(images).squeeze(1)
+
+
+class MLP(nn.Module):
+    """Two hidden layers from the flattened levels of a second to its flattened Mels: `mlp`."""
+
+    def __init__(self, n_frames, n_bands, front_end, hidden1, hidden2):
+        super().__init__()
+        self.mel_shape = (front_end.chunk_frames, front_end.n_mels)
+        self.layers = perceptron(n_frames * n_bands, hidden1, hidden2, self.mel_shape[0] * self.mel_shape[1])
+
+    def forward(self, levels_db):
+        """Return log Mels [B, T, 64] of third-octave levels in dB [B, n, 29]."""
+        return self.layers(levels_db.flatten(1)).unflatten(1, self.mel_shape)
+
+
+class MLPPinv(nn.Module):
+    """PINV minus what two hidden layers make of it, flattened: `mlp_pinv`."""
+
+    def __init__(self, pinv, hidden1, hidden2):
+        super().__init__()
+        self.pinv = pinv
+        size = pinv.front_end.chunk_frames * pinv.front_end.n_mels
+        self.layers = perceptron(size, hidden1, hidden2, size)
+
+    def forward(self, levels_db):
+        """Return log Mels [B, T, 64] of third-octave levels in dB [B, n, 29]."""
+        mels = self.pinv(levels_db)
+        return mels - self.layers(mels.flatten(1)).view_as(mels)
+
+
+def perceptron(n_in, hidden1, hidden2, n_out):
+    """Return n_in → hidden1 → hidden2 → n_out with ReLU between."""
+    if hidden1 is None or hidden2 is None:
+        raise UsageError("mlp and mlp_pinv need hidden1 and hidden2, the sizes of their hidden layers")
+    return nn.Sequential(
+        nn.Linear(n_in, hidden1),
+        nn.ReLU(),
+        nn.Linear(hidden1, hidden2),
+        nn.ReLU(),
+        nn.Linear(hidden2, n_out),
+    )

@@ -1,0 +1,1 @@
+"""Signals: sounds in and out, third octaves, Mel spectrograms, and sound from them."""

@@ -1,0 +1,1 @@
+"""Training: recipes, losses, the loop over epochs, classification heads, distillation."""

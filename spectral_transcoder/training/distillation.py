@@ -1,0 +1,145 @@
+"""Distillation: a small classifier learns to answer as a large one does (Hinton, Vinyals, Dean, 2015).
+
+The large one, the teacher, hears seconds of sounds, alone and two at a time at random levels, and the small
+one is trained on its scores, all labels at once. Nobody has to label anything, so any sounds serve.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from spectral_transcoder.datasets.corpora import find_sounds
+from spectral_transcoder.evaluation import transcoding_metrics
+from spectral_transcoder.signal.audio import read_audio
+from spectral_transcoder.training.loop import Chunks
+from spectral_transcoder.utils.errors import AudioError, MissingFileError
+
+MIXED = 0.5  # share of the seconds to which another sound is added
+QUIETEST_DB = -20.0  # of the sound that is added, and of a second's peak: streets are not always loud
+SECONDS_PER_BLOCK = 256
+
+
+def read_sounds(folders, sr):
+    """Read all sounds below some folders at `sr` Hz, their peaks at 1.
+
+    Returns
+    -------
+    sounds : dict of Path to np.ndarray
+        (n_samples,) float32 by path, in order.
+    unreadable : list of str
+        What was wrong with the others.
+
+    Raises
+    ------
+    MissingFileError
+        No such folder, or no sound in it.
+    """
+    sounds, unreadable = {}, []
+    for folder in map(Path, folders):
+        names = sorted(find_sounds(folder)) if folder.is_dir() else []
+        if not names:
+            raise MissingFileError(f"no sound in {folder}: expected a folder of recordings")
+        for name in tqdm(names, desc=f"reading {folder.name}", unit="sound", leave=False, disable=None):
+            try:
+                sounds[folder / name] = read_audio(folder / name).at(sr)
+            except AudioError as error:
+                unreadable.append(str(error))
+    return sounds, unreadable
+
+
+def fingerprint(sounds):
+    """Return the sha256 of the samples of sounds, (n_samples,) float32 each, in their order."""
+    digest = hashlib.sha256()
+    for sound in sounds:
+        digest.update(len(sound).to_bytes(8, "little"))
+        digest.update(np.ascontiguousarray(sound))
+    return digest.hexdigest()
+
+
+def taught_seconds(sounds, teacher, n_seconds, rng):
+    """Return seconds drawn from sounds and mixed, with the teacher's scores.
+
+    Parameters
+    ----------
+    sounds : list of np.ndarray
+        At the rate of the teacher's front end.
+    teacher : Classifier
+        Whose scores.
+    n_seconds : int
+        How many.
+    rng : np.random.Generator
+        Which seconds, and how they are mixed.
+
+    Returns
+    -------
+    Chunks
+        Mels (n, T, 64) in the place of the levels, since they are what a classifier takes, and scores.
+    """
+    front_end = teacher.record.front_end
+    mels, scores = [], []
+    for start in tqdm(range(0, n_seconds, SECONDS_PER_BLOCK), desc="teacher", unit="block", disable=None):
+        n_block = min(SECONDS_PER_BLOCK, n_seconds - start)
+        block = np.stack([mixed_second(sounds, front_end.sr, rng) for _ in range(n_block)])
+        mels.append(torch.tensor(front_end.chunks(block)[:, 0]))
+        scores.append(teacher.scores(mels[-1]))
+    return Chunks(torch.cat(mels), scores=torch.cat(scores))
+
+
+def mixed_second(sounds, sr, rng):
+    """Return a second drawn from sounds: (sr,) float32, its peak at a random level; silence stays silent."""
+    second = random_second(sounds, sr, rng)
+    if rng.random() < MIXED:
+        second = second + random_gain(rng) * random_second(sounds, sr, rng)
+    peak = np.abs(second).max()
+    return (second * (random_gain(rng) / peak) if peak else second).astype(np.float32)
+
+
+def random_second(sounds, sr, rng):
+    """Return a second at a random place of a random sound, continued with silence where it is shorter."""
+    sound = sounds[rng.integers(len(sounds))]
+    start = rng.integers(max(1, len(sound) - sr + 1))
+    second = sound[start : start + sr]
+    return np.pad(second, (0, sr - len(second)))
+
+
+def random_gain(rng):
+    """Return a factor between -20 dB and 0 dB, uniform in dB."""
+    return 10 ** (rng.uniform(QUIETEST_DB, 0.0) / 20)
+
+
+def agreement(teacher, student, sounds):
+    """Measure how well two classifiers of one front end agree on whole sounds, each cut into its seconds.
+
+    Returns
+    -------
+    dict of str to float
+        `top1`: share of the sounds on which both hear the same label first (of the means over seconds);
+        `commonest`: the same if the student always answered with the teacher's commonest label; `bce`: mean
+        binary cross-entropy of the student's scores of all seconds and labels; `floor`: that of the teacher's
+        own, which is the least there is; `constant`: that of the teacher's mean scores on these very sounds.
+    """
+    front_end = teacher.record.front_end
+    chunks = [front_end.classifier_input(sound) for sound in sounds]
+    of_sound = np.repeat(np.arange(len(chunks)), [len(patches) for patches in chunks])
+    mels = np.concatenate(chunks)
+    expected, found = teacher.scores(mels), student.scores(mels)
+    clips = transcoding_metrics.Clips(np.arange(len(chunks)), of_sound)
+    first = clips.mean(expected).argmax(1)
+    constant = np.broadcast_to(expected.mean(0), expected.shape)
+    return {
+        "sounds": len(chunks),
+        "top1": float(np.mean(first == clips.mean(found).argmax(1))),
+        "commonest": float(np.bincount(first).max() / len(first)),
+        "bce": cross_entropy(expected, found),
+        "floor": cross_entropy(expected, expected),
+        "constant": cross_entropy(expected, constant),
+    }
+
+
+def cross_entropy(expected, found):
+    """Return the mean binary cross-entropy of scores in 0 … 1."""
+    tensors = (torch.tensor(np.array(scores), dtype=torch.float64) for scores in (found, expected))
+    return float(torch.nn.functional.binary_cross_entropy(*tensors))

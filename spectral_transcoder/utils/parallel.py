@@ -1,0 +1,85 @@
+"""Work shared out to processes that neither outlive their parent nor change a bit of the results."""
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+import torch
+
+from spectral_transcoder.utils.errors import DatasetError
+
+TASKS_PER_WORKER = 4  # handed out ahead, so that no worker waits
+
+
+def in_processes(task, items, jobs):
+    """Yield (item, task(item)) of each item, in the order in which they are done.
+
+    Parameters
+    ----------
+    task : callable
+        Of one item; with several jobs, it, the items and the results have to be picklable.
+    items : iterable
+        Taken only as they are needed.
+    jobs : int
+        Processes, of one torch thread each. One computes here; more are started afresh, and end when this
+        process does, however that is.
+
+    Raises
+    ------
+    DatasetError
+        A worker was killed.
+    """
+    if jobs == 1:
+        with one_torch_thread():
+            yield from ((item, task(item)) for item in items)
+        return
+    context = multiprocessing.get_context("spawn")
+    waiting, running = iter(items), {}
+    with ProcessPoolExecutor(jobs, context, initializer=prepare_worker) as pool:
+        try:
+            for item in itertools.islice(waiting, jobs * TASKS_PER_WORKER):
+                running[pool.submit(task, item)] = item
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+                    for item in itertools.islice(waiting, 1):
+                        running[pool.submit(task, item)] = item
+        except BrokenProcessPool as error:
+            raise DatasetError(
+                "a worker was killed, perhaps for want of memory: the same command goes on, fewer --jobs need less"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def one_torch_thread():
+    """Compute as a worker does, so that the number of processes changes no bit."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def prepare_worker():
+    """Make this process a worker: one thread, deaf to Ctrl-C, which the parent hears, and gone when it is."""
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def follow_parent():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=follow_parent, daemon=True).start()
+
+
+def available_cores():
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

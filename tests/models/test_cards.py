@@ -1,0 +1,112 @@
+"""Each model that comes with the project has a card, and does on real recordings what the card says."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from spectral_transcoder.evaluation.transcoding_metrics import Clips
+from spectral_transcoder.models.classifiers import classifier_record, load_classifier
+from spectral_transcoder.models.registry import PUBLISHED_DATASET, find_reference_model, parse_identifier
+from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
+from spectral_transcoder.signal.audio import read_audio
+from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS, YAMNET_MELS
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.training.distillation import agreement, read_sounds
+from spectral_transcoder.utils.paths import REFERENCE_MODELS
+
+CARDS = yaml.safe_load((REFERENCE_MODELS / "cards.yaml").read_text(encoding="utf-8"))
+TOLD = {"is", "data", "licence", "teacher", "command", "figures"}
+
+
+def own_models():
+    return [
+        path.name
+        for path in REFERENCE_MODELS.iterdir()
+        if path.suffix == ".pth"
+        or (
+            path.name.endswith("_model")
+            and parse_identifier(path.name).get("dataset") not in (None, PUBLISHED_DATASET)
+        )
+    ]
+
+
+def test_every_model_has_a_card_and_every_card_a_model():
+    assert sorted(CARDS) == sorted(own_models())
+    for name, card in CARDS.items():
+        assert set(card) == TOLD, name
+        assert "CC BY-NC" in card["licence"], name
+
+
+def test_the_embedded_models_are_small():
+    sizes = {name: (REFERENCE_MODELS / name).stat().st_size for name in CARDS}
+    assert sizes.pop("MiniYamNet.pth") <= 1_600_000
+    assert max(sizes.values()) < 1_000_000
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(CARDS) if name.endswith("_model")])
+def test_transcoders_are_found_and_say_how_they_were_trained(name):
+    transcoder = load_transcoder(REFERENCE_MODELS / name)
+    factors = parse_identifier(name.removesuffix("_model"))
+    assert transcoder.settings.network == factors["transcoder"]
+    assert transcoder.training_record["dataset"]["name"] == factors["dataset"]
+    assert transcoder.training_record["recipe"]["epochs"] == int(factors["epoch"])
+    taught = factors["ts"] == "1"
+    assert transcoder.training_record["teacher"] == (factors["classifier"] if taught else None)
+    assert CARDS[name]["teacher"] == transcoder.training_record["teacher"]
+    found = find_reference_model(factors["classifier"], taught, networks=(factors["transcoder"],))
+    assert found == REFERENCE_MODELS / name or parse_identifier(found.name)["dataset"] == PUBLISHED_DATASET
+
+
+@pytest.fixture(scope="module")
+def fold2(shared):
+    """The whole seconds of UrbanSound8K's fold 2: levels, true Mels by front end, and which clip each is of."""
+    levels, names, mels = [], [], {name: [] for name in FRONT_ENDS}
+    for path in sorted((shared / "audio/urbansound8k/fold2").iterdir()):
+        recording = read_audio(path)
+        seconds = int(recording.duration_s)
+        levels.append(ThirdOctaves().levels(recording.at(32000)[: seconds * 32000], "per_second"))
+        for name, front_end in FRONT_ENDS.items():
+            mels[name].append(front_end.chunks(recording.at(front_end.sr)[: seconds * front_end.sr]))
+        names += [f"{path.stem}_{second}" for second in range(seconds)]
+    mels = {name: np.concatenate(of_clips) for name, of_clips in mels.items()}
+    return torch.tensor(np.concatenate(levels)).float(), mels, Clips.from_fnames(names)
+
+
+def mel_error(transcoder, levels, true_mels):
+    """Return Mels of levels, and their mean squared error."""
+    mels = transcoder.transcode_seconds(levels).numpy()
+    return mels, np.mean((mels - true_mels) ** 2)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.parametrize("name", [name for name in sorted(CARDS) if name.endswith("_model")])
+def test_transcoders_do_what_their_cards_say(name, fold2, shared):
+    """On fold 2, which they never saw: the errors of the Mels, and how often the classifier hears the same."""
+    levels, mels_of, clips = fold2
+    figures, classifier = CARDS[name]["figures"], parse_identifier(name)["classifier"]
+    front_end = classifier_record(classifier).front_end.name
+    true_mels = mels_of[front_end]
+    mels, error = mel_error(load_transcoder(REFERENCE_MODELS / name), levels, true_mels)
+    assert error == pytest.approx(figures["mel_mse"], abs=0.011)
+    if "pinv_mel_mse" in figures:
+        pinv = Transcoder(TranscoderSettings("pinv", front_end))
+        assert mel_error(pinv, levels, true_mels)[1] == pytest.approx(figures["pinv_mel_mse"], abs=0.011)
+    assert len(clips.mean(mels[:, 0])) == figures["clips"]
+    if "ptopafc_percent" in figures:
+        weights = shared / "pretrained/yamnet_mobile_relu6.pth" if classifier == "YamNetMobile" else None
+        listener = load_classifier(classifier, weights)
+        first, expected = (clips.mean(listener.scores(heard)).argmax(1) for heard in (mels, true_mels))
+        assert 100 * np.mean(first == expected) == pytest.approx(figures["ptopafc_percent"], abs=0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_mini_yamnet_agrees_with_its_teacher_as_its_card_says(shared):
+    sounds, _ = read_sounds([shared / "audio/urbansound8k/fold2"], YAMNET_MELS.sr)
+    teacher = load_classifier("YamNetMobile", shared / "pretrained/yamnet_mobile_relu6.pth")
+    measured = agreement(teacher, load_classifier("MiniYamNet"), list(sounds.values()))
+    for name, figure in CARDS["MiniYamNet.pth"]["figures"].items():
+        assert measured[name] == pytest.approx(figure, abs=6e-4), name
+    assert measured["top1"] > measured["commonest"] + 0.2

@@ -1,0 +1,233 @@
+"""Training on small networks: resumption to the bit, best weights, divergence, several processes."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spectral_transcoder.models.checkpoints import write_tensors
+from spectral_transcoder.training import loop
+from spectral_transcoder.training.loop import (
+    SPLITS,
+    Chunks,
+    DivergedError,
+    Recipe,
+    TaughtLoss,
+    fit,
+    launch,
+    make_fabric,
+    mel_loss,
+)
+from spectral_transcoder.utils.errors import UsageError
+
+torch.set_num_threads(1)
+
+
+class Student(nn.Module):
+    """Levels (B, 8, 29) to Mels (B, 4, 64), with dropout, so that random numbers matter."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(8 * 29, 4 * 64))
+
+    def forward(self, levels):
+        return self.layers(levels).unflatten(1, (4, 64))
+
+
+def make_splits(n_train=50):
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(8 * 29, 4 * 64, generator=generator) / 15
+    splits = {}
+    for split, n_chunks in zip(SPLITS, (n_train, 20, 21), strict=True):
+        levels = torch.randn(n_chunks, 8, 29, generator=generator)
+        splits[split] = Chunks(levels, (levels.flatten(1) @ weights).unflatten(1, (4, 64)))
+    return splits
+
+
+def train(path, recipe, report=None, network=None, splits=None, loss=mel_loss):
+    torch.manual_seed(recipe.seed)
+    network = network or Student()
+    history = fit(network, loss, splits or make_splits(), recipe, path, report=report)
+    return network, history
+
+
+RECIPE = Recipe(epochs=5, learning_rate=1e-2, batch_size=16)
+
+
+class Killed(Exception):
+    """Stands for a kill -9."""
+
+
+@pytest.mark.parametrize("after", [1, 3, 5])
+@pytest.mark.parametrize("place", ["before the report", "after the report", "after the state"])
+def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path, monkeypatch, after, place):
+    whole, expected = train(tmp_path / "whole", RECIPE)
+    told, left = [], after
+
+    def report(history):
+        if place == "before the report" and len(history["train"]) == after:
+            raise Killed
+        told.append(len(history["train"]))
+
+    def write(path, content):
+        nonlocal left
+        left -= 1
+        if place == "after the report" and not left:
+            raise Killed
+        write_tensors(path, content)
+        if place == "after the state" and not left:
+            raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(loop, "write_tensors", write)
+        train(tmp_path / "stopped", RECIPE, report=report)
+    resumed, history = train(
+        tmp_path / "stopped", RECIPE, report=lambda history: told.append(len(history["train"]))
+    )
+    assert history == expected
+    assert sorted(set(told)) == [1, 2, 3, 4, 5]
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+
+
+def test_losses_fall_and_the_best_validation_weights_are_kept(tmp_path):
+    splits = make_splits()
+    network, history = train(
+        tmp_path / "state", Recipe(epochs=30, learning_rate=1e-2, batch_size=16), splits=splits
+    )
+    assert history["train"][-1] < 0.5 * history["train"][0]
+    network.eval()
+    valid = mel_loss(network(splits["valid"].levels), splits["valid"]).item()
+    assert valid == pytest.approx(min(history["valid"]), rel=1e-5)
+
+
+def test_two_seeds_differ_and_one_seed_does_not(tmp_path):
+    first, again, other = (
+        train(tmp_path / name, Recipe(epochs=1, learning_rate=1e-2, seed=seed))[1]
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert first == again
+    assert first["train"] != other["train"]
+
+
+def test_divergence_stops_with_the_last_good_weights(tmp_path):
+    splits, epochs_seen = make_splits(), []
+
+    def broken_after_two_epochs(mels, chunks):
+        loss = mel_loss(mels, chunks)
+        return loss * float("nan") if len(epochs_seen) >= 2 else loss
+
+    network = Student()
+    with pytest.raises(DivergedError, match="epoch 3"):
+        train(tmp_path / "state", RECIPE, epochs_seen.append, network, splits, broken_after_two_epochs)
+    assert all(torch.isfinite(parameter).all() for parameter in network.parameters())
+    network.eval()
+    assert mel_loss(network(splits["valid"].levels), splits["valid"]).isfinite()
+
+
+def test_the_state_of_another_run_is_not_gone_on_with(tmp_path):
+    _, expected = train(tmp_path / "fresh", RECIPE)
+    train(tmp_path / "state", Recipe(epochs=2, learning_rate=1e-3, batch_size=16))
+    assert train(tmp_path / "state", RECIPE)[1] == expected
+    network = Student()
+    torch.manual_seed(0)
+    history = fit(network, mel_loss, make_splits(), RECIPE, tmp_path / "state", origin={"dataset": "another"})
+    assert len(history["train"]) == RECIPE.epochs
+    again = fit(Student(), mel_loss, make_splits(), RECIPE, tmp_path / "state", origin={"dataset": "another"})
+    assert again == history
+
+
+def test_the_learning_rate_follows_the_recipe():
+    recipe = Recipe(epochs=10, learning_rate=1.0, warmup_steps=10, schedule="cosine")
+    rates = [recipe.rate(step, 1000) for step in range(1000)]
+    assert rates[:3] == pytest.approx([0.1, 0.2, 0.3], rel=1e-3)
+    assert rates[500] == pytest.approx(0.5)
+    assert rates[999] < 1e-4
+    assert Recipe(epochs=1, learning_rate=0.3).rate(77, 100) == 0.3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epochs": 0}, {"learning_rate": -1.0}, {"schedule": "steps"}, {"batch_size": 0}],
+)
+def test_recipes_that_cannot_be_are_refused(wrong):
+    with pytest.raises(UsageError):
+        Recipe(**{"epochs": 1, "learning_rate": 1e-3, **wrong})
+
+
+class Teacher(nn.Module):
+    """A frozen linear classifier of Mels (B, 4, 64), with the parts of `Classifier` that the loss uses."""
+
+    class record:
+        class front_end:
+            name = "YamNet"
+
+    def __init__(self):
+        super().__init__()
+        self.network = self
+        self.layer = nn.Linear(256, 5).requires_grad_(False)
+
+    def logits(self, mels):
+        return self.layer(mels.flatten(1))
+
+
+@pytest.mark.parametrize("prop_logit", [100, 50])
+def test_the_taught_loss_is_that_of_the_paper(prop_logit):
+    torch.manual_seed(0)
+    teacher, mels, true_mels = Teacher(), torch.randn(6, 4, 64), torch.randn(6, 4, 64)
+    scores = teacher.logits(true_mels).sigmoid()
+    loss = TaughtLoss(teacher, prop_logit)(mels, Chunks(torch.zeros(6, 8, 29), true_mels, scores))
+    q, p = teacher.logits(mels).sigmoid().double().numpy(), scores.double().numpy()
+    bce = -np.mean(p * np.log(q) + (1 - p) * np.log(1 - q))
+    mse = np.mean((mels - true_mels).double().numpy() ** 2)
+    expected = bce if prop_logit == 100 else 0.5 * mse + 10 * 0.5 * bce
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_levels_are_compared_over_the_second_whatever_the_texture():
+    torch.manual_seed(0)
+    teacher, true_mels = Teacher(), torch.randn(6, 4, 64)
+    chunks = Chunks(torch.zeros(6, 8, 29), true_mels, teacher.logits(true_mels).sigmoid())
+    taught, steady = TaughtLoss(teacher, 100), TaughtLoss(teacher, 100, level_weight=0.5)
+    textured = true_mels + torch.tensor([3.0, -3.0, 3.0, -3.0])[:, None]
+    assert steady(textured, chunks).item() == pytest.approx(taught(textured, chunks).item(), rel=1e-5)
+    louder = true_mels + 2
+    added = steady(louder, chunks).item() - taught(louder, chunks).item()
+    assert added == pytest.approx(0.5 / 10 * 2**2, rel=1e-4)
+
+
+def run_in_process(fabric, path, recipe, out):
+    """Train in one of the processes of a Fabric, without dropout; the first one saves its history."""
+    torch.manual_seed(recipe.seed)
+    network = Student()
+    network.layers[1].p = 0.0
+    history = fit(network, mel_loss, make_splits(n_train=53), recipe, path, fabric=fabric)
+    if fabric.is_global_zero:
+        torch.save(history, out)
+
+
+@pytest.mark.parametrize("in_a_job", [False, True])
+def test_two_processes_give_the_losses_of_one(tmp_path, monkeypatch, in_a_job):
+    if in_a_job:  # of one task, as SLURM tells it
+        for variable, value in {
+            "NTASKS": 1,
+            "NTASKS_PER_NODE": 1,
+            "PROCID": 0,
+            "LOCALID": 0,
+            "NODEID": 0,
+        }.items():
+            monkeypatch.setenv(f"SLURM_{variable}", str(value))
+    recipe = Recipe(epochs=3, learning_rate=1e-2, batch_size=16)
+    histories = []
+    for devices in (1, 2):
+        fabric = make_fabric("cpu", devices)
+        out = tmp_path / f"{devices}.pt"
+        if devices == 1:
+            run_in_process(fabric, tmp_path / "state1", recipe, out)
+        else:
+            launch(fabric, partial(run_in_process, path=tmp_path / "state2", recipe=recipe, out=out))
+        histories.append(torch.load(out, weights_only=True))
+    one, two = histories
+    for split in SPLITS:
+        assert two[split] == pytest.approx(one[split], rel=1e-5)

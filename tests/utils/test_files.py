@@ -1,0 +1,98 @@
+"""Files are whole or not there."""
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+from spectral_transcoder.utils.errors import SpectralTranscoderError
+from spectral_transcoder.utils.files import atomic_path, turn_taken
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_finished_file_takes_its_name(tmp_path):
+    path = tmp_path / "new" / "folder" / "a.wav"
+    with atomic_path(path) as temporary:
+        assert temporary.parent == path.parent
+        assert temporary.suffix == ".wav"
+        temporary.write_bytes(b"whole")
+        assert not path.exists()
+    assert path.read_bytes() == b"whole"
+    assert names(path.parent) == ["a.wav"]
+
+
+@pytest.mark.parametrize("failure", [ValueError("a bug"), KeyboardInterrupt(), SystemExit(1)], ids=repr)
+def test_a_failed_writer_leaves_nothing_and_the_old_file_survives(tmp_path, failure):
+    path = tmp_path / "a.txt"
+    for before in ([], ["a.txt"]):
+        with pytest.raises(type(failure)), atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise failure
+        assert names(tmp_path) == before
+        path.write_text("old")
+    assert path.read_text() == "old"
+
+
+def test_an_old_file_is_replaced(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old and longer")
+    with atomic_path(str(path)) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_clearly(tmp_path, code):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with (
+        pytest.raises(SpectralTranscoderError, match=r"no space left .*a\.txt"),
+        atomic_path(path) as temporary,
+    ):
+        temporary.write_text("half")
+        raise OSError(code, os.strerror(code))
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_turns_are_taken(tmp_path):
+    code = (
+        "import sys, time, pathlib; from spectral_transcoder.utils.files import turn_taken\n"
+        "with turn_taken(pathlib.Path(sys.argv[1])): print('mine', flush=True); time.sleep(1)"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "lock"], stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout.readline() == "mine\n"
+    start = time.monotonic()
+    with turn_taken(tmp_path / "lock"):
+        assert time.monotonic() - start > 0.5
+    assert other.wait() == 0
+
+
+def test_other_errors_of_the_system_stay_what_they_are(tmp_path):
+    with pytest.raises(PermissionError), atomic_path(tmp_path / "a.txt"):
+        raise PermissionError("not yours")
+
+
+def test_finished_files_are_as_readable_as_any(tmp_path):
+    """Temporary files are private; the umask decides about finished ones."""
+    ordinary, path = tmp_path / "ordinary", tmp_path / "atomic"
+    ordinary.write_text("")
+    with atomic_path(path) as temporary:
+        temporary.write_text("")
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(ordinary.stat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 200 + "_model", "été.wav", ".hidden"])
+def test_names_of_every_kind(tmp_path, name):
+    with atomic_path(tmp_path / name) as temporary:
+        temporary.write_text("whole")
+    assert names(tmp_path) == [name]
