@@ -1,6 +1,6 @@
 # make demo   install, then run the whole study on a city that the project makes itself (offline)
 # make test   install, then run the tests (PYTEST_ARGS="-m slow" chooses others)
-# make lint   install, then check style
+# make lint   install, then check style, and that packages import downwards
 # make bench  install, then print the speed ratios of the README
 
 PYTHON ?= python3
@@ -55,6 +55,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports
 
 bench: $(INSTALLED)
 	$(PY) benchmarks/signal_path.py
