@@ -127,7 +127,7 @@ EXPERIMENTS = (
         "clips; beside an edition of YAMNet stand those of YamNet. The best of each column is marked, the true Mels "
         "aside.",
         TRAINING_COMMAND,
-        classification_experiment.FOLDER,
+        transcoding_experiment.FOLDER,
         "metric",
         tuple(record for record in transcoding_experiment.METRICS if record.shown),
         ("dataset", "classifier"),

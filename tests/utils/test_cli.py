@@ -88,9 +88,7 @@ def test_devices_that_are_not_here_are_wrong_usage(name):
 
 
 def test_a_reader_that_leaves_early_is_no_error():
-    program = (
-        "from spectral_transcoder import cli\ncli.run(lambda: [print('line') for _ in range(100_000)] and 0)"
-    )
+    program = "from spectral_transcoder.utils import cli\ncli.run(lambda: [print('line') for _ in range(100_000)] and 0)"
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
