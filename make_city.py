@@ -4,8 +4,8 @@
     python3 make_city.py URBAN-SOUND-8K --clips 200 --output city # city/URBAN-SOUND-8K/
     python3 make_city.py SONYC-UST --clips 100 --output city      # city/SONYC-UST/
 
-Output: a folder as download_datasets.py leaves it: audio, tables, and scenes/<clip>.json, which says what is
-heard in each clip and when; its path is what --audio_dataset_path of the numbered scripts expects. The same
+Output: a folder as download_datasets.py leaves it: audio, tables, and scenes/<clip>.json, which lists the events
+of each clip; its path is what --audio_dataset_path of the numbered scripts expects. The same
 command goes on where it was stopped, and with more --clips it lets the city grow. A clip's bytes depend on --seed,
 and neither on --clips nor on --jobs.
 Takes about 0.2 s of a core for each clip of ten seconds.
@@ -23,14 +23,14 @@ from spectral_transcoder.utils.paths import PROJECT_ROOT, TAU
 FOLDERS = {name: name for name in LAYOUTS} | {"TAU": TAU.name}
 
 
-def main():
-    """Write the corpus and say what to do with it."""
+def main() -> None:
+    """Write the corpus and print where it is."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("layout", choices=LAYOUTS, help="whose layout")
     parser.add_argument("--clips", type=cli.positive, default=100, help="how many (default 100)")
-    parser.add_argument("--seed", type=cli.seed, default=0, help="of all scenes (default 0)")
+    parser.add_argument("--seed", type=cli.seed, default=0, help="seed of all scenes (default 0)")
     parser.add_argument(
         "--output", type=Path, default=PROJECT_ROOT, help="where its folder goes (default: here)"
     )
@@ -40,13 +40,13 @@ def main():
     args = parser.parse_args()
     folder = args.output / FOLDERS[args.layout]
 
-    def report(done, total):
+    def report(done: int, total: int) -> None:
         if done % 20 == 0 or done == total:
             print(f"{done} of {total} clips made", file=sys.stderr)
 
     clips = make_corpus(args.layout, folder, args.clips, args.seed, args.jobs, report)
     seconds = sum(clip.scene.duration_s for clip in clips)
-    print(f"{folder}: {len(clips)} clips, {seconds / 60:.1f} min of a city that is not")
+    print(f"{folder}: {len(clips)} clips, {seconds / 60:.1f} min of a synthetic city")
 
 
 if __name__ == "__main__":

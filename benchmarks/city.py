@@ -16,8 +16,8 @@ import numpy as np
 
 from spectral_transcoder.models.classifiers import load_classifier
 from spectral_transcoder.signal.audio import read_audio
-from spectral_transcoder.synthetic_city.corpora import URBAN_CLASSES
 from spectral_transcoder.synthetic_city.kinds import KINDS
+from spectral_transcoder.synthetic_city.layouts.urbansound8k import CLASSES
 from spectral_transcoder.synthetic_city.recognition import judge, recognise
 from spectral_transcoder.synthetic_city.scenes import PLACES, draw_scene
 from spectral_transcoder.utils import cli
@@ -36,16 +36,16 @@ def main():
     parser.add_argument("--real", type=Path, help="folder of UrbanSound8K's clips")
     args = parser.parse_args()
     classifier = load_classifier("YamNetMobile", args.weights)
-    print("| event | recognised | real ones | score | heard as |\n|---|---|---|---|---|")
+    print("| event | recognised | real ones | score | highest labels |\n|---|---|---|---|---|")
     with one_torch_thread():
         for name, kind in KINDS.items():
             found = recognise(name, classifier, args.events)
             real = real_recordings(args.real, kind.urbansound8k, args.events) if args.real else []
             of_real = judge(name, real, classifier) if real else None
             compared = f"{of_real.recognised} of {of_real.n_events}" if of_real else ""
-            heard_as = "; ".join(found.heard_as)
+            top_labels = "; ".join(found.top_labels)
             print(
-                f"| {name} | {found.recognised} of {found.n_events} | {compared} | {found.score:.2f} | {heard_as} |"
+                f"| {name} | {found.recognised} of {found.n_events} | {compared} | {found.score:.2f} | {top_labels} |"
             )
     print(f"a scene of {SCENE_S:g} s at {SR} Hz: {scene_cpu_s():.2f} s of a core")
 
@@ -55,7 +55,7 @@ def real_recordings(folder, urban_class, n_recordings):
     clips = {}
     for path in sorted(folder.rglob("*-*-*-*.*")):
         recording, class_id, *_ = path.stem.split("-")
-        if urban_class and URBAN_CLASSES[int(class_id)] == urban_class:
+        if urban_class and CLASSES[int(class_id)] == urban_class:
             clips.setdefault(recording, path)
     sounds = (read_audio(path) for path in list(clips.values())[:n_recordings])
     return [sound for sound in sounds if sound.duration_s >= 1]

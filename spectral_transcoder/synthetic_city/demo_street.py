@@ -4,7 +4,7 @@ import numpy as np
 from scipy import signal
 
 
-def street_scene(duration_s=10.0, sr=32000, seed=0):
+def street_scene(duration_s: float = 10.0, sr: int = 32000, seed: int = 0) -> np.ndarray:
     """Return a street: traffic, one car that passes, footsteps, a bird, a siren far away.
 
     Parameters
@@ -14,7 +14,7 @@ def street_scene(duration_s=10.0, sr=32000, seed=0):
     sr : int
         Sample rate in Hz.
     seed : int
-        Of everything that is random.
+        Seed of everything that is random.
 
     Returns
     -------
@@ -32,7 +32,9 @@ def street_scene(duration_s=10.0, sr=32000, seed=0):
     return 0.9 * scene / np.abs(scene).max()
 
 
-def coloured_noise(n_samples, sr, band_hz, rng):
+def coloured_noise(
+    n_samples: int, sr: int, band_hz: tuple[float, float], rng: np.random.Generator
+) -> np.ndarray:
     """Return noise of unit deviation whose spectrum falls with frequency inside a band."""
     spectrum = np.fft.rfft(rng.standard_normal(n_samples))
     frequency = np.fft.rfftfreq(n_samples, 1 / sr)
@@ -41,14 +43,14 @@ def coloured_noise(n_samples, sr, band_hz, rng):
     return noise / max(noise.std(), np.finfo(float).tiny)
 
 
-def siren(time_s):
+def siren(time_s: np.ndarray) -> np.ndarray:
     """Return a wailing siren: 600 to 1200 Hz and back every 4 s, three harmonics, amplitude 1."""
     # the phase is the integral of 2π·(900 - 300·cos(2π·t/4))
     phase = 2 * np.pi * 900 * time_s - 300 * 4 * np.sin(np.pi * time_s / 2)
     return sum(np.sin(k * phase) / k for k in (1, 2, 3)) / 1.5
 
 
-def birdsong(time_s, rng):
+def birdsong(time_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return chirps of 0.12 s that fall from 6 to 3.5 kHz, about two each second."""
     song = np.zeros_like(time_s)
     for beat_s in np.arange(0.3, time_s[-1], 0.5):
@@ -59,7 +61,7 @@ def birdsong(time_s, rng):
     return song
 
 
-def footsteps(time_s, sr, rng):
+def footsteps(time_s: np.ndarray, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return steps every 0.55 s: clicks that ring for some 20 ms."""
     clicks = np.zeros_like(time_s)
     steps = np.arange(0.2, time_s[-1], 0.55)

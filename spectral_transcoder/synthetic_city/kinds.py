@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spectral_transcoder.synthetic_city import life, street
+import numpy as np
+
+from spectral_transcoder.synthetic_city import machines
+from spectral_transcoder.synthetic_city import people_and_nature as living
 from spectral_transcoder.utils.errors import UsageError
 
 
@@ -14,7 +17,7 @@ class Kind:
     Attributes
     ----------
     name : str
-        As in scenes and their annotations.
+        Its name in scenes and their annotations.
     make : callable
         (duration_s, sr, rng) -> (round(duration_s·sr),) float32, of any level.
     level_db : (float, float)
@@ -30,10 +33,10 @@ class Kind:
     """
 
     name: str
-    make: Callable
-    level_db: tuple
-    duration_s: tuple
-    family: tuple
+    make: Callable[[float, int, np.random.Generator], np.ndarray]
+    level_db: tuple[float, float]
+    duration_s: tuple[float, float]
+    family: tuple[str, ...]
     urbansound8k: str | None = None
     sonyc: str | None = None
 
@@ -86,22 +89,22 @@ SHOTS = (
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("traffic", street.traffic, (64, 74), (10, 10), VEHICLES, None, "1-2_medium-sounding-engine"),
-        Kind("pass_by", street.pass_by, (72, 82), (3, 6), VEHICLES, None, "1-2_medium-sounding-engine"),
+        Kind("traffic", machines.traffic, (64, 74), (10, 10), VEHICLES, None, "1-2_medium-sounding-engine"),
+        Kind("pass_by", machines.pass_by, (72, 82), (3, 6), VEHICLES, None, "1-2_medium-sounding-engine"),
         Kind(
             "engine_idling",
-            street.engine_idling,
+            machines.engine_idling,
             (68, 78),
             (4, 8),
             (*ENGINES, *VEHICLES),
             "engine_idling",
             "1-3_large-sounding-engine",
         ),
-        Kind("horn", street.horn, (88, 98), (0.8, 2.5), HORNS, "car_horn", "5-1_car-horn"),
-        Kind("siren", street.siren, (95, 108), (4, 10), SIRENS, "siren", "5-3_siren"),
+        Kind("horn", machines.horn, (88, 98), (0.8, 2.5), HORNS, "car_horn", "5-1_car-horn"),
+        Kind("siren", machines.siren, (95, 108), (4, 10), SIRENS, "siren", "5-3_siren"),
         Kind(
             "reversing_beeps",
-            street.reversing_beeps,
+            machines.reversing_beeps,
             (78, 88),
             (3, 7),
             ("Reversing beeps", "Beep, bleep", "Alarm"),
@@ -110,7 +113,7 @@ KINDS = {
         ),
         Kind(
             "jackhammer",
-            street.jackhammer,
+            machines.jackhammer,
             (90, 102),
             (3, 8),
             ("Jackhammer",),
@@ -119,7 +122,7 @@ KINDS = {
         ),
         Kind(
             "drilling",
-            street.drilling,
+            machines.drilling,
             (82, 94),
             (2, 6),
             ("Drill", "Power tool", "Tools", "Sawing"),
@@ -128,7 +131,7 @@ KINDS = {
         ),
         Kind(
             "chainsaw",
-            street.chainsaw,
+            machines.chainsaw,
             (90, 104),
             (3, 8),
             ("Chainsaw", "Light engine (high frequency)", "Power tool", "Lawn mower"),
@@ -137,18 +140,28 @@ KINDS = {
         ),
         Kind(
             "air_conditioner",
-            street.air_conditioner,
+            machines.air_conditioner,
             (58, 70),
             (10, 10),
             ("Air conditioning", "Mechanical fan", "Vacuum cleaner", "Hair dryer"),
             "air_conditioner",
         ),
-        Kind("gun_shot", street.gun_shot, (100, 112), (1, 3), SHOTS, "gun_shot", "3-1_non-machinery-impact"),
-        Kind("hammering", street.hammering, (78, 90), (2, 5), BLOWS, None, "3-1_non-machinery-impact"),
-        Kind("voices", life.voices, (62, 74), (2, 7), SPEECH, None, "7-1_person-or-small-group-talking"),
+        Kind(
+            "gun_shot", machines.gun_shot, (100, 112), (1, 3), SHOTS, "gun_shot", "3-1_non-machinery-impact"
+        ),
+        Kind("hammering", machines.hammering, (78, 90), (2, 5), BLOWS, None, "3-1_non-machinery-impact"),
+        Kind(
+            "voices",
+            living.voices,
+            (62, 74),
+            (2, 7),
+            SPEECH,
+            None,
+            "7-1_person-or-small-group-talking",
+        ),
         Kind(
             "children",
-            life.children,
+            living.children,
             (68, 80),
             (4, 9),
             (*CHILDREN, *SPEECH),
@@ -156,12 +169,16 @@ KINDS = {
             "7-2_person-or-small-group-shouting",
         ),
         Kind(
-            "footsteps", life.footsteps, (52, 64), (3, 8), ("Walk, footsteps", "Run", "Clip-clop", "Shuffle")
+            "footsteps",
+            living.footsteps,
+            (52, 64),
+            (3, 8),
+            ("Walk, footsteps", "Run", "Clip-clop", "Shuffle"),
         ),
-        Kind("birds", life.birds, (66, 78), (3, 9), BIRDS),
+        Kind("birds", living.birds, (66, 78), (3, 9), BIRDS),
         Kind(
             "dog",
-            life.dog,
+            living.dog,
             (80, 92),
             (1, 4),
             ("Dog", "Bark", "Bow-wow", "Yip"),
@@ -170,27 +187,39 @@ KINDS = {
         ),
         Kind(
             "church_bell",
-            life.church_bell,
+            living.church_bell,
             (88, 100),
             (5, 10),
             ("Bell", "Church bell", "Change ringing (campanology)"),
         ),
         Kind(
             "music",
-            life.music,
+            living.music,
             (72, 84),
             (5, 10),
             ("Music", "Musical instrument", "Guitar", "Plucked string instrument"),
             "street_music",
             "6-1_stationary-music",
         ),
-        Kind("rain", life.rain, (58, 70), (10, 10), ("Rain", "Rain on surface", "Raindrop", "Water")),
-        Kind("wind", life.wind, (58, 72), (10, 10), ("Wind", "Wind noise (microphone)", "Rustling leaves")),
+        Kind(
+            "rain",
+            living.rain,
+            (58, 70),
+            (10, 10),
+            ("Rain", "Rain on surface", "Raindrop", "Water"),
+        ),
+        Kind(
+            "wind",
+            living.wind,
+            (58, 72),
+            (10, 10),
+            ("Wind", "Wind noise (microphone)", "Rustling leaves"),
+        ),
     )
 }
 
 
-def kind_of(name):
+def kind_of(name: str) -> Kind:
     """Return the `Kind` of that name; raise UsageError naming the choices."""
     if name not in KINDS:
         raise UsageError(f"event {name!r}: expected one of {', '.join(KINDS)}")

@@ -5,6 +5,7 @@ sounds the same alone as in its scene.
 """
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,9 +34,9 @@ class Event:
     level_db : float
         Sound level of its loudest 125 ms at 1 m, dB SPL.
     distance_m : float
-        From the microphone, at least 1 m.
+        Distance from the microphone, at least 1 m.
     seed : int
-        Of its sound.
+        Seed of its sound.
     """
 
     kind: str
@@ -45,13 +46,13 @@ class Event:
     distance_m: float
     seed: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         kind_of(self.kind)
         if not (self.onset_s >= 0 and self.offset_s - self.onset_s >= SHORTEST_S and self.distance_m >= 1):
             raise UsageError(f"{self}: expected {SHORTEST_S} s or more from 0 on, at 1 m or more")
 
     @property
-    def received_db(self):
+    def received_db(self) -> float:
         """Level at the microphone, before the air has taken its part: 6 dB less for each doubled distance."""
         return self.level_db - 20 * np.log10(self.distance_m)
 
@@ -63,27 +64,27 @@ class Scene:
     Attributes
     ----------
     duration_s : float
-        Of the scene; events may begin at any time in it, and are cut at its end.
+        Duration of the scene; events may begin at any time in it, and are cut at its end.
     events : tuple of Event
         In the order of their onsets.
     seed : int
-        Of the microphone's noise.
+        Seed of the microphone's noise.
     """
 
     duration_s: float
-    events: tuple
+    events: tuple[Event, ...]
     seed: int
 
     @property
-    def annotation(self):
+    def annotation(self) -> dict[str, Any]:
         """The scene as plain values, for JSON."""
         return {**asdict(self), "events": [asdict(event) for event in self.events]}
 
-    def kinds(self):
+    def kinds(self) -> list[str]:
         """Return the names of the kinds that are heard, each once, sorted."""
         return sorted({event.kind for event in self.events})
 
-    def render(self, sr):
+    def render(self, sr: int) -> np.ndarray:
         """Return the sound: (round(duration_s·sr),) float32, full scale being 106 dB SPL.
 
         What would be louder than full scale is turned down as a whole, as whoever records would do.
@@ -98,12 +99,12 @@ class Scene:
         return total * np.float32(min(1.0, 0.99 / np.abs(total).max()))
 
 
-def amplitude(level_db):
+def amplitude(level_db: float) -> float:
     """Return the root mean square, re full scale 1, of a sound of this level in dB SPL."""
     return 10 ** ((level_db - FULL_SCALE_DB) / 20) / np.sqrt(2)
 
 
-def render_event(event, sr):
+def render_event(event: Event, sr: int) -> np.ndarray:
     """Return the sound of an event at the microphone: (round((offset_s - onset_s)·sr),) float32."""
     duration_s = event.offset_s - event.onset_s
     rng = np.random.default_rng(event.seed)
@@ -115,14 +116,16 @@ def render_event(event, sr):
     return sound * signals.swell(len(sound), sr, fade_s, fade_s)
 
 
-def loudest_block(sound, sr):
+def loudest_block(sound: np.ndarray, sr: int) -> float:
     """Return the root mean square of the loudest 125 ms of a sound; of all of it where it is shorter."""
     block = max(1, min(len(sound), round(LEVEL_BLOCK_S * sr)))
     energy = np.square(sound[: len(sound) // block * block], dtype=np.float64).reshape(-1, block)
     return max(np.sqrt(energy.mean(axis=1).max()), np.finfo(np.float32).tiny)
 
 
-def air(frequency_hz, distance_m, temperature_k=288.15, humidity_percent=70.0):
+def air(
+    frequency_hz: np.ndarray, distance_m: float, temperature_k: float = 288.15, humidity_percent: float = 70.0
+) -> np.ndarray:
     """Return what air leaves of each frequency over a distance, as an amplitude (ISO 9613-1, 1 atmosphere).
 
     Parameters
@@ -167,9 +170,9 @@ class Place:
         Nearest and farthest of single events.
     """
 
-    background: tuple
-    chances: dict
-    distances_m: tuple
+    background: tuple[str, ...]
+    chances: dict[str, float]
+    distances_m: tuple[float, float]
 
 
 PLACES = {  # the ten scenes of TAU
@@ -200,7 +203,7 @@ PLACES = {  # the ten scenes of TAU
 }
 
 
-def draw_scene(place, duration_s, rng):
+def draw_scene(place: Place, duration_s: float, rng: np.random.Generator) -> Scene:
     """Draw a scene of a place.
 
     Parameters
@@ -210,7 +213,7 @@ def draw_scene(place, duration_s, rng):
     duration_s : float
         Its duration in seconds.
     rng : np.random.Generator
-        Of what happens, when, how near.
+        Draws what happens, when and how near.
 
     Returns
     -------
@@ -223,12 +226,18 @@ def draw_scene(place, duration_s, rng):
     return Scene(duration_s, tuple(sorted(events, key=lambda event: event.onset_s)), draw_seed(rng))
 
 
-def lasting_event(name, duration_s, distance_m, rng):
+def lasting_event(name: str, duration_s: float, distance_m: float, rng: np.random.Generator) -> Event:
     """Return an event that fills a scene."""
     return Event(name, 0.0, duration_s, rng.uniform(*kind_of(name).level_db), distance_m, draw_seed(rng))
 
 
-def draw_event(name, duration_s, distances_m, rng, shortest_s=0.3):
+def draw_event(
+    name: str,
+    duration_s: float,
+    distances_m: tuple[float, float],
+    rng: np.random.Generator,
+    shortest_s: float = 0.3,
+) -> Event:
     """Draw an event of a kind; it may be cut by a scene's ends, down to `shortest_s` or all of a shorter one."""
     kind = kind_of(name)
     length_s = min(rng.uniform(*kind.duration_s), duration_s)
@@ -246,6 +255,6 @@ def draw_event(name, duration_s, distances_m, rng, shortest_s=0.3):
     )
 
 
-def draw_seed(rng):
+def draw_seed(rng: np.random.Generator) -> int:
     """Draw the seed of another generator."""
     return int(rng.integers(2**32))

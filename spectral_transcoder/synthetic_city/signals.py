@@ -4,19 +4,23 @@ Durations are in samples (`n_samples`), frequencies in Hz, and everything random
 is passed in.
 """
 
+from collections.abc import Callable, Iterable, Sequence
+
 import numpy as np
 from scipy import fft, signal
+
+Gain = Callable[[np.ndarray], np.ndarray]  # an amplitude for each frequency in Hz
 
 TABLE_SAMPLES = 2048  # of one period of a wave
 FILTER_FRAME, FILTER_HOP = 512, 256
 
 
-def noise(n_samples, rng):
+def noise(n_samples: int, rng: np.random.Generator) -> np.ndarray:
     """Return white noise of unit deviation: (n_samples,)."""
     return rng.standard_normal(n_samples, dtype=np.float32)
 
 
-def shape_spectrum(samples, sr, gain):
+def shape_spectrum(samples: np.ndarray, sr: int, gain: Gain) -> np.ndarray:
     """Return a signal whose spectrum was multiplied by `gain(frequency_hz)`, an amplitude: (n,)."""
     n_samples = len(samples)
     n_fft = fft.next_fast_len(n_samples, real=True)
@@ -26,7 +30,7 @@ def shape_spectrum(samples, sr, gain):
     return fft.irfft(spectrum, n_fft)[:n_samples]
 
 
-def shaped_noise(n_samples, sr, gain, rng):
+def shaped_noise(n_samples: int, sr: int, gain: Gain, rng: np.random.Generator) -> np.ndarray:
     """Return noise of unit deviation with the amplitude spectrum `gain(frequency_hz)`: (n_samples,)."""
     n_fft = fft.next_fast_len(n_samples, real=True)
     n_bins = n_fft // 2 + 1
@@ -36,10 +40,10 @@ def shaped_noise(n_samples, sr, gain, rng):
     return shaped / max(shaped.std(), np.finfo(np.float32).tiny)
 
 
-def band(low_hz, high_hz, slope_db=0.0):
+def band(low_hz: float, high_hz: float, slope_db: float = 0.0) -> Gain:
     """Return the gain of a band with soft edges, falling by `slope_db` an octave."""
 
-    def gain(frequency_hz):
+    def gain(frequency_hz: np.ndarray) -> np.ndarray:
         f = np.maximum(frequency_hz, 1.0)
         edges = 1 / np.sqrt((1 + (low_hz / f) ** 4) * (1 + (f / high_hz) ** 6))
         return edges * (f / low_hz) ** (-slope_db / 6.02)
@@ -47,44 +51,51 @@ def band(low_hz, high_hz, slope_db=0.0):
     return gain
 
 
-def resonances(centres_hz, widths_hz, amplitudes=None, floor=0.0):
+def resonances(
+    centres_hz: Sequence[float] | np.ndarray,
+    widths_hz: Sequence[float] | np.ndarray,
+    amplitudes: Sequence[float] | None = None,
+    floor: float = 0.0,
+) -> Gain:
     """Return the gain of parallel resonances."""
-    amplitudes = np.ones(len(centres_hz)) if amplitudes is None else amplitudes
+    heights: Sequence[float] | np.ndarray = np.ones(len(centres_hz)) if amplitudes is None else amplitudes
 
-    def gain(frequency_hz):
+    def gain(frequency_hz: np.ndarray) -> np.ndarray:
         total = np.full(frequency_hz.shape, floor, dtype=np.float32)
-        for centre, width, amplitude in zip(centres_hz, widths_hz, amplitudes, strict=True):
+        for centre, width, amplitude in zip(centres_hz, widths_hz, heights, strict=True):
             total += amplitude / np.sqrt(1 + ((frequency_hz - centre) / (width / 2)) ** 2)
         return total
 
     return gain
 
 
-def drift(n_samples, sr, rate_hz, rng):
+def drift(n_samples: int, sr: int, rate_hz: float, rng: np.random.Generator) -> np.ndarray:
     """Return a random curve between -1 and 1 that turns about `rate_hz` times a second: (n_samples,)."""
     n_points = int(n_samples / sr * rate_hz) + 2
     points = rng.uniform(-1, 1, n_points)
     return curve(n_samples, np.linspace(0, 1, n_points), points)
 
 
-def curve(n_samples, positions, values):
+def curve(
+    n_samples: int, positions: Sequence[float] | np.ndarray, values: Sequence[float] | np.ndarray
+) -> np.ndarray:
     """Return straight lines through `values` at `positions`, parts of the whole in 0 … 1: (n_samples,)."""
     return np.interp(np.linspace(0, 1, n_samples), positions, values).astype(np.float32)
 
 
-def table(amplitudes):
+def table(amplitudes: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return one period of the sum of sines with these amplitudes: (TABLE_SAMPLES,)."""
     phase = 2 * np.pi * np.arange(TABLE_SAMPLES) / TABLE_SAMPLES
     orders = np.arange(1, len(amplitudes) + 1)
     return (np.asarray(amplitudes) @ np.sin(orders[:, None] * phase)).astype(np.float32)
 
 
-def rich(highest_hz, sr, slope=1.0, most=60):
+def rich(highest_hz: float, sr: int, slope: float = 1.0, most: int = 60) -> np.ndarray:
     """Return amplitudes 1/k**slope of as many harmonics as fit below half the rate."""
     return np.arange(1, max(2, min(most, int(0.45 * sr / highest_hz))) + 1.0) ** -slope
 
 
-def wave(frequency_hz, sr, period, phase=0.0):
+def wave(frequency_hz: np.ndarray, sr: int, period: np.ndarray, phase: float = 0.0) -> np.ndarray:
     """Return a periodic wave whose frequency is a curve: (n,).
 
     Parameters
@@ -102,7 +113,7 @@ def wave(frequency_hz, sr, period, phase=0.0):
     return period[((cycles % 1.0) * len(period)).astype(np.int32)]
 
 
-def overlay(n_samples, grains, starts):
+def overlay(n_samples: int, grains: Iterable[np.ndarray], starts: Iterable[int]) -> np.ndarray:
     """Return grains added up, each from its start in samples; what goes beyond the end is cut: (n_samples,)."""
     total = np.zeros(n_samples, dtype=np.float32)
     for grain, start in zip(grains, starts, strict=True):
@@ -111,12 +122,12 @@ def overlay(n_samples, grains, starts):
     return total
 
 
-def decay(n_samples, sr, time_s):
+def decay(n_samples: int, sr: int, time_s: float) -> np.ndarray:
     """Return an exponential decay with this time constant: (n_samples,)."""
     return np.exp(-np.arange(n_samples, dtype=np.float32) / np.float32(time_s * sr))
 
 
-def swell(n_samples, sr, attack_s, release_s):
+def swell(n_samples: int, sr: int, attack_s: float, release_s: float) -> np.ndarray:
     """Return an envelope that rises and falls along raised cosines: (n_samples,), at most 1."""
     envelope = np.ones(n_samples, dtype=np.float32)
     for length_s, end in ((attack_s, slice(None)), (release_s, slice(None, None, -1))):
@@ -127,21 +138,25 @@ def swell(n_samples, sr, attack_s, release_s):
     return envelope
 
 
-def repeat_times(duration_s, interval_s, jitter, rng, start_s=0.0):
+def repeat_times(
+    duration_s: float, interval_s: float, jitter: float, rng: np.random.Generator, start_s: float = 0.0
+) -> np.ndarray:
     """Return times in seconds about `interval_s` apart, each moved by up to `jitter` of an interval."""
     n_times = max(1, int(np.ceil((duration_s - start_s) / interval_s)))
     times = start_s + interval_s * (np.arange(n_times) + rng.uniform(-jitter, jitter, n_times))
     return times[(times >= 0) & (times < duration_s)]
 
 
-def echo(samples, sr, decay_s, wet, rng):
+def echo(samples: np.ndarray, sr: int, decay_s: float, wet: float, rng: np.random.Generator) -> np.ndarray:
     """Return a signal with the reverberation of a street: (n,), the tail beyond the end cut."""
     tail = noise(int(4 * decay_s * sr), rng) * decay(int(4 * decay_s * sr), sr, decay_s)
     tail *= wet / np.sqrt((tail**2).sum())
     return samples + signal.oaconvolve(samples, tail)[: len(samples)].astype(np.float32)
 
 
-def filter_along(samples, sr, gain):
+def filter_along(
+    samples: np.ndarray, sr: int, gain: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
     """Return a signal filtered by a gain that changes with time: (n,).
 
     Parameters

@@ -14,8 +14,9 @@ from spectral_transcoder.models.classifiers import load_classifier
 from spectral_transcoder.models.labels import groupings, label_names
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.synthetic_city import signals
-from spectral_transcoder.synthetic_city.corpora import make_corpus, sonyc_columns
+from spectral_transcoder.synthetic_city.corpora import make_corpus
 from spectral_transcoder.synthetic_city.kinds import KINDS
+from spectral_transcoder.synthetic_city.layouts.sonyc_ust import table_columns
 from spectral_transcoder.synthetic_city.recognition import recognise
 from spectral_transcoder.synthetic_city.scenes import (
     FULL_SCALE_DB,
@@ -55,7 +56,7 @@ def test_families_are_labels_and_classes_are_the_taxonomies():
     assert {kind.urbansound8k for kind in KINDS.values()} - {None} == set(groupings()["urbansound8k"])
     coarse = {kind.sonyc.split("-")[0] for kind in KINDS.values() if kind.sonyc}
     assert coarse == {str(number) for number in range(1, 9)}
-    assert {f"{kind.sonyc}_presence" for kind in KINDS.values() if kind.sonyc} <= set(sonyc_columns())
+    assert {f"{kind.sonyc}_presence" for kind in KINDS.values() if kind.sonyc} <= set(table_columns())
 
 
 @pytest.mark.shared

@@ -36,7 +36,15 @@ BELL_PARTIALS = {
 }
 
 
-def speak(duration_s, sr, rng, pitch_hz, tract, rate_hz, liveliness=0.08):
+def speak(
+    duration_s: float,
+    sr: int,
+    rng: np.random.Generator,
+    pitch_hz: float,
+    tract: float,
+    rate_hz: float,
+    liveliness: float = 0.08,
+) -> np.ndarray:
     """Return a voice-like babble: a glottal wave through moving formants, with breaks and fricatives.
 
     Parameters
@@ -46,7 +54,7 @@ def speak(duration_s, sr, rng, pitch_hz, tract, rate_hz, liveliness=0.08):
     sr : int
         Sample rate in Hz.
     rng : np.random.Generator
-        Of what is said.
+        Draws what is said.
     pitch_hz : float
         Mean pitch.
     tract : float
@@ -74,7 +82,7 @@ def speak(duration_s, sr, rng, pitch_hz, tract, rate_hz, liveliness=0.08):
     targets = np.repeat(FORMANTS_HZ[rng.integers(len(FORMANTS_HZ), size=n_syllables)], 2, axis=0) * tract
     targets *= rng.normal(1, 0.04, targets.shape)
 
-    def vocal_tract(positions, frequencies):
+    def vocal_tract(positions: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
         total = np.full((len(positions), frequencies.shape[1]), 0.004, dtype=np.float32)
         for formant, (width, amplitude) in enumerate(zip(WIDTHS_HZ, FORMANT_AMPLITUDES, strict=True)):
             centre = np.interp(positions[:, 0], knots, targets[:, formant]).astype(np.float32)[:, None]
@@ -91,7 +99,7 @@ def speak(duration_s, sr, rng, pitch_hz, tract, rate_hz, liveliness=0.08):
     return voice + 0.12 * voice.std() * hiss * bursts.astype(np.float32)
 
 
-def voices(duration_s, sr, rng):
+def voices(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return one or two people who talk, without words."""
     total = np.zeros(round(duration_s * sr), dtype=np.float32)
     for _ in range(rng.integers(1, 3)):
@@ -102,7 +110,7 @@ def voices(duration_s, sr, rng):
     return signals.echo(total, sr, 0.08, 0.2, rng)
 
 
-def children(duration_s, sr, rng):
+def children(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return children who play: several high voices that call and squeal, in a yard that echoes."""
     n_samples = round(duration_s * sr)
     total = 0.15 * signals.shaped_noise(n_samples, sr, signals.band(300, 3000, 2.0), rng)
@@ -115,7 +123,7 @@ def children(duration_s, sr, rng):
     return signals.echo(total, sr, 0.2, 0.5, rng)
 
 
-def footsteps(duration_s, sr, rng):
+def footsteps(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return quick steps on gritty ground: a heel, then the crunch of the sole, over the rustle of clothes."""
     n_samples, length = round(duration_s * sr), int(0.25 * sr)
     starts = signals.repeat_times(duration_s, rng.uniform(0.37, 0.48), 0.03, rng, start_s=0.05)
@@ -138,7 +146,7 @@ def footsteps(duration_s, sr, rng):
     )
 
 
-def birds(duration_s, sr, rng):
+def birds(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return birds that sing: phrases of chirps, each bird with its own."""
     n_samples = round(duration_s * sr)
     total = np.zeros(n_samples, dtype=np.float32)
@@ -162,7 +170,7 @@ def birds(duration_s, sr, rng):
     return signals.echo(total, sr, 0.2, 0.3, rng)
 
 
-def dog(duration_s, sr, rng):
+def dog(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a dog that barks: short cries that rise and fall, rough, brightest around 1 kHz."""
     n_samples = round(duration_s * sr)
     pitch_hz, tract = rng.uniform(510, 650), rng.uniform(0.95, 1.1)
@@ -186,7 +194,7 @@ def dog(duration_s, sr, rng):
     return signals.echo(signals.overlay(n_samples, barks, starts), sr, 0.15, 0.2, rng)
 
 
-def church_bell(duration_s, sr, rng):
+def church_bell(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a church bell that is rung: inharmonic partials, each with its decay, and the clapper's blow."""
     n_samples = round(duration_s * sr)
     prime_hz = rng.uniform(560, 900)
@@ -204,7 +212,7 @@ def church_bell(duration_s, sr, rng):
     return signals.echo(signals.overlay(n_samples, strokes, (starts * sr).astype(int)), sr, 0.5, 0.23, rng)
 
 
-def music(duration_s, sr, rng):
+def music(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return street music: plucked chords and a melody, over a bass and a soft drum."""
     n_samples = round(duration_s * sr)
     beat_s, root_hz = rng.uniform(0.4, 0.6), rng.uniform(110, 165)
@@ -212,7 +220,7 @@ def music(duration_s, sr, rng):
 
     strings = {}
 
-    def play(semitones, start_s, length_s, loudness):
+    def play(semitones: int, start_s: float, length_s: float, loudness: float) -> None:
         if semitones not in strings:
             strings[semitones] = pluck(root_hz * 2 ** (semitones / 12), length_s, sr, rng)
         grains.append(np.float32(loudness) * strings[semitones])
@@ -235,7 +243,7 @@ def music(duration_s, sr, rng):
     return signals.echo(signals.overlay(n_samples, grains, starts), sr, 0.15, 0.25, rng)
 
 
-def pluck(frequency_hz, length_s, sr, rng):
+def pluck(frequency_hz: float, length_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a plucked string: harmonics that die the sooner the higher they are."""
     length = int(length_s * sr)
     time_s = np.arange(length, dtype=np.float32) / sr
@@ -249,7 +257,7 @@ def pluck(frequency_hz, length_s, sr, rng):
     return string * signals.swell(length, sr, 0.002, 0.02)
 
 
-def rain(duration_s, sr, rng):
+def rain(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return rain on a pavement: a rush, and drops by the thousand, few of them heavy."""
     n_samples = round(duration_s * sr)
     rush = signals.shaped_noise(n_samples, sr, signals.band(600, 6000, 1.3), rng)
@@ -262,14 +270,14 @@ def rain(duration_s, sr, rng):
     return rush + drops / max(drops.std(), np.finfo(np.float32).tiny)
 
 
-def wind(duration_s, sr, rng):
+def wind(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return wind: the buffeting of a microphone, in gusts, with a faint howl that follows them."""
     n_samples = round(duration_s * sr)
     gusts = 0.6 + 0.4 * signals.drift(n_samples, sr, rng.uniform(1.8, 3), rng)
     buffeting = signals.shaped_noise(n_samples, sr, signals.band(52, 390, 1.9), rng)
     centre_hz, gust_points = rng.uniform(250, 380), gusts[:: max(1, n_samples // 200)]
 
-    def howl(positions, frequencies):
+    def howl(positions: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
         strength = np.interp(positions[:, 0], np.linspace(0, 1, len(gust_points)), gust_points)
         centre = (centre_hz * (0.5 + strength)).astype(np.float32)[:, None]
         return 1 / np.sqrt(1 + ((frequencies - centre) / (np.float32(0.39) * centre)) ** 2)

@@ -5,7 +5,7 @@ import numpy as np
 from spectral_transcoder.synthetic_city import signals
 
 
-def traffic(duration_s, sr, rng):
+def traffic(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return the hum of a street: rolling tyres, engines below, and cars that come and go farther off."""
     n_samples = round(duration_s * sr)
     tyres = signals.shaped_noise(n_samples, sr, signals.band(350, 1500, 1.0), rng)
@@ -18,7 +18,7 @@ def traffic(duration_s, sr, rng):
     return (0.7 * tyres + 0.5 * engines) * swells + cars
 
 
-def pass_by(duration_s, sr, rng):
+def pass_by(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a car that passes: tyres and an engine that come near, with a falling pitch, and go."""
     n_samples = round(duration_s * sr)
     # the Lorentz curve of the intensity of a source on a straight line; closest to the middle
@@ -34,7 +34,7 @@ def pass_by(duration_s, sr, rng):
     return approach * (tyres + 0.45 * hiss * approach + 0.5 * engine)
 
 
-def engine_idling(duration_s, sr, rng):
+def engine_idling(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a diesel that idles: uneven firing at some 30 Hz, its clatter, and the hum of its exhaust."""
     n_samples = round(duration_s * sr)
     speed_hz = rng.uniform(27, 35) * (1 + 0.036 * signals.drift(n_samples, sr, 6, rng))
@@ -47,7 +47,7 @@ def engine_idling(duration_s, sr, rng):
     return (clatter + 0.9 * rumble) * (0.4 + stroke * cylinder) + 0.85 * hum / hum.std()
 
 
-def horn(duration_s, sr, rng):
+def horn(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a car's horn: two reeds a third apart, pressed once or a few times."""
     n_samples = round(duration_s * sr)
     low_hz = rng.uniform(380, 440)
@@ -66,7 +66,7 @@ def horn(duration_s, sr, rng):
     return signals.echo(signals.shape_spectrum(reeds, sr, trumpet) * pressed, sr, 0.15, 0.3, rng)
 
 
-def siren(duration_s, sr, rng):
+def siren(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return an emergency siren: a wail, a yelp, or the two tones of European vehicles."""
     n_samples = round(duration_s * sr)
     time_s = np.arange(n_samples, dtype=np.float32) / sr + rng.uniform(0, 4)
@@ -83,7 +83,7 @@ def siren(duration_s, sr, rng):
     return signals.echo(signals.shape_spectrum(tone, sr, loudspeaker), sr, 0.3, 0.5, rng)
 
 
-def reversing_beeps(duration_s, sr, rng):
+def reversing_beeps(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return the beeps of a lorry that reverses: a buzzer of some 900 Hz, on and off twice a second."""
     n_samples = round(duration_s * sr)
     time_s = np.arange(n_samples, dtype=np.float32) / sr
@@ -95,7 +95,7 @@ def reversing_beeps(duration_s, sr, rng):
     return signals.echo(buzzer * on, sr, 0.28, 0.13, rng) + 0.05 * engine
 
 
-def jackhammer(duration_s, sr, rng):
+def jackhammer(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a jackhammer: blows of a steel chisel some 24 times a second, that ring, and its exhaust."""
     n_samples, length = round(duration_s * sr), int(0.12 * sr)
     starts = signals.repeat_times(duration_s, 1 / rng.uniform(20, 26), 0.035, rng)
@@ -109,7 +109,7 @@ def jackhammer(duration_s, sr, rng):
     return hammering / hammering.std() + 0.22 * exhaust
 
 
-def drilling(duration_s, sr, rng):
+def drilling(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a drill: the whine of motor and gear under load, and the bit that grinds in the wall."""
     n_samples = round(duration_s * sr)
     speed_hz = rng.uniform(220, 320) * (1 + 0.06 * signals.drift(n_samples, sr, 1.5, rng))
@@ -121,7 +121,7 @@ def drilling(duration_s, sr, rng):
     return 0.4 * motor / motor.std() + 0.4 * gear + bit * bite
 
 
-def chainsaw(duration_s, sr, rng):
+def chainsaw(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a chainsaw: a two-stroke engine that revs and labours, and the chain."""
     n_samples = round(duration_s * sr)
     load = signals.drift(n_samples, sr, 0.8, rng)
@@ -132,7 +132,7 @@ def chainsaw(duration_s, sr, rng):
     return (1 + 0.2 * load) * (0.6 * engine / engine.std() + 0.25 * whine + 0.7 * chain)
 
 
-def air_conditioner(duration_s, sr, rng):
+def air_conditioner(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return an air conditioner: air through its grille, the hum of the fan, the whine of its bearings."""
     n_samples = round(duration_s * sr)
     time_s = np.arange(n_samples, dtype=np.float32) / sr
@@ -145,7 +145,7 @@ def air_conditioner(duration_s, sr, rng):
     return air * breathing + 0.5 * fan / fan.std() + 0.25 * bearings
 
 
-def gun_shot(duration_s, sr, rng):
+def gun_shot(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return one shot or a few: crack, boom, the slap of the nearest wall, and the echoes of the street."""
     n_samples, length = round(duration_s * sr), int(0.9 * sr)
     starts = rng.uniform(0.02, 0.12) + np.concatenate(
@@ -169,7 +169,7 @@ def gun_shot(duration_s, sr, rng):
     return signals.echo(signals.overlay(n_samples, shots, (starts * sr).astype(int)), sr, 0.6, 0.25, rng)
 
 
-def hammering(duration_s, sr, rng):
+def hammering(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a hammer on wood, some three blows a second."""
     n_samples, length = round(duration_s * sr), int(0.2 * sr)
     starts = signals.repeat_times(duration_s, rng.uniform(0.27, 0.4), 0.06, rng, start_s=0.03)
