@@ -4,7 +4,7 @@
     python3 download_datasets.py --output mypath
     python3 download_datasets.py --dataset URBAN-SOUND-8K,SONYC-UST
 
-Input: the internet, or `--mirror` (README, "Downloads").
+Input: the internet, or `--mirror` (docs/downloads.md).
 Output, below `--output`:
     TAU-urban-acoustic-scenes-2020-mobile-development/{audio/*.wav,evaluation_setup/*.csv,meta.csv}
     SONYC-UST/{audio/*.wav,annotations.csv}
@@ -22,7 +22,7 @@ from spectral_transcoder.downloads.manifest import choose, load_manifest
 from spectral_transcoder.utils import cli
 
 
-def main():
+def main() -> int:
     """Fetch and unpack, list or check the chosen datasets."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False

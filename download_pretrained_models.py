@@ -3,7 +3,7 @@
     python3 download_pretrained_models.py
     python3 download_pretrained_models.py --models PANN,transcoders --output mypath
 
-Input: the internet, or `--mirror` (README, "Downloads").
+Input: the internet, or `--mirror` (docs/downloads.md).
 Output: `pretrained_models/` (PANN ResNet38, YAMNet, YAMNet mobile, EfficientNet b0 and b7) and
 `reference_models/` (the published transcoders, with a card) below `--output`, verified by checksum.
 Duration: about 600 MB, so a minute at 100 Mbit/s. An interrupted run goes on where it stopped.
@@ -17,7 +17,7 @@ from spectral_transcoder.downloads.models import ModelFolder
 from spectral_transcoder.utils import cli
 
 
-def main():
+def main() -> int:
     """Fetch, list or check the chosen models."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False

@@ -1,22 +1,28 @@
 """What the two download commands share: their options, the list, the check, the download itself."""
 
+import argparse
 import contextlib
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from spectral_transcoder.downloads import sources
-from spectral_transcoder.downloads.fetch import Downloader, Job
+from spectral_transcoder.downloads.datasets import DatasetFolder
+from spectral_transcoder.downloads.fetch import Downloader, FileToFetch
 from spectral_transcoder.downloads.folders import only_one, require_space
-from spectral_transcoder.downloads.manifest import SHIPPED_MANIFEST
+from spectral_transcoder.downloads.manifest import SHIPPED_MANIFEST, RemoteFile
+from spectral_transcoder.downloads.models import ModelFolder
 from spectral_transcoder.downloads.partfile import part_path
 from spectral_transcoder.downloads.progress import Progress, readable_size
 from spectral_transcoder.utils.errors import DownloadError, SpectralTranscoderError
 from spectral_transcoder.utils.paths import PROJECT_ROOT
 
+Folder = ModelFolder | DatasetFolder
+
 FAULTS_SHOWN = 10  # per model or dataset: a missing one has as many faults as files
 
 
-def add_options(parser):
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that both commands have to an argparse parser."""
     parser.add_argument(
         "--output", type=Path, default=PROJECT_ROOT, help="folder to fill (the project's root)"
@@ -38,7 +44,7 @@ def add_options(parser):
     )
 
 
-def run(folders, options):
+def run(folders: Sequence[Folder], options: argparse.Namespace) -> int:
     """Do what the options of `add_options` ask for with the chosen folders.
 
     Parameters
@@ -66,7 +72,7 @@ def run(folders, options):
     return 0
 
 
-def print_list(folders, mirror=None):
+def print_list(folders: Sequence[Folder], mirror: sources.Mirror | None = None) -> None:
     """Print each file's state, size and name, under its origin; a "?" is a size that is not published."""
     for folder in folders:
         print(f"{folder.entry.name}, from {mirror or sources.host(folder.entry.files[0].urls[0])}")
@@ -81,7 +87,7 @@ def print_list(folders, mirror=None):
     )
 
 
-def check(folders):
+def check(folders: Sequence[Folder]) -> int:
     """Verify checksums, sizes and counts; print what is whole and each fault; return 1 for a fault or 0."""
     status = 0
     for folder in folders:
@@ -96,7 +102,7 @@ def check(folders):
     return status
 
 
-def download(folders, mirror=None):
+def download(folders: Sequence[Folder], mirror: sources.Mirror | None = None) -> None:
     """Fetch what is missing, unpack or convert it, and say what is where.
 
     Raises
@@ -116,14 +122,14 @@ def download(folders, mirror=None):
         )
 
 
-def _download_alone(folders, mirror):
+def _download_alone(folders: Sequence[Folder], mirror: sources.Mirror | None) -> list[Folder]:
     """Do the work of `download` while no other process may; return the folders that are not complete."""
     with contextlib.ExitStack() as stack:
         for place in sorted({folder.folder for folder in folders}):
             stack.enter_context(only_one(place, lambda line: print(line, file=sys.stderr)))
         owners = {remote: folder for folder in folders for remote in folder.missing()}
         jobs = [
-            Job(remote, folder.output / remote.path, sources.locations(remote, mirror))
+            FileToFetch(remote, folder.output / remote.path, sources.locations(remote, mirror))
             for remote, folder in owners.items()
         ]
         fetch_bytes = sum(_bytes_left(jobs))
@@ -132,7 +138,9 @@ def _download_alone(folders, mirror):
         return failed + _finish([folder for folder in folders if folder not in failed])
 
 
-def _fetch_and_receive(jobs, owners, fetch_bytes):
+def _fetch_and_receive(
+    jobs: Sequence[FileToFetch], owners: dict[RemoteFile, Folder], fetch_bytes: int
+) -> list[Folder]:
     """Fetch the jobs' files, hand each to its folder as it arrives; return the folders that lack one."""
     progress, failed = Progress(fetch_bytes), []
     with contextlib.closing(progress), contextlib.closing(Downloader(progress).fetch_all(jobs)) as arrivals:
@@ -147,7 +155,7 @@ def _fetch_and_receive(jobs, owners, fetch_bytes):
     return failed
 
 
-def _finish(folders):
+def _finish(folders: Sequence[Folder]) -> list[Folder]:
     """Let the folders make what is left to make, and tell what is where; return those that failed."""
     failed = []
     for folder in folders:
@@ -160,7 +168,7 @@ def _finish(folders):
     return failed
 
 
-def _bytes_left(jobs):
+def _bytes_left(jobs: Iterable[FileToFetch]) -> Iterator[int]:
     """Yield what each job still has to fetch, in bytes; the server is asked where no size is published."""
     mute = set()  # a host that does not say, or does not answer, is not asked again
     for job in jobs:
@@ -172,11 +180,11 @@ def _bytes_left(jobs):
         yield max(0, (size or 0) - _bytes_in_hand(job.path))
 
 
-def _bytes_in_hand(path):
+def _bytes_in_hand(path: Path) -> int:
     return sum(file.stat().st_size for file in (path, part_path(path)) if file.is_file())
 
 
-def _state(folder, remote):
+def _state(folder: Folder, remote: RemoteFile) -> str:
     in_part = part_path(folder.output / remote.path)
     if state := folder.state(remote):
         return state

@@ -4,12 +4,14 @@ import csv
 import functools
 import io
 import json
+from pathlib import Path
+from typing import Any
 
 import soundfile
 
 from spectral_transcoder.downloads.folders import write_alone
-from spectral_transcoder.downloads.manifest import ARCHIVE_SUFFIXES
-from spectral_transcoder.downloads.progress import readable_size
+from spectral_transcoder.downloads.manifest import ARCHIVE_SUFFIXES, Dataset, RemoteFile
+from spectral_transcoder.downloads.progress import Progress, readable_size
 from spectral_transcoder.downloads.unpack import unpack
 from spectral_transcoder.utils.errors import DownloadError
 
@@ -32,21 +34,21 @@ class DatasetFolder:
         Leave the archives in `archives/` once they are unpacked.
     """
 
-    def __init__(self, dataset, output, keep_archives=False):
+    def __init__(self, dataset: Dataset, output: Path, keep_archives: bool = False) -> None:
         self.entry, self.output, self.keep_archives = dataset, output, keep_archives
         self.folder = output / dataset.folder
 
-    def unpack_bytes(self):
+    def unpack_bytes(self) -> int:
         """Return what is still to be unpacked, in bytes, as far as the manifest tells."""
         if not any(_is_archive(remote) for remote in self.missing()):
             return 0
         return max(0, self.entry.unpacked_bytes - sum(size for _, size in self._recorded_files()))
 
-    def missing(self):
+    def missing(self) -> list[RemoteFile]:
         """Return the files that have to be fetched, or fetched and unpacked."""
         return [remote for remote in self.entry.files if self._fault(remote)]
 
-    def receive(self, remote, progress):
+    def receive(self, remote: RemoteFile, progress: Progress) -> None:
         """Unpack an archive that has arrived, record it and delete it; leave other files as they are."""
         if not _is_archive(remote):
             return
@@ -65,7 +67,7 @@ class DatasetFolder:
         self._remove_unpacked_archive(remote)
         progress.say(f"unpacked {remote.name}: {len(files)} file{'s' * (len(files) != 1)}")
 
-    def finish(self):
+    def finish(self) -> None:
         """Delete archives that a killed run left, recompute the durations where needed, count the clips.
 
         Raises
@@ -75,25 +77,25 @@ class DatasetFolder:
         """
         for remote in filter(_is_archive, self.entry.files):
             self._remove_unpacked_archive(remote)
-        if self.entry.clip_table and self._table_fault():
-            write_recalculated(self.folder / self.entry.clip_table, self.folder / AUDIO_FOLDER)
+        table = self._clip_table()
+        if table and self._table_fault():
+            write_recalculated(table, self.folder / AUDIO_FOLDER)
         if self._count_fault():
             raise DownloadError(self._count_fault())
 
-    def faults(self):
+    def faults(self) -> list[str]:
         """Return what is not as it should be, one line each."""
         faults = [fault for remote in self.entry.files if (fault := self._fault(remote))]
         faults += [fault for remote in self.entry.files if (fault := self._kept_archive_fault(remote))]
-        table_fault = self._table_fault() if self.entry.clip_table else None
-        return [*faults, *filter(None, (table_fault, self._count_fault()))]
+        return [*faults, *filter(None, (self._table_fault(), self._count_fault()))]
 
-    def state(self, remote):
+    def state(self, remote: RemoteFile) -> str | None:
         """Return "here" or "unpacked" for a file that is done with, else None; nothing is hashed."""
         if _is_archive(remote) and not self._unpacked_fault(remote):
             return "unpacked"
         return "here" if remote.seems_whole(self.output) else None
 
-    def summary(self):
+    def summary(self) -> list[str]:
         """Return lines that say what is where."""
         audio, sizes = self.folder / AUDIO_FOLDER, [size for _, size in self._recorded_files()]
         return [
@@ -101,12 +103,12 @@ class DatasetFolder:
             f"{len(sizes):,} files unpacked ({readable_size(sum(sizes))})"
         ]
 
-    def _fault(self, remote):
+    def _fault(self, remote: RemoteFile) -> str | None:
         if _is_archive(remote):
             return self._unpacked_fault(remote)
         return remote.checksum.fault(self.output / remote.path)
 
-    def _unpacked_fault(self, remote):
+    def _unpacked_fault(self, remote: RemoteFile) -> str | None:
         entry = self._unpacked.get(remote.name)
         if entry is None or entry["checksum"] != str(remote.checksum):
             return f"{remote.name}: not unpacked"
@@ -116,19 +118,19 @@ class DatasetFolder:
             return f"{remote.name}: missing or of the wrong size: {', '.join(damaged[:CLIPS_SHOWN])}{more}"
         return None
 
-    def _damaged(self, entry):
+    def _damaged(self, entry: dict[str, Any]) -> list[str]:
         return [name for name, size in entry["files"].items() if _size(self.folder / name) != size]
 
-    def _remove_damaged(self, remote):
+    def _remove_damaged(self, remote: RemoteFile) -> None:
         """Make way for what the record says is ours and is spoilt; the unpacker overwrites nothing itself."""
         for name in self._damaged(self._unpacked.get(remote.name, {"files": {}})):
             (self.folder / name).unlink(missing_ok=True)
 
-    def _kept_archive_fault(self, remote):
+    def _kept_archive_fault(self, remote: RemoteFile) -> str | None:
         path = self.output / remote.path
         return remote.checksum.fault(path) if _is_archive(remote) and path.exists() else None
 
-    def _remove_unpacked_archive(self, remote):
+    def _remove_unpacked_archive(self, remote: RemoteFile) -> None:
         entry, archive = self._unpacked.get(remote.name), self.output / remote.path
         if entry is None or entry["keep_archive"]:
             return
@@ -136,7 +138,7 @@ class DatasetFolder:
         if archive.parent.is_dir() and not any(archive.parent.iterdir()):
             archive.parent.rmdir()
 
-    def _clips(self):
+    def _clips(self) -> int:
         return sum(
             name.startswith(f"{AUDIO_FOLDER}/")
             and name.endswith(".wav")
@@ -144,21 +146,26 @@ class DatasetFolder:
             for name, size in self._recorded_files()
         )
 
-    def _recorded_files(self):
+    def _recorded_files(self) -> list[tuple[str, int]]:
         return [file for entry in self._unpacked.values() for file in entry["files"].items()]
 
-    def _count_fault(self):
+    def _count_fault(self) -> str | None:
         found = self._clips()
         if found == self.entry.clips:
             return None
         return f"{self.folder / AUDIO_FOLDER}: expected {self.entry.clips:,} clips, found {found:,}"
 
-    def _table_fault(self):
-        table = recalculated_path(self.folder / self.entry.clip_table)
-        return None if table.is_file() else f"{table}: missing"
+    def _table_fault(self) -> str | None:
+        table = self._clip_table()
+        if table is None or recalculated_path(table).is_file():
+            return None
+        return f"{recalculated_path(table)}: missing"
+
+    def _clip_table(self) -> Path | None:
+        return self.folder / self.entry.clip_table if self.entry.clip_table else None
 
     @functools.cached_property
-    def _unpacked(self):
+    def _unpacked(self) -> dict[str, dict[str, Any]]:
         # Read when it is first needed: by then this process alone holds the folder.
         path = self.folder / RECORD
         if not path.is_file():
@@ -171,12 +178,12 @@ class DatasetFolder:
             ) from error
 
 
-def recalculated_path(table):
+def recalculated_path(table: Path) -> Path:
     """Return the path of a clip table's twin with true durations."""
     return table.with_name(f"{table.stem}_recalculated.csv")
 
 
-def write_recalculated(table, audio_folder):
+def write_recalculated(table: Path, audio_folder: Path) -> None:
     """Write a clip table's twin: its columns, and `duration` in seconds as the audio's header gives it.
 
     The published `start` and `end` do not tell how long a clip is.
@@ -196,13 +203,13 @@ def write_recalculated(table, audio_folder):
         reader = csv.DictReader(file)
         rows = [row | {"duration": _duration_s(audio_folder / row["slice_file_name"])} for row in reader]
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=[*reader.fieldnames, "duration"], lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=[*(reader.fieldnames or ()), "duration"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_alone(recalculated_path(table), [text.getvalue().encode()])
 
 
-def _duration_s(path):
+def _duration_s(path: Path) -> float:
     try:
         info = soundfile.info(path)
     except soundfile.LibsndfileError as error:
@@ -210,12 +217,12 @@ def _duration_s(path):
     return info.frames / info.samplerate
 
 
-def _size(path):
+def _size(path: Path) -> int | None:
     try:
         return path.stat().st_size
     except FileNotFoundError:
         return None
 
 
-def _is_archive(remote):
+def _is_archive(remote: RemoteFile) -> bool:
     return remote.name.endswith(ARCHIVE_SUFFIXES)

@@ -4,6 +4,7 @@ import queue
 import random
 import threading
 from collections import defaultdict
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,19 +13,20 @@ import requests
 from spectral_transcoder.downloads import sources
 from spectral_transcoder.downloads.manifest import RemoteFile
 from spectral_transcoder.downloads.partfile import PartFile, WrongChecksum
-from spectral_transcoder.downloads.progress import readable_size
+from spectral_transcoder.downloads.progress import Progress, readable_size
+from spectral_transcoder.downloads.sources import Location
 from spectral_transcoder.utils.errors import DownloadError, SpectralTranscoderError
 
 STREAMS_PER_HOST = 2  # Zenodo refuses more
 
 
 @dataclass(frozen=True)
-class Job:
+class FileToFetch:
     """One file to fetch: what it is, where it goes, where it may be taken from (best first)."""
 
     remote: RemoteFile
     path: Path
-    locations: tuple
+    locations: tuple[Location, ...]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Patience:
     attempts : int
         In a row without a new byte.
     attempts_unreachable : int
-        The same while the server has never answered: a machine without internet is told soon.
+        The same while the server has never answered: a machine without internet learns it soon.
     first_delay_s, longest_delay_s : float
         The pause doubles from the first to the longest, and is shortened by up to a half at random.
     longest_asked_s : float
@@ -66,20 +68,22 @@ class Downloader:
         Spreads the pauses of several clients.
     """
 
-    progress: object
+    progress: Progress
     patience: Patience = Patience()
     rng: random.Random = field(default_factory=random.Random)
     _stop: threading.Event = field(default_factory=threading.Event)
 
-    def fetch_all(self, jobs):
+    def fetch_all(
+        self, jobs: Sequence[FileToFetch]
+    ) -> Generator[tuple[FileToFetch, Exception | None], None, None]:
         """Fetch files side by side; yield (job, error or None) as each one ends.
 
         The threads end with the generator: what has arrived by then stays for the next run.
         """
-        waiting = defaultdict(queue.SimpleQueue)
+        waiting: defaultdict[str, queue.SimpleQueue[FileToFetch]] = defaultdict(queue.SimpleQueue)
         for job in jobs:
             waiting[sources.host(job.locations[0])].put(job)
-        ended = queue.SimpleQueue()
+        ended: queue.SimpleQueue[tuple[FileToFetch, Exception | None]] = queue.SimpleQueue()
         # Daemons: a thread that waits for a mute server must not keep Ctrl-C waiting.
         threads = [
             threading.Thread(target=self._work, args=(host_jobs, ended), daemon=True)
@@ -99,7 +103,7 @@ class Downloader:
             for thread in threads:
                 thread.join(timeout=1)
 
-    def fetch(self, job):
+    def fetch(self, job: FileToFetch) -> None:
         """Fetch one file, verified, under its final name; do nothing if it is there already.
 
         Raises
@@ -128,7 +132,11 @@ class Downloader:
                     return
         raise errors[0] if len(errors) == 1 else DownloadError("; ".join(map(str, errors)))
 
-    def _work(self, jobs, ended):
+    def _work(
+        self,
+        jobs: queue.SimpleQueue[FileToFetch],
+        ended: queue.SimpleQueue[tuple[FileToFetch, Exception | None]],
+    ) -> None:
         """Take one host's jobs in turn; hand over each with its error or None."""
         unreachable = None
         while not self._stop.is_set():
@@ -146,7 +154,9 @@ class Downloader:
             except Exception as error:
                 ended.put((job, error))
 
-    def _fetch_verified(self, location, part, session, move_bar):
+    def _fetch_verified(
+        self, location: Location, part: PartFile, session: requests.Session, move_bar: Callable[[int], None]
+    ) -> None:
         """Receive the whole file from one place; once more from zero if the pieces do not fit."""
         while True:
             self._receive(location, part, session, move_bar)
@@ -159,7 +169,9 @@ class Downloader:
                     raise WrongChecksum(f"{error}, from {location}; nothing was kept") from None
                 self.progress.say(f"{error}; it came in pieces: trying once more from the start")
 
-    def _receive(self, location, part, session, move_bar):
+    def _receive(
+        self, location: Location, part: PartFile, session: requests.Session, move_bar: Callable[[int], None]
+    ) -> None:
         """Receive the bytes that are missing, over as many connections as it takes."""
         failures, begun, furthest, answered = 0, part.position, part.position, False
         while part.total is None or part.position < part.total:
@@ -179,7 +191,9 @@ class Downloader:
             else:
                 return
 
-    def _pause(self, location, interruption, failures, answered):
+    def _pause(
+        self, location: Location, interruption: sources.Interruption, failures: int, answered: bool
+    ) -> None:
         """Wait before the next attempt, or give up."""
         patience, asked_s = self.patience, interruption.retry_after_s
         if not answered and failures >= patience.attempts_unreachable:

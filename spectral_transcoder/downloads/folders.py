@@ -5,6 +5,8 @@ import errno
 import fcntl
 import os
 import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from spectral_transcoder.downloads.progress import readable_size
 from spectral_transcoder.utils.errors import DownloadError
@@ -14,7 +16,7 @@ from spectral_transcoder.utils.files import full_disk_told
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 
 
-def require_space(folder, fetch_bytes, unpack_bytes):
+def require_space(folder: Path, fetch_bytes: int, unpack_bytes: int) -> None:
     """Refuse to start what the disk cannot hold.
 
     Parameters
@@ -40,7 +42,7 @@ def require_space(folder, fetch_bytes, unpack_bytes):
 
 
 @contextlib.contextmanager
-def only_one(folder, say):
+def only_one(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Hold a folder for this process; wait while another one holds it.
 
     Parameters
@@ -48,7 +50,7 @@ def only_one(folder, say):
     folder : Path
         Made if it is missing. The lock is its file `.lock`, free when the process ends, however it ends.
     say : callable
-        Is told the lines for the user.
+        Called with each line for the user.
 
     Raises
     ------
@@ -75,7 +77,7 @@ def only_one(folder, say):
         yield
 
 
-def write_alone(path, blocks):
+def write_alone(path: Path, blocks: Iterable[bytes]) -> None:
     """Write a file that is whole or not there; only for the process that holds the folder (`only_one`).
 
     On the way it has one name for all files of its folder: what a killed run left, the next one writes over.

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import yaml
@@ -33,17 +34,17 @@ class RemoteFile:
     """
 
     path: str
-    urls: tuple
+    urls: tuple[str, ...]
     size: int | None
     checksum: Checksum
     converted_to: str | None = None
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The file's name, without folders."""
         return self.path.rpartition("/")[2]
 
-    def seems_whole(self, output):
+    def seems_whole(self, output: Path) -> bool:
         """Return whether the file is below a folder with its size; nothing is hashed."""
         path = output / self.path
         return path.is_file() and self.size in (None, path.stat().st_size)
@@ -63,7 +64,7 @@ class ModelGroup:
 
     name: str
     folder: str
-    files: tuple
+    files: tuple[RemoteFile, ...]
     card: Card | None = None
 
 
@@ -87,13 +88,13 @@ class Dataset:
 
     name: str
     folder: str
-    files: tuple
+    files: tuple[RemoteFile, ...]
     clips: int
     unpacked_bytes: int
-    layout: tuple
+    layout: tuple[tuple[re.Pattern[str], str], ...]
     clip_table: str | None = None
 
-    def place(self, member):
+    def place(self, member: str) -> str | None:
         """Return where an archive's member goes below the dataset's folder, or None if it stays packed."""
         for pattern, goes_to in self.layout:
             match = pattern.fullmatch(member)
@@ -106,11 +107,11 @@ class Dataset:
 class Manifest:
     """The whole list: `models` and `datasets` map the names of the command line to their entries."""
 
-    models: dict
-    datasets: dict
+    models: dict[str, ModelGroup]
+    datasets: dict[str, Dataset]
 
 
-def load_manifest(path=SHIPPED_MANIFEST):
+def load_manifest(path: str | Path = SHIPPED_MANIFEST) -> Manifest:
     """Read a list of files.
 
     Raises
@@ -131,7 +132,10 @@ def load_manifest(path=SHIPPED_MANIFEST):
     return Manifest(models, datasets)
 
 
-def choose(entries, names, option):
+Entry = TypeVar("Entry", ModelGroup, Dataset)
+
+
+def choose(entries: dict[str, Entry], names: str | None, option: str) -> list[Entry]:
     """Return the entries that a comma list names, in the manifest's order; all of them for None.
 
     Raises
@@ -150,7 +154,7 @@ def choose(entries, names, option):
     return [entry for name, entry in entries.items() if name in wanted]
 
 
-def _model_group(name, entry):
+def _model_group(name: str, entry: dict[str, Any]) -> ModelGroup:
     folder = entry["folder"]
     files = tuple(_remote_file(file, entry, folder) for file in entry["files"])
     card = (
@@ -159,7 +163,7 @@ def _model_group(name, entry):
     return ModelGroup(name, folder, files, card)
 
 
-def _dataset(name, entry):
+def _dataset(name: str, entry: dict[str, Any]) -> Dataset:
     folder = _inside(entry["folder"])
     packed = f"{folder}/{ARCHIVES_FOLDER}"
     files = tuple(
@@ -171,7 +175,7 @@ def _dataset(name, entry):
     return Dataset(name, folder, files, clips, unpacked_bytes, layout, entry.get("clip_table"))
 
 
-def _remote_file(file, entry, folder):
+def _remote_file(file: dict[str, Any], entry: dict[str, Any], folder: str) -> RemoteFile:
     urls = file.get("url", entry["url"])
     urls = [urls] if isinstance(urls, str) else urls
     (algorithm,) = (key for key in file if key in ALGORITHMS)
@@ -184,7 +188,7 @@ def _remote_file(file, entry, folder):
     )
 
 
-def _inside(path):
+def _inside(path: str) -> str:
     """Return a relative path unchanged; a list from elsewhere must not write outside the output folder."""
     if path.startswith("/") or ".." in path.split("/"):
         raise ValueError(f"{path!r} leaves the output folder")

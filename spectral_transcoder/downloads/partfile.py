@@ -1,8 +1,10 @@
 """A file on its way: `<name>.part` until its checksum is right, then, in one step, `<name>`."""
 
 import os
+from pathlib import Path
 
 from spectral_transcoder.downloads.checksums import BLOCK_BYTES
+from spectral_transcoder.downloads.manifest import RemoteFile
 from spectral_transcoder.utils.errors import DownloadError
 from spectral_transcoder.utils.files import full_disk_told
 
@@ -31,12 +33,12 @@ class PartFile:
         The bytes came over more than one connection: a changed file on the server would spoil them.
     """
 
-    def __init__(self, path, remote):
+    def __init__(self, path: Path, remote: RemoteFile) -> None:
         self.path, self.total, self._remote = path, remote.size, remote
         self._part = part_path(path)
         self._etag = path.with_name(f"{path.name}.part.etag")
 
-    def __enter__(self):
+    def __enter__(self) -> "PartFile":
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._part.open("a+b")
         self._hash, self.position = self._remote.checksum.start(), 0
@@ -47,25 +49,25 @@ class PartFile:
         self.stitched = self.position > 0
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._file.close()
         if self.position == 0:
             self._part.unlink(missing_ok=True)
 
     @property
-    def etag(self):
+    def etag(self) -> str | None:
         """The validator under which the server sent the bytes in hand, or None."""
         return self._etag.read_text(encoding="latin-1") if self.position and self._etag.is_file() else None
 
     @etag.setter
-    def etag(self, value):
+    def etag(self, value: str | None) -> None:
         # A weak validator ("W/...") does not promise the same bytes.
         if value and not value.startswith("W/"):
             self._etag.write_text(value, encoding="latin-1")
         else:
             self._etag.unlink(missing_ok=True)
 
-    def append(self, block):
+    def append(self, block: bytes) -> None:
         """Add bytes that arrived, to the disk and to the checksum."""
         with full_disk_told(self._part):
             self._file.write(block)
@@ -73,13 +75,13 @@ class PartFile:
         self._hash.update(block)
         self.position += len(block)
 
-    def restart(self):
+    def restart(self) -> None:
         """Forget what has arrived, and what the server said of it."""
         self._file.truncate(0)
         self._hash, self.position, self.stitched = self._remote.checksum.start(), 0, False
         self.total, self.etag = self._remote.size, None
 
-    def finish(self):
+    def finish(self) -> None:
         """Give the file its final name.
 
         Raises
@@ -100,6 +102,6 @@ class PartFile:
         self.etag = None
 
 
-def part_path(path):
+def part_path(path: Path) -> Path:
     """Return the name under which a file lies until it is whole."""
     return path.with_name(f"{path.name}.part")

@@ -5,13 +5,15 @@ import math
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 30
 
 
-def readable_size(size_bytes):
+def readable_size(size_bytes: int | None) -> str:
     """Return a number of bytes as text in decimal units ("1.7 GB"); "?" for None."""
     if size_bytes is None:
         return "?"
@@ -32,26 +34,28 @@ class Progress:
         Standard error by default. Bars are drawn only if it is a terminal.
     """
 
-    def __init__(self, total_bytes, stream=None):
+    def __init__(self, total_bytes: int | None, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
         self.bars = self.stream.isatty()
         self._lock = threading.Lock()
         self._last_line_s = time.monotonic()
         self._total = self._bar("all", total_bytes, leave=True)
 
-    def say(self, text):
+    def say(self, text: str) -> None:
         """Print a line, above the bars where there are any."""
         tqdm.write(text, file=self.stream)
 
     @contextlib.contextmanager
-    def file(self, name, total_bytes, start_bytes=0, counted=True):
+    def file(
+        self, name: str, total_bytes: int | None, start_bytes: int = 0, counted: bool = True
+    ) -> Iterator[Callable[[int], None]]:
         """Yield a function that moves one file's bar to an absolute position in bytes.
 
         The steps count for the whole batch too, unless `counted` is off.
         """
         bar = self._bar(name, total_bytes, leave=False)
 
-        def move_to(position_bytes):
+        def move_to(position_bytes: int) -> None:
             with self._lock:
                 step = position_bytes - bar.n
                 bar.update(step)
@@ -66,18 +70,18 @@ class Progress:
         finally:
             bar.close()
 
-    def close(self):
+    def close(self) -> None:
         """Take the bars down."""
         self._total.close()
 
-    def _bar(self, name, total_bytes, leave):
+    def _bar(self, name: str, total_bytes: int | None, leave: bool) -> Any:
         if not self.bars:
             return _Counter(total_bytes)
         return tqdm(
             desc=name[-40:], total=total_bytes, unit="B", unit_scale=True, leave=leave, file=self.stream
         )
 
-    def _say_now_and_then(self):
+    def _say_now_and_then(self) -> None:
         if time.monotonic() - self._last_line_s > SECONDS_BETWEEN_LINES:
             self._last_line_s = time.monotonic()
             self.say(f"... {readable_size(self._total.n)} of {readable_size(self._total.total)}")
@@ -86,11 +90,11 @@ class Progress:
 class _Counter:
     """What stands for a tqdm bar without a terminal: it counts and draws nothing."""
 
-    def __init__(self, total):
+    def __init__(self, total: int | None) -> None:
         self.n, self.total = 0, total
 
-    def update(self, step):
+    def update(self, step: int) -> None:
         self.n += step
 
-    def close(self):
+    def close(self) -> None:
         """Nothing was drawn."""

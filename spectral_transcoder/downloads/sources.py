@@ -4,6 +4,7 @@ import email.utils
 import os
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -11,7 +12,12 @@ import requests
 import urllib3
 
 from spectral_transcoder.downloads.checksums import BLOCK_BYTES
+from spectral_transcoder.downloads.manifest import RemoteFile
+from spectral_transcoder.downloads.partfile import PartFile
 from spectral_transcoder.utils.errors import DownloadError, UsageError
+
+Mirror = str | Path  # a URL, or a folder
+Location = str | Path  # of one file: a URL, or a path
 
 MIRROR_VARIABLE = "SPECTRAL_TRANSCODER_MIRROR"
 # A connection that breaks loses what its last block holds so far.
@@ -25,13 +31,13 @@ STATUS_WORTH_RETRYING = {403, 408, 425, 429}  # Zenodo says 403 as well as 429 t
 class Interruption(Exception):
     """A transfer that stopped and may go on: `retry_after_s` is the server's wish, if it said one."""
 
-    def __init__(self, reason, retry_after_s=None, unreachable=False):
+    def __init__(self, reason: str, retry_after_s: float | None = None, unreachable: bool = False) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
         self.unreachable = unreachable
 
 
-def parse_mirror(text):
+def parse_mirror(text: str | None) -> Mirror | None:
     """Return the mirror as a URL (str) or a folder (Path); None for no mirror.
 
     Parameters
@@ -56,7 +62,7 @@ def parse_mirror(text):
     return Path(text).resolve()
 
 
-def locations(remote, mirror):
+def locations(remote: RemoteFile, mirror: Mirror | None) -> tuple[Location, ...]:
     """Return the places to take a file from, best first: its published URLs, or the mirror alone.
 
     Parameters
@@ -72,12 +78,12 @@ def locations(remote, mirror):
     return (f"{mirror}/{quote(remote.path)}",)
 
 
-def host(location):
+def host(location: Location) -> str:
     """Return the server that a location is on; an empty text for a folder."""
     return "" if isinstance(location, Path) else urlsplit(location).netloc
 
 
-def ask_size(location):
+def ask_size(location: Location) -> int | None:
     """Return a file's size in bytes as its server or folder says it, or None where nothing is said."""
     if isinstance(location, Path):
         return location.stat().st_size if location.is_file() else None
@@ -89,7 +95,7 @@ def ask_size(location):
     return int(length) if answer.ok and length.isdigit() else None
 
 
-def continue_from(location, part, session):
+def continue_from(location: Location, part: PartFile, session: requests.Session) -> Iterator[bytes]:
     """Yield the bytes of a file that follow those in hand, in blocks.
 
     Parameters
@@ -112,7 +118,7 @@ def continue_from(location, part, session):
     return _continue_over_http(location, part, session)
 
 
-def _continue_from_folder(path, part):
+def _continue_from_folder(path: Path, part: PartFile) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             if part.total is None:
@@ -126,7 +132,7 @@ def _continue_from_folder(path, part):
         raise DownloadError(f"{path} has {part.position} bytes, expected {part.total}")
 
 
-def _continue_over_http(url, part, session):
+def _continue_over_http(url: str, part: PartFile, session: requests.Session) -> Iterator[bytes]:
     headers = dict(HEADERS)
     if part.position:
         headers["Range"] = f"bytes={part.position}-"
@@ -150,15 +156,15 @@ def _continue_over_http(url, part, session):
         raise Interruption(f"the answer ended after {part.position} of {part.total} bytes")
 
 
-def _accept(answer, part):
+def _accept(answer: requests.Response, part: PartFile) -> bool:
     """Bring `part` in line with the server's answer; return whether bytes follow."""
     status = answer.status_code
     if status == 200:
         part.restart()
         part.etag = answer.headers.get("ETag")
-        length = answer.headers.get("Content-Length", "")
-        if part.total is None and length.isdigit():
-            part.total = int(length)
+        stated = answer.headers.get("Content-Length", "")
+        if part.total is None and stated.isdigit():
+            part.total = int(stated)
         return True
     if status == 206:
         return _accept_rest(answer, part)
@@ -178,7 +184,7 @@ def _accept(answer, part):
     raise DownloadError(f"{answer.url}: {reason}")
 
 
-def _accept_rest(answer, part):
+def _accept_rest(answer: requests.Response, part: PartFile) -> bool:
     """Check that a 206 continues the bytes in hand, of the same edition of the file."""
     start, length = _content_range(answer)
     etag = answer.headers.get("ETag")
@@ -195,15 +201,16 @@ def _accept_rest(answer, part):
     return True
 
 
-def _content_range(answer):
+def _content_range(answer: requests.Response) -> tuple[int | None, int | None]:
     """Return the first position and the whole length that `Content-Range` states, None where it does not."""
     match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", answer.headers.get("Content-Range", "").strip())
     if match is None:
         return None, None
-    return tuple(int(text) if text and text != "*" else None for text in match.groups())
+    first, length = (int(text) if text and text != "*" else None for text in match.groups())
+    return first, length
 
 
-def _retry_after_s(text):
+def _retry_after_s(text: str | None) -> float | None:
     """Return the seconds that a `Retry-After` header asks for, given as a number or as a date."""
     if not text:
         return None
@@ -213,7 +220,7 @@ def _retry_after_s(text):
     return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
 
 
-def _short(error):
+def _short(error: BaseException) -> str:
     """Return an error's innermost cause in a few words: urllib3's own texts run over several lines."""
     while error.__context__ is not None:
         error = error.__context__

@@ -4,10 +4,11 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import IO, NoReturn, cast
 
 from spectral_transcoder.downloads.checksums import BLOCK_BYTES
 from spectral_transcoder.downloads.folders import write_alone
@@ -23,10 +24,15 @@ class Member:
     name: str
     size: int
     kind: str
-    open: Callable
+    open: Callable[[], IO[bytes]]
 
 
-def unpack(archive, folder, place, moved=lambda position_bytes: None):
+def unpack(
+    archive: Path,
+    folder: Path,
+    place: Callable[[str], str | None],
+    moved: Callable[[int], None] = lambda position_bytes: None,
+) -> dict[str, int]:
     """Unpack a zip or tar.gz, file by file; files that are there already, with the same bytes, are kept.
 
     All names are checked before the first byte is written.
@@ -38,7 +44,7 @@ def unpack(archive, folder, place, moved=lambda position_bytes: None):
     place : callable
         From a member's name to its path below `folder`, or None for a member that stays packed.
     moved : callable
-        Is told the number of bytes unpacked so far.
+        Called with the number of bytes unpacked so far.
 
     Returns
     -------
@@ -68,9 +74,10 @@ def unpack(archive, folder, place, moved=lambda position_bytes: None):
     return sizes
 
 
-def _targets(archive, place):
+def _targets(archive: Path, place: Callable[[str], str | None]) -> dict[str, str]:
     """Return where each file of an archive goes, by member name; refuse an archive with an unsafe one."""
-    targets, taken = {}, {}
+    targets: dict[str, str] = {}
+    taken: dict[str, str] = {}  # the member that goes there, by folded path
     for member in _members(archive):
         if member.kind not in ("file", "folder"):
             _refuse(archive, member.name, f"is a {member.kind}")
@@ -96,7 +103,7 @@ def _targets(archive, place):
     return targets
 
 
-def _refuse_unsafe_name(archive, name):
+def _refuse_unsafe_name(archive: Path, name: str) -> None:
     if not PurePosixPath(name).name:
         _refuse(archive, name, "has no name")
     if name.startswith("/") or ".." in name.split("/"):
@@ -105,26 +112,30 @@ def _refuse_unsafe_name(archive, name):
         _refuse(archive, name, "has a character that some systems take for a path")
 
 
-def _refuse(archive, name, reason):
+def _refuse(archive: Path, name: str, reason: str) -> NoReturn:
     raise DownloadError(
         f"{archive} is refused: its member {name!r} {reason}; get the archive from its publisher"
     )
 
 
-def _members(archive):
+def _members(archive: Path) -> Iterator[Member]:
     """Yield the entries of an archive; each one's bytes have to be read before the next is asked for."""
     if archive.name.endswith(".zip"):
-        with zipfile.ZipFile(archive) as opened:
-            for info in opened.infolist():
+        with zipfile.ZipFile(archive) as packed:
+            for entry in packed.infolist():
                 # orig_filename: zipfile itself cuts names at a NUL.
-                yield Member(info.orig_filename, info.file_size, _zip_kind(info), partial(opened.open, info))
+                read = partial(packed.open, entry)
+                yield Member(entry.orig_filename, entry.file_size, _zip_kind(entry), read)
     else:
-        with tarfile.open(archive, "r|gz") as opened:
-            for info in opened:
-                yield Member(info.name, info.size, _tar_kind(info), partial(opened.extractfile, info))
+        with tarfile.open(archive, "r|gz") as tape:
+            for info in tape:
+                read_tar = cast(
+                    Callable[[], IO[bytes]], partial(tape.extractfile, info)
+                )  # None only for folders
+                yield Member(info.name, info.size, _tar_kind(info), read_tar)
 
 
-def _zip_kind(info):
+def _zip_kind(info: zipfile.ZipInfo) -> str:
     mode = info.external_attr >> 16
     if info.flag_bits & 1:
         return "encrypted file"
@@ -133,18 +144,18 @@ def _zip_kind(info):
     return "file" if stat.S_IFMT(mode) in (0, stat.S_IFREG) else _special_kind(stat.S_ISLNK(mode))
 
 
-def _tar_kind(info):
+def _tar_kind(info: tarfile.TarInfo) -> str:
     if info.isdir():
         return "folder"
     is_file = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
     return "file" if is_file else _special_kind(info.issym() or info.islnk())
 
 
-def _special_kind(is_link):
+def _special_kind(is_link: bool) -> str:
     return "link" if is_link else "device or other special file"
 
 
-def _keep_or_write(stream, path, archive):
+def _keep_or_write(stream: IO[bytes], path: Path, archive: Path) -> None:
     """Write a file under its final name in one step; keep it if it is there, with the same bytes."""
     if path.is_symlink() or path.exists():
         if not (path.is_file() and _same_bytes(stream, path)):
@@ -155,7 +166,7 @@ def _keep_or_write(stream, path, archive):
     write_alone(path, iter(partial(stream.read, BLOCK_BYTES), b""))
 
 
-def _same_bytes(stream, path):
+def _same_bytes(stream: IO[bytes], path: Path) -> bool:
     with path.open("rb") as file:
         while block := stream.read(BLOCK_BYTES):
             if block != file.read(len(block)):

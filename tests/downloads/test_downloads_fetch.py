@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from spectral_transcoder.downloads import progress
 from spectral_transcoder.downloads.checksums import Checksum
-from spectral_transcoder.downloads.fetch import Downloader, Job, Patience
+from spectral_transcoder.downloads.fetch import Downloader, FileToFetch, Patience
 from spectral_transcoder.downloads.manifest import RemoteFile
 from spectral_transcoder.downloads.progress import Progress
 from spectral_transcoder.utils.errors import DownloadError
@@ -31,7 +31,7 @@ def downloader(told=None):
 def job(server, path, content=CONTENT, size=True, urls=None, checksum=None):
     checksum = checksum or Checksum("sha256", hashlib.sha256(content).hexdigest())
     remote = RemoteFile("file", urls or (f"{server.url}/file",), len(content) if size else None, checksum)
-    return Job(remote, path, remote.urls)
+    return FileToFetch(remote, path, remote.urls)
 
 
 def test_cut_at_each_of_20_random_offsets(server, tmp_path):
