@@ -11,11 +11,9 @@ import numpy as np
 from spectral_transcoder.sensors.frame_checks import LOUDEST_DB
 from spectral_transcoder.sensors.levels import total_level
 from spectral_transcoder.sensors.windows import FULL_SCALE_SINE_DBFS
+from spectral_transcoder.signal.level_series import PERCENTILE, PERCENTILE_DBFS
 from spectral_transcoder.utils.errors import LevelsError, UsageError
 
-PERCENTILE = 99
-# 99 % of the frames of peak-normalised recordings are softer: -5.9 on six TAU clips, -6.3 on 54 of UrbanSound8K
-PERCENTILE_DBFS = -6.0
 LEVEL_EDGES_DB = np.arange(-300, LOUDEST_DB + 20, 0.01)
 MOST_CLIPPED = 0.5  # beyond this share the offset is wrong, not the street loud
 

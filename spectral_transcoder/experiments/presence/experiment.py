@@ -1,0 +1,149 @@
+"""Experiment 3 as an `Experiment`: plans, folders, metrics, published figures (docs/method.md, section 13)."""
+
+import argparse
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import yaml
+
+from spectral_transcoder.evaluation.tagging import TRANSCODERS
+from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
+from spectral_transcoder.experiments.engine.plans import Plan, Setting
+from spectral_transcoder.experiments.presence.options import (
+    LEVELS,
+    SOUND,
+    annotated,
+    dataset_name,
+    find_pipeline,
+    input_transcoders,
+    pipelines_here,
+    trained_transcoders,
+)
+from spectral_transcoder.models.classifiers import CLASSIFIERS
+from spectral_transcoder.models.labels import DATA
+from spectral_transcoder.utils.errors import SpectralTranscoderError
+from spectral_transcoder.utils.files import sha256
+
+FOLDER = Path("presence_experiments", "presence_exp")
+KINDS = {"output": "scores", "metric": "metrics", "score": "agreement"}
+STEPS = ("evaluate", "metric")
+OWN_WINDOW = 0  # the classifier's own window
+WINDOWS_S = (OWN_WINDOW, 1, 2, 3, 5, 10)
+
+
+def build_experiment(options: argparse.Namespace) -> Experiment:
+    """Return experiment 3 for the recordings of a command line and the models that are there."""
+    return Experiment(
+        "presence",
+        presence_plans(options),
+        STEPS,
+        options.data_path / FOLDER,
+        KINDS,
+        metrics_of(annotated(options).classes),
+        configuration=provenance,
+        options=options,
+        remarks=intervals,
+    )
+
+
+def presence_plans(options: argparse.Namespace) -> dict[str, Plan]:
+    """Return the plans by name: `sound`, and `levels` where the recordings' levels are given.
+
+    Unsaid, classifiers are those whose weights are here, and transcoders those that all of them have.
+    """
+    here = pipelines_here(options, list(CLASSIFIERS))
+    shared = [name for name in _all_transcoders(options) if all(name in there for there in here.values())]
+    plans = {}
+    for source in (SOUND, LEVELS) if options.levels else (SOUND,):
+        meant = {"classifier": list(here), "transcoder": input_transcoders(shared, source)}
+        plans[source] = Plan(
+            source,
+            {
+                "input": (source,),
+                "step": STEPS,
+                "transcoder": input_transcoders(_all_transcoders(options), source),
+                "dataset": (dataset_name(options),),
+                "classifier": tuple(CLASSIFIERS),
+            },
+            hidden={"window_s": WINDOWS_S},
+            meant={factor: values for factor, values in meant.items() if values},
+        )
+    return plans
+
+
+def _all_transcoders(options: argparse.Namespace) -> list[str]:
+    return list(dict.fromkeys([*TRANSCODERS, *trained_transcoders(options)]))
+
+
+def metrics_of(classes: tuple[str, ...]) -> tuple[MetricRecord, ...]:
+    """Return the metrics of some classes: Pearson's r of each, then rank correlations and errors."""
+    return (
+        *(MetricRecord(f"pearson_{c}", f"Pearson's r, {c}", False, spread=False) for c in classes),
+        MetricRecord("pearson_mean", "mean of Pearson's r over classes", False, spread=False),
+        *(
+            MetricRecord(f"spearman_{c}", f"rank correlation, {c}", False, spread=False, shown=False)
+            for c in classes
+        ),
+        *(
+            MetricRecord(
+                f"error_{c}", f"mean |score - time|, {c}", True, spread=False, shown=False, decimals=3
+            )
+            for c in classes
+        ),
+    )
+
+
+def step(setting: Setting, experiment: Experiment) -> None:
+    """Compute a setting: its factor `step` is evaluate or metric."""
+    getattr(load_steps(), setting.step)(setting, experiment)
+
+
+def load_steps() -> ModuleType:
+    """Return the module of the steps; torch, which they need, is imported only now."""
+    from spectral_transcoder.experiments.presence import steps
+
+    return steps
+
+
+def provenance(setting: Setting, experiment: Experiment) -> dict:
+    """Return what a setting's result is made from beyond its factors: recordings, times of presence, weights."""
+    options = experiment.options
+    told = annotated(options)
+    made = {"times": [list(told.recordings), told.times_of_presence.tolist()]}
+    if setting.input == LEVELS:
+        made |= {"levels": file_sha256(options.levels), "period": options.period, "offset": options.offset}
+    else:
+        made["sounds"] = {name: file_sha256(options.recordings / name) for name in told.recordings}
+    try:
+        pipeline = find_pipeline(options, setting.classifier, setting.transcoder)
+    except SpectralTranscoderError:
+        return made | {"weights": None}
+    return made | {"weights": file_sha256(pipeline.weights), "transcoder": file_sha256(pipeline.model)}
+
+
+def file_sha256(path: Path | None) -> str | None:
+    """Return a file's sha256, computed once while it stays the same, or None where there is none."""
+    if path is None or not path.is_file():
+        return None
+    status = path.stat()
+    return _sha256_of(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=None)
+def _sha256_of(path: Path, size: int, changed_ns: int) -> str:
+    return sha256(path)
+
+
+@lru_cache
+def published_presence() -> dict[str, dict[str, dict[str, float]]]:
+    """Return {dataset: {what was measured: {class: Pearson's r}}} that were published."""
+    return yaml.safe_load((DATA / "published_presence.yaml").read_text(encoding="utf-8"))
+
+
+def intervals(setting: Setting, experiment: Experiment) -> dict[str, str]:
+    """Return {column: text}: the 95 % intervals of Pearson's r of a computed setting."""
+    table = pd.read_csv(experiment.file("score", setting, "agreement.csv"))
+    columns = zip(table["class"], table["pearson_low"], table["pearson_high"], strict=True)
+    return {f"{target} 95 %": f"{low:.2f} … {high:.2f}" for target, low, high in columns}

@@ -1,0 +1,122 @@
+"""Experiment 3 from its command line, on made recordings with the embedded classifier, and on Lorient."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+import soundfile
+
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
+
+SR = 32000
+SCRIPT, PLOT = "exp_presence/main_doce_presence.py", "exp_presence/plot_agreement.py"
+NAMES = ["a.wav", "b.wav", "c.wav", "d.wav"]
+SELECT = "classifier=MiniYamNet+transcoder=pinv"
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """Four recordings of three seconds, their levels every 128 ms and their table."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    levels = []
+    for index, name in enumerate(NAMES):
+        noise = generator.normal(0, 0.1, 3 * SR)
+        noise[: index * SR // 2] *= 0.01
+        soundfile.write(folder / name, noise, SR)
+        levels.append(ThirdOctaves(hop_length=4096, edges="sensor", offset_db=70).levels(noise))
+    np.savez(folder / "levels_128ms.npz", recordings=NAMES, levels_db=np.stack(levels).astype(np.float32))
+    rows = [f"{name},{0.1 + 0.2 * index},{0.9 - 0.3 * index:.1f}" for index, name in enumerate(NAMES)]
+    (folder / "time_of_presence.csv").write_text("\n".join(["recording,traffic,birds", *rows]) + "\n")
+    return folder
+
+
+@pytest.fixture
+def run(call_script, recordings, tmp_path):
+    """Run a script of the experiment over the recordings."""
+
+    def call(script, *arguments, status=0, folder=recordings):
+        code, out, err = call_script(
+            script, "--recordings", folder, "--data_path", tmp_path / "data", *arguments
+        )
+        assert (code or 0) == status, out + err
+        return out + err
+
+    return call
+
+
+def written(tmp_path, pattern):
+    (path,) = (tmp_path / "data/presence_experiments/presence_exp").glob(pattern)
+    return pd.read_csv(path)
+
+
+def test_scores_are_compared_with_the_table(run, recordings, tmp_path):
+    said = run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p", "-d")
+    assert "2 computed" in said and "pearson_traffic" in said and "birds 95 %" in said
+    scores = written(tmp_path, "scores/*_scores.csv")
+    windows = written(tmp_path, "scores/*_windows.csv")
+    assert scores["recording"].tolist() == NAMES
+    means = windows.groupby("recording")[["traffic", "birds"]].mean()
+    assert np.allclose(means, scores[["traffic", "birds"]])
+    told = pd.read_csv(recordings / "time_of_presence.csv")
+    agreement = written(tmp_path, "agreement/*.csv").set_index("class")
+    for target in ("traffic", "birds"):
+        expected = scipy.stats.pearsonr(scores[target], told[target]).statistic
+        assert agreement.loc[target, "pearson"] == pytest.approx(expected)
+        assert agreement.loc[target, "recordings"] == 4
+
+
+def test_done_settings_are_kept_until_the_table_changes(run, recordings):
+    run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p")
+    assert "2 done before" in run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p")
+    table = recordings / "time_of_presence.csv"
+    table.write_text(table.read_text().replace("0.9", "1.0"))
+    assert "2 computed" in run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p")
+
+
+def test_levels_have_a_plan_of_their_own(run, recordings, tmp_path):
+    levels = ("--levels", recordings / "levels_128ms.npz")
+    said = run(SCRIPT, *levels, "-s", SELECT, "-c", "-p", "-d")
+    assert "4 computed" in said
+    sound = written(tmp_path, "scores/*input=sound*_scores.csv")
+    of_levels = written(tmp_path, "scores/*input=levels*_scores.csv")
+    assert scipy.stats.spearmanr(sound["traffic"], of_levels["traffic"]).statistic > 0.7
+    assert "expected one of" in run(SCRIPT, *levels, "-s", "levels/transcoder=self", "-c", status=2)
+
+
+def test_windows_may_be_longer(run, tmp_path):
+    run(SCRIPT, "-s", f"sound/{SELECT}+window_s=3", "-c", "-p")
+    assert len(written(tmp_path, "scores/*window_s=3*_windows.csv")) == 4  # one for each recording
+
+
+def test_pictures_and_table(run, tmp_path):
+    run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p")
+    said = run(PLOT, "--output", tmp_path / "results")
+    assert "MiniYamNet, pinv, sound" in said
+    for name in ("agreement_made.csv", "agreement_made.png", "agreement_made_scatter.png"):
+        assert (tmp_path / "results" / name).stat().st_size > 0
+
+
+def test_what_is_missing_or_unknown_is_told(run, recordings, tmp_path):
+    assert "nothing of this selection is computed" in run(PLOT, "--output", tmp_path, status=1)
+    (recordings / "a.wav").unlink()
+    assert "no recording a.wav" in run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p", status=1)
+    (recordings / "time_of_presence.csv").write_text("recording,trams\na.wav,0\n")
+    assert "'trams': expected some of traffic, voices, birds" in run(
+        SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p", status=1
+    )
+    assert "--trained street" in run(SCRIPT, "--trained", "street", "-l", status=2)
+
+
+@pytest.mark.shared
+def test_the_mobile_yamnet_agrees_with_people_as_was_measured(run, shared, tmp_path):
+    """Mean r over classes on these 15 recordings, measured with another code: about .69 on true Mels."""
+    lorient = shared / "audio/lorient1k"
+    models = ("--models_path", shared / "pretrained")
+    select = "sound/classifier=YamNetMobile+transcoder=self"
+    run(SCRIPT, *models, "-s", select, "-c", "-p", folder=lorient)
+    agreement = written(tmp_path, "agreement/*.csv")
+    assert agreement["pearson"].mean() == pytest.approx(0.69, abs=0.02)
+    said = run(PLOT, *models, "-s", select, "--output", tmp_path, folder=lorient)
+    assert "PANN, third octaves (published, all 30 recordings)" in said
