@@ -1,8 +1,8 @@
 """Experiment 3: how well classifiers agree with people on how long traffic, voices and birds are heard.
 
     python3 exp_presence/main_doce_presence.py --recordings lorient1k -c -d
-    python3 exp_presence/main_doce_presence.py --recordings lorient1k --levels lorient1k/levels_128ms.npz -s levels/ -c -d
-    python3 exp_presence/main_doce_presence.py --recordings lorient1k -s sound/classifier=YamNetMobile -c -d -e presence.png
+    python3 exp_presence/main_doce_presence.py --recordings lorient1k --levels lorient1k/levels_128ms.npz -c -d
+    python3 exp_presence/main_doce_presence.py --recordings lorient1k -s sound/ -d -e presence.png
 
 Input: a folder of recordings with time_of_presence.csv (recording, traffic, voices, birds; each 0 … 1), and
 their third-octave levels if you have them. Output: spectral_transcoder_data/presence_experiments/presence_exp/:

@@ -1,7 +1,7 @@
 """Draw how well classifiers agree with people, beside the published figures: a table and two pictures.
 
     python3 exp_presence/plot_agreement.py --recordings lorient1k
-    python3 exp_presence/plot_agreement.py --recordings lorient1k --levels lorient1k/levels_128ms.npz -s classifier=YamNetMobile
+    python3 exp_presence/plot_agreement.py --recordings lorient1k --levels lorient1k/levels_128ms.npz -s levels/
 
 Input: what exp_presence/main_doce_presence.py computed with the same options.
 Output: results/agreement_<recordings>.csv and .png, Pearson's r by class with 95 % intervals; and
@@ -51,7 +51,9 @@ def main() -> None:
     scatter = path.with_name(f"{path.name}_scatter.png")
     draw_scatter(dict(list(scores.items())[:MOST_ROWS]), told, scatter, title)
     if len(scores) > MOST_ROWS:
-        print(f"the scatter picture shows the first {MOST_ROWS} of {len(scores)} models: select fewer with -s")
+        print(
+            f"the scatter picture shows the first {MOST_ROWS} of {len(scores)} models: select fewer with -s"
+        )
     print(f"{title}; Pearson's r (95 % interval)\n{table.to_string(index=False)}")
     print(f"written: {path}.csv, {path}.png, {scatter}")
 

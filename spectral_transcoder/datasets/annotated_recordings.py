@@ -112,9 +112,7 @@ def read_recorded_levels(path: Path, period_s: float | None = None) -> RecordedL
         with np.load(path) as arrays:
             names, levels = arrays["recordings"], arrays["levels_db"]
     except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(
-            f"{path}: expected a .npz file with recordings and levels_db ({error})"
-        ) from error
+        raise DatasetError(f"{path}: expected a .npz file with recordings and levels_db ({error})") from error
     if levels.ndim != 3 or len(names) != len(levels) or not np.isfinite(levels).all():
         raise DatasetError(
             f"{path} has {len(names)} recordings and levels {levels.shape}: expected finite ones of "

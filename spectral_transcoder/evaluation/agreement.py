@@ -155,9 +155,7 @@ def agreement(
         )
     statistics = (pearson, spearman, mean_absolute_error)
     return [
-        ClassAgreement(
-            target, len(scores), *(bootstrap(s, own, told, n_bootstrap, seed) for s in statistics)
-        )
+        ClassAgreement(target, len(scores), *(bootstrap(s, own, told, n_bootstrap, seed) for s in statistics))
         for target, own, told in zip(classes, scores.T, times.T, strict=True)
     ]
 

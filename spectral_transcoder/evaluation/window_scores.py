@@ -1,6 +1,6 @@
 """Scores of the windows of one recording, from its sound or from its third-octave levels.
 
-    sound ──true Mels, or levels ──transcoder──▶ Mels by the second──▶ windows ──classifier──▶ [n, n_labels]
+sound ──true Mels, or levels ──transcoder──▶ Mels by the second──▶ windows ──classifier──▶ [n, n_labels]
 """
 
 import math

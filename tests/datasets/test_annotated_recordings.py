@@ -13,7 +13,9 @@ def write(path, text):
 
 
 def test_a_table_is_read(tmp_path):
-    told = read_times_of_presence(write(tmp_path / "t.csv", "recording,traffic,birds\n001,0.3,0\n002,1,0.05\n"))
+    told = read_times_of_presence(
+        write(tmp_path / "t.csv", "recording,traffic,birds\n001,0.3,0\n002,1,0.05\n")
+    )
     assert told.recordings == ("001", "002")  # names, not numbers
     assert told.classes == ("traffic", "birds")
     assert told.times_of_presence.tolist() == [[0.3, 0], [1, 0.05]]

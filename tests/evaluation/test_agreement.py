@@ -58,7 +58,9 @@ def test_a_class_that_is_never_there_has_no_correlation():
 def test_table_has_a_row_for_each_class(recordings):
     table = agreement_table(agreement(*recordings, CLASSES))
     assert table["class"].tolist() == list(CLASSES)
-    assert (table["pearson_low"] <= table["pearson"]).all() and (table["pearson"] <= table["pearson_high"]).all()
+    assert (table["pearson_low"] <= table["pearson"]).all() and (
+        table["pearson"] <= table["pearson_high"]
+    ).all()
 
 
 @pytest.mark.parametrize(

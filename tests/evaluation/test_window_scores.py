@@ -91,5 +91,7 @@ def test_levels_without_a_transcoder_or_too_short_are_refused():
 
 def test_a_class_scores_the_mean_over_windows_of_its_highest_label():
     scores = np.array([[0.1, 0.4, 0.2], [0.3, 0.0, 0.8]])
-    means = recording_class_scores(scores, ("Car", "Bus", "Bird"), {"traffic": ["Car", "Bus"], "birds": ["Bird"]})
+    means = recording_class_scores(
+        scores, ("Car", "Bus", "Bird"), {"traffic": ["Car", "Bus"], "birds": ["Bird"]}
+    )
     assert means == pytest.approx([0.35, 0.5])

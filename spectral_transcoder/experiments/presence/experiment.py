@@ -1,7 +1,7 @@
 """Experiment 3 as an `Experiment`: plans, folders, metrics, published figures (docs/method.md, section 13)."""
 
 import argparse
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -111,7 +111,7 @@ def provenance(setting: Setting, experiment: Experiment) -> dict:
     """Return what a setting's result is made from beyond its factors: recordings, times of presence, weights."""
     options = experiment.options
     told = annotated(options)
-    made = {"times": [list(told.recordings), told.times_of_presence.tolist()]}
+    made: dict = {"times": [list(told.recordings), told.times_of_presence.tolist()]}
     if setting.input == LEVELS:
         made |= {"levels": file_sha256(options.levels), "period": options.period, "offset": options.offset}
     else:
@@ -131,12 +131,12 @@ def file_sha256(path: Path | None) -> str | None:
     return _sha256_of(path, status.st_size, status.st_mtime_ns)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _sha256_of(path: Path, size: int, changed_ns: int) -> str:
     return sha256(path)
 
 
-@lru_cache
+@cache
 def published_presence() -> dict[str, dict[str, dict[str, float]]]:
     """Return {dataset: {what was measured: {class: Pearson's r}}} that were published."""
     return yaml.safe_load((DATA / "published_presence.yaml").read_text(encoding="utf-8"))

@@ -4,8 +4,12 @@ import argparse
 from functools import lru_cache
 from pathlib import Path
 
-from spectral_transcoder.datasets.annotated_recordings import TABLE, AnnotatedRecordings, read_times_of_presence
-from spectral_transcoder.evaluation.tagging import TRANSCODERS, TRUE_MELS, find_listener
+from spectral_transcoder.datasets.annotated_recordings import (
+    TABLE,
+    AnnotatedRecordings,
+    read_times_of_presence,
+)
+from spectral_transcoder.evaluation.tagging import TRANSCODERS, TRUE_MELS, Listener, find_listener
 from spectral_transcoder.experiments.engine.plans import RESERVED
 from spectral_transcoder.utils.cli import comma_list
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
@@ -66,7 +70,7 @@ def trained_transcoders(options: argparse.Namespace) -> dict[str, str]:
     return named
 
 
-def find_pipeline(options: argparse.Namespace, classifier: str, transcoder: str):  # noqa: ANN201
+def find_pipeline(options: argparse.Namespace, classifier: str, transcoder: str) -> Listener:
     """Return the classifier with the transcoder of that name; see `tagging.find_listener`."""
     asked = trained_transcoders(options).get(transcoder, transcoder)
     return find_listener(classifier, asked, options.models_path, options.reference_models_path)

@@ -79,7 +79,9 @@ def draw_correlations(
             axis.plot([one.low, one.high], [place, place], color="C0", linewidth=2, alpha=0.5)
             axis.plot(one.value, place, "o", color="C0")
         for place, figures in enumerate(published.values(), start=len(rows)):
-            axis.plot(figures[target], place, "D", color="C1", label=PUBLISHED if place == len(rows) else None)
+            axis.plot(
+                figures[target], place, "D", color="C1", label=PUBLISHED if place == len(rows) else None
+            )
         axis.axvline(0, color="0.7", linewidth=1)
         axis.set(xlim=(-1, 1), xlabel="Pearson's r", title=target)
         axis.grid(alpha=0.3)
@@ -94,7 +96,9 @@ def correlation_table(
     rows: dict[str, dict[str, Estimate]], published: dict[str, dict[str, float]]
 ) -> pd.DataFrame:
     """Return Pearson's r as a table for reading: a row for each model, then the published ones."""
-    shown = [{"model": name} | {c: str(one) for c, one in estimates.items()} for name, estimates in rows.items()]
+    shown = [
+        {"model": name} | {c: str(one) for c, one in estimates.items()} for name, estimates in rows.items()
+    ]
     shown += [
         {"model": f"{name} ({PUBLISHED})"} | {c: f"{r:.2f}" for c, r in figures.items()}
         for name, figures in published.items()
