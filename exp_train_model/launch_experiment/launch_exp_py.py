@@ -24,7 +24,7 @@ from spectral_transcoder.utils.errors import UsageError
 MAIN_SCRIPT = Path(__file__).resolve().parent.parent / "main_doce_training.py"
 
 
-def main():
+def main() -> int:
     """Run the selection through the experiment's own command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -45,13 +45,13 @@ def main():
     return status
 
 
-def compute_option(further):
-    """Return what makes options of the experiment compute: nothing where they say it themselves.
+def compute_option(further: list[str]) -> list[str]:
+    """Return the option that makes the experiment compute; nothing where `further` has it already.
 
     Raises
     ------
     UsageError
-        They select settings.
+        `further` selects settings, which --exp_type and the like do here.
     """
     options = experiment_parser(__doc__, add_options).parse_args(further)
     if options.select is not None:

@@ -22,8 +22,8 @@ from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 
-def main():
-    """Submit, or tell the states."""
+def main() -> int:
+    """Submit the job files, or print the states of their settings."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -15,13 +15,14 @@ from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment
 from spectral_transcoder.experiments.transcoding.paper import add_selection_options, selection_of
 from spectral_transcoder.slurm.cluster import add_cluster_options, cluster_of
-from spectral_transcoder.slurm.job_files import experiment_options, in_words, job_files, write_job_files
+from spectral_transcoder.slurm.job_files import in_words, write_job_files
+from spectral_transcoder.slurm.job_selection import experiment_options, job_files
 from spectral_transcoder.utils import cli
 
 SELECTION = ("exp_type", "dataset", "classifier", "epoch")
 
 
-def main():
+def main() -> None:
     """Write the job files of a selection."""
     forwarded = argparse.ArgumentParser(add_help=False)
     cli.add_data_path(forwarded)

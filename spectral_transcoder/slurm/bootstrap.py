@@ -1,4 +1,4 @@
-"""From a job file to the project's own python: the environment that was recorded, then what there is to do.
+"""From a job file to the project's own python: enter the recorded environment, then run what the file asks for.
 
 Job files import this with the python of the system, since a job begins without modules and environments: it
 uses the standard library alone, and the Python of old clusters (3.6).
@@ -15,7 +15,7 @@ MAIN_SCRIPT = "exp_train_model/main_doce_training.py"
 SUPERVISOR = ["-m", "spectral_transcoder.slurm.supervisor"]
 
 
-def enter(root, job_file, job):
+def enter(root: str, job_file: str, job: dict) -> None:
     """Become the process that does what a job file asks for; this does not return.
 
     Parameters
@@ -23,7 +23,7 @@ def enter(root, job_file, job):
     root : str
         The project's folder, where relative paths of a job begin.
     job_file : str
-        The file itself.
+        Path of the file itself.
     job : dict
         Its `JOB`, see `job_files.JobFile`.
     """
@@ -40,12 +40,13 @@ def enter(root, job_file, job):
     command = [python_of(root, job["environment"]), *arguments]
     if job["modules"]:
         load = "module purge && module load {} && exec {}"
-        line = load.format(*(" ".join(map(shlex.quote, words)) for words in (job["modules"], command)))
+        modules = " ".join(map(shlex.quote, job["modules"]))
+        line = load.format(modules, " ".join(map(shlex.quote, command)))
         command = ["bash", "-lc", line]  # a login shell: it knows `module`
     os.execvp(command[0], command)
 
 
-def experiment_arguments(job):
+def experiment_arguments(job: dict) -> "list[str]":
     """Return the command line of the experiment: all settings of the job, or an array task's own."""
     settings = job["settings"]
     if job["array"] is not None and "SLURM_ARRAY_TASK_ID" in os.environ:
@@ -53,7 +54,7 @@ def experiment_arguments(job):
     return ["-c", "-p", "-s", ",".join(settings), *job["options"]]
 
 
-def python_of(root, environment):
+def python_of(root: str, environment: "str | None") -> str:
     """Return the python of the recorded environment; without one, that of the project's .venv, or this one."""
     if environment is None:
         own = Path(root, ".venv", "bin", "python3")

@@ -1,9 +1,11 @@
-"""What a cluster wants to know of every job, from the user's own file and the command line."""
+"""Settings of a cluster, as SLURM needs them for every job, from the user's own file and the command line."""
 
+import argparse
 import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -19,17 +21,17 @@ OPTIONS = {
     "time": "limit of a run of a job, after which it is requeued and goes on (default 20:00:00)",
     "gpus": "of a job (default --devices); 0 asks for none",
     "cpus": "of a job (default 10 for each GPU)",
-    "notice_s": "how long before its time limit a job is told (default 120, 60 or more)",
+    "notice_s": "seconds of notice before the time limit (default 120, 60 or more)",
     "modules": "to be loaded first; may be given several times",
     "environment": "folder of the Python environment (default: the one that runs this)",
     "mail": "address to write to when a job has ended or failed",
     "sbatch": "further options of sbatch, written with =: --sbatch=--mem=32G",
 }
 OWN_ENVIRONMENT = ".venv"
-PATIENCE_S = 60  # how long the computation of a job may take to end, once the job is told of its time limit
+PATIENCE_S = 60  # how long the computation may take to end, once a job has notice of its time limit
 LEAST = {"gpus": 0, "cpus": 1, "notice_s": PATIENCE_S}
 LISTS = ("modules", "sbatch")
-# what an option looks like, and how that is told
+# the pattern that an option has to match, and the same in words
 WORD = (r"\S+", "no white space, since it becomes a line of a job's header")
 FORMS = {
     **{name: ("[0-9]+", f"a whole number, {least} or more") for name, least in LEAST.items()},
@@ -43,26 +45,26 @@ FORMS = {
 
 @dataclass(frozen=True)
 class Cluster:
-    """What a cluster wants to know of every job; the defaults are Jean Zay's, one V100.
+    """The settings of a cluster for every job; the defaults are Jean Zay's, one V100.
 
     Attributes
     ----------
     account, partition, constraint, qos : str or None
-        As SLURM's options of these names.
+        SLURM's options of these names.
     time : str
-        Limit, in SLURM's forms: "20:00:00".
+        Time limit of a job, in SLURM's forms: "20:00:00".
     gpus : int
-        Per job; 0 asks for none.
+        GPUs of a job; 0 asks for none.
     cpus : int or None
-        Per job, by default 10 for each GPU.
+        CPU cores of a job, by default 10 for each GPU.
     notice_s : int
-        How long before its time limit a job is told: `PATIENCE_S` or more, or SLURM ends it first.
+        Seconds of notice that a job is given before its time limit: `PATIENCE_S` or more, or SLURM ends it first.
     modules : sequence of str
-        Loaded before anything else.
+        Modules that are loaded before anything else.
     environment : str or None
         Folder of the Python environment, virtual or conda's; None is `.venv`, or the job file's own python.
     mail : str or None
-        Where SLURM writes when a job has ended or failed.
+        Address that SLURM writes to when a job has ended or failed.
     sbatch : sequence of str
         Further options of sbatch, "--mem=32G" say.
     """
@@ -75,12 +77,12 @@ class Cluster:
     gpus: int = 1
     cpus: int | None = None
     notice_s: int = 120
-    modules: tuple = ()
+    modules: tuple[str, ...] = ()
     environment: str | None = None
     mail: str | None = None
-    sbatch: tuple = ()
+    sbatch: tuple[str, ...] = ()
 
-    def header(self, name, array=None):
+    def header(self, name: str, array: str | None = None) -> str:
         """Return the `#SBATCH` lines of a job called `name`; `array` is what its --array says."""
         named = {key: getattr(self, key) for key in ("account", "partition", "constraint", "qos")}
         task = "%A_%a" if array else "%j"
@@ -104,7 +106,7 @@ class Cluster:
         return "\n".join(f"#SBATCH {line}" for line in [*lines, "--requeue", *self.sbatch])
 
 
-def read_cluster(path, chosen, otherwise):
+def read_cluster(path: Path, chosen: dict[str, Any], otherwise: dict[str, Any]) -> Cluster:
     """Return the `Cluster` of a YAML file, where there is one, and of the command line, which wins.
 
     Parameters
@@ -112,27 +114,27 @@ def read_cluster(path, chosen, otherwise):
     path : Path
         Lines `account: abc@v100`, by the names of `Cluster`.
     chosen : dict
-        By the same names; None is not chosen.
+        Settings of the command line, by the same names; None is not chosen.
     otherwise : dict
         Defaults in place of those of `Cluster`.
 
     Raises
     ------
     UsageError
-        As `read_settings`; or a value that is not of its option's form.
+        The file is not valid (see `read_settings`), or a value has not the form that its option expects.
     """
     chosen = {name: value for name, value in chosen.items() if value is not None}
     values = {**otherwise, **read_settings(path), **chosen}
     return Cluster(**{name: _value(name, given) for name, given in values.items()})
 
 
-def read_settings(path):
-    """Return what a YAML file says, as text: {name: value}, without those that it leaves empty.
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return the settings of a YAML file, as text: {name: value}, without those that it leaves empty.
 
     Raises
     ------
     UsageError
-        It is not UTF-8, not YAML, not of names and values, or has a name that there is not.
+        The file is not UTF-8, not YAML, not of names and values, or has an unknown name.
     """
     try:
         # all as text: to YAML, 20:00:00 is a number to the base of 60
@@ -149,7 +151,7 @@ def read_settings(path):
     return {name: value for name, value in content.items() if value != ""}
 
 
-def _value(name, given):
+def _value(name: str, given: Any) -> Any:
     """Return the value of an option, given as text, as a list of texts, or as a whole number."""
     if name not in LISTS:
         return _one(name, given)
@@ -158,7 +160,7 @@ def _value(name, given):
     return tuple(_one(name, word) for word in ([given] if isinstance(given, str) else given))
 
 
-def _one(name, given):
+def _one(name: str, given: Any) -> str | int:
     if not isinstance(given, str | int):
         raise UsageError(f"{name}: expected one value, got {given!r}")
     pattern, expected = FORMS.get(name, WORD)
@@ -167,7 +169,7 @@ def _one(name, given):
     return int(given) if name in LEAST else given
 
 
-def add_cluster_options(parser):
+def add_cluster_options(parser: argparse.ArgumentParser) -> None:
     """Add an option for each attribute of `Cluster`, and one for the file that keeps them."""
     group = parser.add_argument_group("the cluster, by default Jean Zay with one GPU")
     group.add_argument(
@@ -180,7 +182,7 @@ def add_cluster_options(parser):
         group.add_argument(f"--{name}", action="append" if name in LISTS else "store", help=text)
 
 
-def cluster_of(options):
+def cluster_of(options: argparse.Namespace) -> Cluster:
     """Return the `Cluster` that the command line and its settings file describe.
 
     Unless they say otherwise, a job has a GPU for each of the --devices, and the environment that runs this.
@@ -188,18 +190,18 @@ def cluster_of(options):
     Raises
     ------
     UsageError
-        As `read_cluster`; or the command line names a file that there is not.
+        The settings are not valid (see `read_cluster`), or the file that the command line names does not exist.
     """
     if options.settings != OWN_SETTINGS and not options.settings.is_file():
         raise UsageError(f"no settings at {options.settings}")
     chosen = {name: getattr(options, name) for name in OPTIONS}
     cluster = read_cluster(options.settings, chosen, {"gpus": options.devices, "environment": sys.prefix})
-    environment = project_path(cluster.environment)
+    environment = project_path(cluster.environment or sys.prefix)
     # the project's own is found by itself: the job files are the same for everybody who has it
     return replace(cluster, environment=None if environment == OWN_ENVIRONMENT else environment)
 
 
-def project_path(path):
+def project_path(path: str | Path) -> str:
     """Return a path as job files have it: relative to the project where it is inside."""
     path = Path(path).absolute()
     return str(path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path)

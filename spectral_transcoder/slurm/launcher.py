@@ -1,15 +1,17 @@
-"""Submitting job files, each setting once and the reference first; telling what became of them."""
+"""Submits job files, each setting once and the reference first, and says what became of them."""
 
 import contextlib
 import fcntl
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from spectral_transcoder.experiments.engine.cli import experiment_parser
-from spectral_transcoder.experiments.engine.plans import STEP
-from spectral_transcoder.experiments.engine.run_store import Ledger, State
+from spectral_transcoder.experiments.engine.plans import STEP, Setting
+from spectral_transcoder.experiments.engine.run_store import Ledger, Marker, State
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding.experiment import FOLDER, add_options, build_experiment
 from spectral_transcoder.slurm.job_files import JobFile, in_words
@@ -22,6 +24,22 @@ WAITING = {"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD"
 NEVER_STARTED = "never started: it was cancelled, or the reference job failed"
 OUT_OF_DATE = "out of date: the dataset, or an earlier step, is another since"
 LOG_END_BYTES = 4096
+
+
+class Submission(TypedDict):
+    """What is recorded of a submitted chain.
+
+    Attributes
+    ----------
+    job, log : str
+        The job's id, and the path of its log.
+    run_before : str or None
+        The computation that the chain's last step had its record from when the job was submitted.
+    """
+
+    job: str
+    log: str
+    run_before: str | None
 
 
 @dataclass(frozen=True)
@@ -41,7 +59,7 @@ class Chain:
     last_job : str or None
         The id of that job, or of the one that has ended.
     state : State
-        From SLURM's queue and the markers of settings.
+        Its state, from SLURM's queue and the records of its settings.
     detail : str
         Why it waits, what is being computed, or what the error was and where its log is.
     """
@@ -64,14 +82,14 @@ class Launcher:
         All of them, the reference first.
     """
 
-    def __init__(self, files):
+    def __init__(self, files: list[JobFile]) -> None:
         self.files = files
         options = experiment_parser(__doc__, add_options).parse_args(list(files[0].options))
         self.experiment = build_experiment(options)
         self.ledger = Ledger(self.experiment)
         self.folder = (options.data_path / FOLDER / "slurm").resolve()
 
-    def launch(self, only=None, resubmit=False, dry_run=False):
+    def launch(self, only: set[Path] | None = None, resubmit: bool = False, dry_run: bool = False) -> int:
         """Submit what is new or out of date, or what has failed, the reference first; return the exit status.
 
         Parameters
@@ -83,31 +101,53 @@ class Launcher:
         dry_run : bool
             Print the commands instead.
         """
-        wanted = {State.FAILED} if resubmit else {State.PENDING, State.FAILED} if only else {State.PENDING}
-        with contextlib.nullcontext() if dry_run else self._one_at_a_time():
+        wanted = states_to_submit(only, resubmit)
+        lock = contextlib.nullcontext() if dry_run else self._one_at_a_time()
+        with lock:
             chains = self.chains()
-            after, failure = reference_of(chains)
-            submitted = []
-            for file in self.files:
-                chosen = [c for c in chains if c.file == file and c.state in wanted and c.queued is None]
-                if not chosen or (only and file.path not in only):
-                    continue
-                if failure and not file.is_reference:
-                    print(f"the reference job failed, and nothing can follow it: {failure}")
-                    break
-                job = self._submit(file, chosen, None if file.is_reference else after, dry_run)
-                submitted += chosen
-                if file.is_reference:
-                    after, failure = job, None
-        left = Counter(chain.state.value for chain in chains)
-        left -= Counter(chain.state.value for chain in submitted)
-        told = "".join(f", {count} {state}" for state, count in left.items())
-        print(f"{len(chains)} chains of settings: {len(submitted)} submitted{told}")
-        if left[State.FAILED.value]:
-            print("what has failed is submitted again by launch_exp_slurms.py --resubmit")
+            to_submit = [chain for chain in chains if chain.state in wanted and chain.queued is None]
+            if only:
+                to_submit = [chain for chain in to_submit if chain.file.path in only]
+            submitted, failure = self._submit_in_order(to_submit, *reference_of(chains), dry_run)
+        print_summary(chains, submitted)
         return 1 if failure else 0
 
-    def status(self, only=None):
+    def _submit_in_order(
+        self, chains: list[Chain], after: str | None, failure: str | None, dry_run: bool
+    ) -> tuple[list[Chain], str | None]:
+        """Submit chains, the reference's first; stop where the reference has failed and is not submitted again.
+
+        Parameters
+        ----------
+        chains : list of Chain
+            Those to submit.
+        after, failure : str or None
+            The reference job that waits or runs, and how it failed, of `reference_of`.
+        dry_run : bool
+            Print the commands instead.
+
+        Returns
+        -------
+        submitted : list of Chain
+        failure : str or None
+            How the reference failed, where it was not submitted again.
+        """
+        submitted = []
+        for file in self.files:
+            of_file = [chain for chain in chains if chain.file == file]
+            if not of_file:
+                continue
+            if file.is_reference:
+                after, failure = self._submit(file, of_file, None, dry_run), None
+            elif failure:
+                print(f"the reference job failed, and nothing can follow it: {failure}")
+                break
+            else:
+                self._submit(file, of_file, after, dry_run)
+            submitted += of_file
+        return submitted, failure
+
+    def status(self, only: set[Path] | None = None) -> None:
         """Print each chain of settings, or of `only` these files, with its state."""
         chains = [chain for chain in self.chains() if not only or chain.file.path in only]
         for chain in chains:
@@ -115,10 +155,10 @@ class Launcher:
             if chain.detail:
                 print("\n".join(f"    {line}" for line in chain.detail.splitlines()))
         counts = Counter(chain.state for chain in chains)
-        told = ", ".join(f"{counts[state]} {state.value}" for state in State)
-        print(f"{len(chains)} chains of settings: {told}")
+        summary = ", ".join(f"{counts[state]} {state.value}" for state in State)
+        print(f"{len(chains)} chains of settings: {summary}")
 
-    def chains(self):
+    def chains(self) -> list[Chain]:
         """Return every `Chain`, as it is now."""
         queue = queued_jobs() if has_slurm() else []
         record = read_record(self.folder)
@@ -128,13 +168,17 @@ class Launcher:
             for index, selector in enumerate(file.settings)
         ]
 
-    def _chain(self, file, index, selector, queue, recorded):
+    def _chain(
+        self, file: JobFile, index: int, selector: str, queue: list[QueuedJob], recorded: Submission | None
+    ) -> Chain:
         queued = next((job for job in queue if _computes(job, file, index, recorded)), None)
-        last_job = queued.job if queued else recorded and recorded["job"]
+        last_job = queued.job if queued else recorded["job"] if recorded else None
         state, detail = self._state(selector, queued, recorded)
         return Chain(file, index, selector, queued, last_job, state, detail)
 
-    def _state(self, selector, queued, recorded):
+    def _state(
+        self, selector: str, queued: QueuedJob | None, recorded: Submission | None
+    ) -> tuple[State, str]:
         """Return the state of a chain, and what there is to say of it."""
         settings = select(self.experiment.plans, selector)
         looks = [self.ledger.look(setting) for setting in settings]
@@ -144,8 +188,10 @@ class Launcher:
         if queued and queued.state in WAITING:
             return State.PENDING, queued.reason
         if queued or State.RUNNING in states:
-            position = states.index(State.RUNNING) if State.RUNNING in states else None
-            return State.RUNNING, "" if position is None else _running(settings[position], looks[position][1])
+            if State.RUNNING not in states:
+                return State.RUNNING, ""
+            position = states.index(State.RUNNING)
+            return State.RUNNING, _running(settings[position], looks[position][1])
         if State.FAILED in states:
             position = states.index(State.FAILED)
             log = self.ledger.log_path(settings[position])
@@ -156,13 +202,13 @@ class Launcher:
             return State.FAILED, f"{last_line(recorded['log']) or NEVER_STARTED}\nlog: {recorded['log']}"
         return State.PENDING, "not submitted"
 
-    def _has_succeeded(self, settings, recorded):
+    def _has_succeeded(self, settings: list[Setting], recorded: Submission) -> bool:
         """Whether the last step has ended well since the recorded job was submitted, whatever changed later."""
         marker = self.ledger.marker(settings[-1])
         done = marker is not None and marker.state == State.DONE.value
         return done and marker.run != recorded.get("run_before")
 
-    def _submit(self, file, chains, after, dry_run):
+    def _submit(self, file: JobFile, chains: list[Chain], after: str | None, dry_run: bool) -> str:
         """Submit some chains of a file, and return the job's id."""
         array = file.array is not None
         pattern = f"{str(self.folder).replace('%', '%%')}/{file.name}_{'%A_%a' if array else '%j'}.log"
@@ -185,13 +231,13 @@ class Launcher:
         print(f"submitted {job}{f', after {after}' if after else ''}: {file.name}")
         return job
 
-    def _last_run(self, selector):
+    def _last_run(self, selector: str) -> str | None:
         """Return which computation the last step of a chain has its marker from, or None."""
         marker = self.ledger.marker(select(self.experiment.plans, selector)[-1])
-        return marker and marker.run
+        return marker.run if marker else None
 
     @contextlib.contextmanager
-    def _one_at_a_time(self):
+    def _one_at_a_time(self) -> Iterator[None]:
         """Hold the lock under which launchers submit: the next one sees in the queue what this one has submitted."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("w") as lock:
@@ -204,16 +250,32 @@ class Launcher:
             yield
 
 
-def read_record(folder):
-    """Return what was submitted: {selector: {"job": id, "log": path, "run_before": name of a computation}}.
+def states_to_submit(only: set[Path] | None, resubmit: bool) -> set[State]:
+    """Return the states of chains that are submitted: failed ones too where they, or their files, were asked for."""
+    if resubmit:
+        return {State.FAILED}
+    if only:
+        return {State.PENDING, State.FAILED}
+    return {State.PENDING}
 
-    `run_before` is the computation that the chain's last step had its marker from when the job was submitted.
-    """
+
+def print_summary(chains: list[Chain], submitted: list[Chain]) -> None:
+    """Print how many of the chains were submitted, and the states of the others."""
+    left = Counter(chain.state.value for chain in chains)
+    left -= Counter(chain.state.value for chain in submitted)
+    others = "".join(f", {count} {state}" for state, count in left.items())
+    print(f"{len(chains)} chains of settings: {len(submitted)} submitted{others}")
+    if left[State.FAILED.value]:
+        print("what has failed is submitted again by launch_exp_slurms.py --resubmit")
+
+
+def read_record(folder: Path) -> dict[str, Submission]:
+    """Return the `Submission` of each chain that was submitted, by selector."""
     path = folder / "jobs.json"
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def reference_of(chains):
+def reference_of(chains: list[Chain]) -> tuple[str | None, str | None]:
     """Return the id of the reference job that others wait for, and how it failed: each may be None."""
     unfinished = [chain for chain in chains if chain.file.is_reference and chain.state is not State.DONE]
     job = next((chain.queued.job for chain in unfinished if chain.queued), None)
@@ -221,7 +283,7 @@ def reference_of(chains):
     return job, failure
 
 
-def last_line(log):
+def last_line(log: str) -> str:
     """Return the last line of a log in which there is something, or nothing."""
     path = Path(log)
     if not path.is_file():
@@ -232,7 +294,7 @@ def last_line(log):
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _computes(job, file, index, recorded):
+def _computes(job: QueuedJob, file: JobFile, index: int, recorded: Submission | None) -> bool:
     """Whether a queued job is that of a chain: recorded, or submitted from the project by hand."""
     if recorded and job.job == recorded["job"]:
         return True
@@ -240,5 +302,5 @@ def _computes(job, file, index, recorded):
     return by_hand and (file.array is None or job.job.endswith(f"_{index}"))
 
 
-def _running(setting, marker):
+def _running(setting: Setting, marker: Marker) -> str:
     return f"{getattr(setting, STEP)} since {marker.started} on {marker.host}"

@@ -1,11 +1,13 @@
-"""What SLURM is asked and told, through its own commands."""
+"""Questions to SLURM and orders to it, through its own commands."""
 
 import getpass
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from spectral_transcoder.slurm.job_files import JobFile
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 
 COMMAND_TIMEOUT_S = 120
@@ -22,9 +24,9 @@ class QueuedJob:
     state, reason : str
         SLURM's words: "PENDING" and "Dependency", say.
     name : str
-        As its header says.
+        Its name, as in its header.
     folder : str
-        Where it was submitted.
+        The folder where it was submitted.
     """
 
     job: str
@@ -34,12 +36,12 @@ class QueuedJob:
     folder: str
 
 
-def has_slurm():
+def has_slurm() -> bool:
     """Say whether jobs can be submitted on this machine."""
     return shutil.which("sbatch") is not None
 
 
-def queued_jobs():
+def queued_jobs() -> list[QueuedJob]:
     """Return the user's jobs that wait or run, each task of an array by itself: a list of `QueuedJob`."""
     listing = _run(
         "squeue", "--noheader", "--array", f"--user={getpass.getuser()}", "--format=%i|%T|%r|%j|%Z"
@@ -47,15 +49,17 @@ def queued_jobs():
     return [QueuedJob(*line.strip().split("|", 4)) for line in listing.splitlines() if line.strip()]
 
 
-def submission(job_file, log, dependency=None, indices=None):
+def submission(
+    job_file: JobFile, log: str, dependency: str | None = None, indices: Sequence[int] | None = None
+) -> list[str]:
     """Return the command that submits a job file.
 
     Parameters
     ----------
     job_file : JobFile
-        Which.
-    log : Path
-        Where the job prints, with SLURM's patterns.
+        The file.
+    log : str
+        Path of the file that the job prints to, with SLURM's patterns.
     dependency : str, optional
         The id of the job that has to succeed before.
     indices : sequence of int, optional
@@ -74,29 +78,29 @@ def submission(job_file, log, dependency=None, indices=None):
     return [*command, str(job_file.path)]
 
 
-def submit(command):
+def submit(command: list[str]) -> str:
     """Submit by the command of `submission`, and return the job's id."""
     return _run(*command).strip().partition(";")[0]
 
 
-def own_job():
+def own_job() -> str:
     """Return the id of the job that this process is in: of an array, the task's, not the whole array's."""
     task = os.environ.get("SLURM_ARRAY_TASK_ID")
     return os.environ["SLURM_JOB_ID"] if task is None else f"{os.environ['SLURM_ARRAY_JOB_ID']}_{task}"
 
 
-def job_fields(job):
+def job_fields(job: str) -> dict[str, str]:
     """Return what SLURM says of a job: {"JobState": "RUNNING", …}."""
     words = _run("scontrol", "show", "job", "--oneliner", job).split()
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
-def requeue(job):
+def requeue(job: str) -> None:
     """Put a running job back into the queue; SLURM ends this process soon."""
     _run("scontrol", "requeue", job)
 
 
-def _run(*command):
+def _run(*command: str) -> str:
     """Return what a command of SLURM prints.
 
     Raises

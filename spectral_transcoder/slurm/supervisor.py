@@ -7,12 +7,16 @@ computation, whose last epoch is on the disk; once it has ended, and not before,
 requeue ends what is still running.
 """
 
+import contextlib
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 
 from spectral_transcoder.experiments.engine.cli import experiment_parser
+from spectral_transcoder.experiments.engine.experiment import Experiment
+from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.engine.run_store import Ledger, State
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment
@@ -22,10 +26,11 @@ from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import Interrupted, SpectralTranscoderError
 from spectral_transcoder.utils.paths import PROJECT_ROOT
 
+LONGEST_WAIT_S = 5
 MAIN_SCRIPT = PROJECT_ROOT / "exp_train_model" / "main_doce_training.py"
 
 
-def main():
+def main() -> int:
     """Compute what the command line says; return its exit status, or 143 if the job goes on later."""
     argv = sys.argv[1:]
     options = experiment_parser(__doc__, add_options).parse_args(argv)
@@ -39,7 +44,7 @@ def main():
     return Interrupted.status
 
 
-def run_until_signal(command):
+def run_until_signal(command: list[str]) -> tuple[int, list[signal.Signals]]:
     """Run a command, which the first SIGTERM or SIGUSR1 stops.
 
     Returns
@@ -51,7 +56,7 @@ def run_until_signal(command):
     """
     signals, process = [], None
 
-    def stop(number, frame):
+    def stop(number: int, frame: object) -> None:
         signals.append(signal.Signals(number))
         if process is not None and len(signals) == 1:
             process.terminate()
@@ -64,10 +69,13 @@ def run_until_signal(command):
     process = subprocess.Popen(command)
     if signals:  # it came before the process was known
         process.terminate()
-    return process.wait(), signals
+    while True:
+        # not one long wait: a signal that arrives as it begins would be handled only when it ends
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=LONGEST_WAIT_S), signals
 
 
-def progress_made(experiment, settings):
+def progress_made(experiment: Experiment, settings: Iterable[Setting]) -> list:
     """Return a value that changes with every epoch and every finished setting."""
     ledger = Ledger(experiment)
     made = []
@@ -78,7 +86,7 @@ def progress_made(experiment, settings):
     return made
 
 
-def go_on_later(signals, made_progress):
+def go_on_later(signals: list[signal.Signals], made_progress: bool) -> None:
     """Requeue the job, unless it was cancelled, SLURM does so itself, or it would not get any further."""
     job, first = own_job(), signals[0]
     fields = job_fields(job)

@@ -15,7 +15,8 @@ from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding import paper
 from spectral_transcoder.experiments.transcoding.plans import train_plans
 from spectral_transcoder.slurm.cluster import OPTIONS, Cluster, read_cluster
-from spectral_transcoder.slurm.job_files import JobFile, arrays
+from spectral_transcoder.slurm.job_files import JobFile
+from spectral_transcoder.slurm.job_selection import arrays
 from spectral_transcoder.utils.errors import UsageError
 from tests.helpers.clones import LAUNCH, PAPERS_TABLE, ROOT, WHERE
 
