@@ -11,7 +11,6 @@ was wrong with the levels; and a picture, <output>.png. A killed run goes on whe
 Takes 8 minutes for a day of levels with PINV and the mobile YAMNet on one core, 80 with the CNN.
 """
 
-import argparse
 import time
 from pathlib import Path
 
@@ -35,6 +34,7 @@ from spectral_transcoder.utils.errors import LevelsError
 def main():
     """Classify the windows of all files into parts, then join them and draw the picture."""
     args = parse_arguments()
+    args.device = cli.choose_device(args.device)
     results.check_output(args.output)
     files = find_files(args.files, args.from_audio)
     classifier = choose_classifier(args.classifier, args.weights, args.device)
@@ -109,9 +109,7 @@ def classify(model, files, parts, findings, args):
 
 def parse_arguments():
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     add = parser.add_argument
     add("files", nargs="+", help="files of levels, folders of them, or patterns")
     add("-o", "--output", type=Path, required=True, help="a .csv, .h5 or .parquet file")
@@ -119,7 +117,7 @@ def parse_arguments():
     offset.add_argument(
         "--offset", type=float, default=0.0, help="dB added to the levels to reach dBFS (default 0)"
     )
-    offset.add_argument("--estimate-offset", action="store_true", help="find it in the levels themselves")
+    offset.add_argument("--estimate_offset", action="store_true", help="find it in the levels themselves")
     add("--classifier", choices=CLASSIFIERS, help="default: the best that has been downloaded")
     add("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
     add("--transcoder", help="pinv, pinv_texture, cnn_mels, cnn_logits or a path (default: the best)")
@@ -128,8 +126,8 @@ def parse_arguments():
     add("--grouping", nargs="+", default=[], help="sonyc_ust, urbansound8k, a YAML file {class: [labels]}")
     add("--scores", choices=("all", "classes"), default="all", help="classes: without the hundreds of labels")
     add("--sensor", default="", help="the sensor's name, where the files do not say")
-    add("--from-audio", action="store_true", help="the files are sounds: compute their levels first")
-    add("--as-is", action="store_true", help="sounds are not peak-normalised first")
+    add("--from_audio", action="store_true", help="the files are sounds: compute their levels first")
+    add("--as_is", action="store_true", help="sounds are not peak-normalised first")
     add(
         "--batch_size",
         type=cli.positive,

@@ -13,7 +13,6 @@ cores. The same command goes on with a run that was stopped. Weights that are th
 the project, are replaced with --force only; --output says where else others go.
 """
 
-import argparse
 import json
 import sys
 from dataclasses import asdict
@@ -103,9 +102,7 @@ def tell(history):
 
 def parse_arguments():
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument("folders", nargs="+", type=Path, help="sounds to learn from")
     parser.add_argument("--evaluate_on", nargs="+", type=Path, default=[], help="sounds to measure on")
     parser.add_argument("--teacher", default="YamNetMobile", help="YamNet or YamNetMobile (default)")

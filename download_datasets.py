@@ -14,8 +14,6 @@ Duration: 47 GB, so about an hour and a quarter at 100 Mbit/s, and a quarter of 
 An interrupted run goes on where it stopped.
 """
 
-import argparse
-
 from spectral_transcoder.downloads import commands
 from spectral_transcoder.downloads.datasets import DatasetFolder
 from spectral_transcoder.downloads.manifest import choose, load_manifest
@@ -24,14 +22,12 @@ from spectral_transcoder.utils import cli
 
 def main() -> int:
     """Fetch and unpack, list or check the chosen datasets."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = cli.Parser(__doc__, allow_abbrev=False)
     parser.add_argument(
         "--dataset", metavar="NAMES", help="TAU, SONYC-UST, URBAN-SOUND-8K: a comma list (all)"
     )
     parser.add_argument(
-        "--keep-archives", action="store_true", help="do not delete the archives once unpacked"
+        "--keep_archives", action="store_true", help="do not delete the archives once unpacked"
     )
     commands.add_options(parser)
     options = parser.parse_args()

@@ -9,8 +9,6 @@ Output: `pretrained_models/` (PANN ResNet38, YAMNet, YAMNet mobile, EfficientNet
 Duration: about 600 MB, so a minute at 100 Mbit/s. An interrupted run goes on where it stopped.
 """
 
-import argparse
-
 from spectral_transcoder.downloads import commands
 from spectral_transcoder.downloads.manifest import choose, load_manifest
 from spectral_transcoder.downloads.models import ModelFolder
@@ -19,9 +17,7 @@ from spectral_transcoder.utils import cli
 
 def main() -> int:
     """Fetch, list or check the chosen models."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = cli.Parser(__doc__, allow_abbrev=False)
     parser.add_argument(
         "--models",
         metavar="NAMES",

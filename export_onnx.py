@@ -8,7 +8,6 @@ Output: <output>/<name>_mels.onnx and <output>/<name>_scores.onnx, one second of
 checked against torch within 1e-4 with onnxruntime; sizes and latencies are printed. Takes a minute.
 """
 
-import argparse
 from pathlib import Path
 
 from spectral_transcoder.models.classifiers import CLASSIFIERS
@@ -36,9 +35,7 @@ def main():
 
 def parse_arguments():
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument(
         "--classifier", choices=CLASSIFIERS, help="default: the best that has been downloaded"
     )

@@ -11,7 +11,6 @@ those of reference_models/, the classifiers those that have been downloaded and 
 each 10 s of sound on a laptop.
 """
 
-import argparse
 import sys
 from collections import Counter
 from pathlib import Path
@@ -40,6 +39,7 @@ from spectral_transcoder.utils.paths import AUDIO, GENERATED_AUDIO
 def main():
     """Regenerate and classify each sound; those that cannot be read are told at the end."""
     args = parse_arguments()
+    args.device = cli.choose_device(args.device)
     files = find_audio(args.files, AUDIO)
     twice = [stem for stem, count in Counter(path.stem for path in files).items() if count > 1]
     if twice:
@@ -81,9 +81,7 @@ def main():
 
 def parse_arguments():
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument(
         "files", nargs="+", help="sounds or folders of sounds; bare names are looked for in audio/"
     )

@@ -11,7 +11,6 @@ and neither on --clips nor on --jobs.
 Takes about 0.2 s of a core for each clip of ten seconds.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -25,9 +24,7 @@ FOLDERS = {name: name for name in LAYOUTS} | {"TAU": TAU.name}
 
 def main() -> None:
     """Write the corpus and print where it is."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument("layout", choices=LAYOUTS, help="whose layout")
     parser.add_argument("--clips", type=cli.positive, default=100, help="how many (default 100)")
     parser.add_argument("--seed", type=cli.seed, default=0, help="seed of all scenes (default 0)")

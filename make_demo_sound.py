@@ -7,7 +7,6 @@ Output: audio/demo_street.wav (32 kHz, mono; 16 bit, or Vorbis for .ogg). Withou
 for trials; with it, a scene of the synthetic city. Takes a second.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +24,7 @@ WRITERS = {".wav": write_wav, ".ogg": write_ogg}
 
 def main():
     """Write the sound."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument(
         "name", type=Path, help="file to write: a bare name goes to audio/, a path where it says"
     )

@@ -10,7 +10,6 @@ web server as it is; nothing is fetched from elsewhere. Sounds and pictures of t
 removed. What cannot be read is left out, and told on the page and on stderr. Takes seconds for each sound.
 """
 
-import argparse
 import math
 import sys
 from pathlib import Path
@@ -57,9 +56,7 @@ def main():
 
 def parse_arguments():
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     cli.add_data_path(parser)
     parser.add_argument(
         "--dataset_path", type=Path, help="folder of the datasets (default: data in --data_path)"

@@ -6,24 +6,22 @@ Input: nothing, or a sound, whose mean level in each band is then drawn at the b
 Output: results/band_centres.png, or results/band_centres_<file>.png. Takes a few seconds.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 
 from spectral_transcoder.signal.audio import find_audio, read_audio
+from spectral_transcoder.signal.mel_plots import mel_centres_hz
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS, YAMNET_MELS
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.paths import AUDIO, RESULTS
-from spectral_transcoder.utils.plotting import mel_centres_hz, plot_band_centres
+from spectral_transcoder.utils.plotting import plot_band_centres
 
 
 def main():
     """Draw a row for each analysis."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument("--audio", help="a sound whose mean levels are drawn (default: centres alone)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the figure (default results)")
     args = parser.parse_args()

@@ -7,24 +7,21 @@ are missing are left out, and the command that fetches them is printed.
 Output: results/spectro_dcase2023_<classifier>_<file>.png. Takes a few seconds.
 """
 
-import argparse
 from pathlib import Path
 
 from spectral_transcoder.evaluation.regeneration import TITLES, transcoders_for
 from spectral_transcoder.models.classifiers import classifier_record
 from spectral_transcoder.models.registry import FETCH_COMMAND
 from spectral_transcoder.signal.audio import find_audio, read_audio
+from spectral_transcoder.signal.mel_plots import plot_mels
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import AUDIO, RESULTS
-from spectral_transcoder.utils.plotting import plot_mels
 
 
 def main():
     """Draw the panels in the paper's order."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument("--audio", default=str(AUDIO), help="a sound, or a folder whose first sound is taken")
     parser.add_argument(
         "--start_s", type=float, default=0.0, help="where the second begins, in seconds (default 0)"

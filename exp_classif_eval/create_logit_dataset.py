@@ -16,7 +16,6 @@ through PINV; a 64-channel CNN takes some 70 ms more for each second. Exit statu
 are listed and left out, or if something asked for by name is not there.
 """
 
-import argparse
 import sys
 from collections import Counter
 from pathlib import Path
@@ -37,6 +36,7 @@ N_SHOWN = 20  # unreadable clips that are listed; the manifests have them all
 def main():
     """Compute the outputs of all listeners that are there, and tell what is missing."""
     args = parse_arguments()
+    args.device = cli.choose_device(args.device)
     corpus, audio_folder = open_labelled_corpus(args.audio_dataset_name, args.audio_dataset_path)
     listeners, missing = find_listeners(args)
     if not listeners:
@@ -73,9 +73,7 @@ def find_listeners(args):
 
 def parse_arguments():
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument("--audio_dataset_name", choices=LABELLED_CORPORA, required=True, help="the corpus")
     parser.add_argument("--audio_dataset_path", type=Path, help="its folder (default: at the root)")
     cli.add_data_path(parser)

@@ -10,7 +10,6 @@ are linked where the disk allows it, others converted: seconds for a thousand. W
 may come one after the other.
 """
 
-import argparse
 from pathlib import Path
 
 from spectral_transcoder.datasets.urbansound8k_layout import lay_out_urbansound8k
@@ -19,9 +18,7 @@ from spectral_transcoder.utils import cli
 
 def main():
     """Lay out the clips and say how many of each fold there are."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument("folds", type=Path, help="the folder that holds fold1/ …")
     parser.add_argument("output", type=Path, help="the corpus's folder, URBAN-SOUND-8K")
     args = parser.parse_args()

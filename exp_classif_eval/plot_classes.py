@@ -8,7 +8,6 @@ are left out. Output: export/classes_<dataset>.png, all selected settings side b
 export/confusion_<setting>.png for each. Takes seconds.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -85,9 +84,7 @@ def told(setting, experiment):
 
 def parse_arguments():
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument("-s", "--select", help="as for main_doce_score.py (default: all settings)")
     parser.add_argument("--output", type=Path, default=EXPORT, help="folder of the pictures (default export)")
     cli.add_data_path(parser)

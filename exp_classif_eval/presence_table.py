@@ -12,7 +12,6 @@ UrbanSound8K's folds. Output: results/presence_<dataset>.csv, class by class, an
 together. Takes seconds.
 """
 
-import argparse
 from pathlib import Path
 
 from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
@@ -59,9 +58,7 @@ def main():
 
 def parse_arguments():
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument("--dataset", choices=LABELLED_CORPORA, default="SONYC-UST", help="default SONYC-UST")
     parser.add_argument(
         "--classifier", type=cli.comma_list, help="a comma list (default: all of which there are outputs)"

@@ -8,7 +8,6 @@ binary cross-entropy of the scores on the evaluation clips, mean ± standard dev
 texture. A minute for each transcoder and 1,000 seconds of sound.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -104,9 +103,7 @@ def measure(oracle, scores, clips):
 
 def parse_arguments():
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument("--dataset", required=True, help="name of the dataset")
     parser.add_argument(
         "--classifier",

@@ -87,9 +87,7 @@ def report_skipped(skipped):
 
 def parse_arguments():
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     where = parser.add_argument_group("where")
     where.add_argument("--audio_dataset_path", type=Path, help="the corpus (default: TAU, at the root)")
     cli.add_data_path(where)

@@ -8,8 +8,6 @@ of an older dataset or other weights, are blank.
 Output: export/results_training_PANN.png, export/results_training_YamNet.png. Takes seconds.
 """
 
-import argparse
-
 import numpy as np
 
 from spectral_transcoder.experiments.engine.run_store import Ledger
@@ -26,9 +24,7 @@ PER_CLIP = {"ptopafc": "ptopafc_hits"}  # a share has one value; its significanc
 
 def main():
     """Write a picture for each classifier of which there is a result."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     cli.add_data_path(parser)
     parser.add_argument("--dataset", default="full", help="modality of the factor dataset (default full)")
     parser.add_argument("--classifier", default="PANN,YamNet", help="a comma list (default PANN,YamNet)")

@@ -7,8 +7,6 @@ Input: the losses that training wrote, finished or not.
 Output: export/training_curve_<number>.png, one for each model of the selection. Takes seconds.
 """
 
-import argparse
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -28,9 +26,7 @@ PAPERS = repr([row.choices("full", ["PANN", "YamNet"], 200) for row in ROWS if r
 
 def main():
     """Draw each model's curve."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument("-s", "--select", default=PAPERS, help="which settings (default: the paper's CNNs)")
     cli.add_data_path(parser)
     add_options(parser)

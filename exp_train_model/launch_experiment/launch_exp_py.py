@@ -10,7 +10,6 @@ exp_train_model/export_experiment_results.py makes the table. On the whole of TA
 300 h (detailed) were published for a V100. What is done is not computed again, and what was stopped goes on.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -26,9 +25,8 @@ MAIN_SCRIPT = Path(__file__).resolve().parent.parent / "main_doce_training.py"
 
 def main() -> int:
     """Run the selection through the experiment's own command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = cli.Parser(
+        __doc__,
         allow_abbrev=False,  # --data would be --dataset here, and --data_path there
         epilog="Further options are those of exp_train_model/main_doce_training.py: -c N, -f, -p, --data_path, …",
     )

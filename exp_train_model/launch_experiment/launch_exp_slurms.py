@@ -10,7 +10,6 @@ Output: jobs; their ids in spectral_transcoder_data/training_experiments/train_e
 What is done, or waits or runs already, is not submitted again. Takes seconds.
 """
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -24,9 +23,7 @@ from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 def main() -> int:
     """Submit the job files, or print the states of their settings."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument(
         "files",
         type=Path,
@@ -34,7 +31,7 @@ def main() -> int:
         help="job files, even failed ones (default: all new or out of date); with --status, those alone",
     )
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--dry-run", action="store_true", help="print the commands instead")
+    what.add_argument("--dry_run", action="store_true", help="print the commands instead")
     what.add_argument("--status", action="store_true", help="print each chain of settings with its state")
     parser.add_argument(
         "--resubmit", action="store_true", help="submit what has failed instead of what is new"

@@ -27,9 +27,7 @@ def main() -> None:
     forwarded = argparse.ArgumentParser(add_help=False)
     cli.add_data_path(forwarded)
     add_options(forwarded)
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, parents=[forwarded]
-    )
+    parser = cli.Parser(__doc__, parents=[forwarded])
     add_selection_options(parser)
     parser.add_argument("-s", "--select", help="selector of main_doce_training.py, instead of these four")
     parser.add_argument(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spectral_transcoder.downloads.progress import readable_size
 from spectral_transcoder.utils.errors import DownloadError
-from spectral_transcoder.utils.files import full_disk_told
+from spectral_transcoder.utils.files import full_disk_reported
 
 # What file systems answer that have no locks: Lustre mounted without them, some network folders.
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
@@ -93,7 +93,7 @@ def write_alone(path: Path, blocks: Iterable[bytes]) -> None:
         The disk is full.
     """
     unfinished = path.with_name(".unfinished.part")
-    with full_disk_told(path):
+    with full_disk_reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with unfinished.open("wb") as file:

@@ -6,7 +6,7 @@ from pathlib import Path
 from spectral_transcoder.downloads.checksums import BLOCK_BYTES
 from spectral_transcoder.downloads.manifest import RemoteFile
 from spectral_transcoder.utils.errors import DownloadError
-from spectral_transcoder.utils.files import full_disk_told
+from spectral_transcoder.utils.files import full_disk_reported
 
 
 class WrongChecksum(DownloadError):
@@ -69,7 +69,7 @@ class PartFile:
 
     def append(self, block: bytes) -> None:
         """Add bytes that arrived, to the disk and to the checksum."""
-        with full_disk_told(self._part):
+        with full_disk_reported(self._part):
             self._file.write(block)
             self._file.flush()
         self._hash.update(block)

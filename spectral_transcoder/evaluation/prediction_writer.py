@@ -24,7 +24,8 @@ from spectral_transcoder.evaluation.predictions import LogitFolder
 from spectral_transcoder.evaluation.tagging import analyse, hear
 from spectral_transcoder.synthetic_city.corpora import is_synthetic
 from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError
-from spectral_transcoder.utils.files import atomic_path, full_disk_told, sha256, sole_writer
+from spectral_transcoder.utils.files import atomic_path, full_disk_reported, sha256
+from spectral_transcoder.utils.locks import sole_writer
 from spectral_transcoder.utils.parallel import in_processes
 from spectral_transcoder.utils.progress import progress_bar
 
@@ -87,7 +88,7 @@ def create_logits(corpus, audio_folder, root, listeners, jobs=1, device="cpu", f
             prepare(logits, listener, force)
         batches = missing_batches(logits, corpus.files, listeners)
         unreadable = {}
-        with full_disk_told(logits.folder):
+        with full_disk_reported(logits.folder):
             for batch, outcomes in compute(batches, audio_folder, jobs, device):
                 for file, outcome in zip(batch.files, outcomes, strict=True):
                     if isinstance(outcome, str):

@@ -12,9 +12,9 @@ from spectral_transcoder.models.transcoders import (
 )
 from spectral_transcoder.signal.audio import write_wav
 from spectral_transcoder.signal.griffin_lim import mel_to_audio
+from spectral_transcoder.signal.mel_plots import plot_mels
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
-from spectral_transcoder.utils.plotting import plot_mels
 
 TITLES = {
     "groundtruth_mel": "true Mels",

@@ -6,7 +6,8 @@ import numpy as np
 from tqdm import tqdm
 
 from spectral_transcoder.models.classifiers import classifier_record, load_classifier
-from spectral_transcoder.utils.files import atomic_path, sha256, turn_taken
+from spectral_transcoder.utils.files import atomic_path, sha256
+from spectral_transcoder.utils.locks import exclusive_lock
 from spectral_transcoder.utils.paths import PRETRAINED_MODELS
 
 CHUNKS_PER_BLOCK = 512
@@ -40,7 +41,7 @@ def oracle_scores(dataset, split, classifier_name, device="cpu", models=PRETRAIN
     classifier = load_classifier(classifier_name, record.path_in(models), device)
     origin = {"dataset": dataset.fingerprint, "weights": sha256(record.path_in(models))}
     # processes and jobs that start together compute them once
-    with turn_taken(scores_path.with_suffix(".lock")):
+    with exclusive_lock(scores_path.with_suffix(".lock")):
         if not (origin_path.is_file() and json.loads(origin_path.read_text(encoding="utf-8")) == origin):
             origin_path.unlink(missing_ok=True)  # scores and origin never disagree, wherever this is stopped
             scores = compute_scores(classifier, dataset.split(split).mels(record.front_end), split)

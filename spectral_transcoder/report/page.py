@@ -10,8 +10,8 @@ import jinja2
 
 from spectral_transcoder.experiments.engine.run_store import versions
 from spectral_transcoder.report.curves import HEIGHT, WIDTH
+from spectral_transcoder.signal.mel_plots import DYNAMIC_RANGE_DB
 from spectral_transcoder.utils.files import atomic_path
-from spectral_transcoder.utils.plotting import DYNAMIC_RANGE_DB
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGE, MEDIA = "index.html", "media"

@@ -11,7 +11,7 @@ from spectral_transcoder.datasets.corpora import SPLITS
 from spectral_transcoder.experiments.engine.run_store import Marker, State
 from spectral_transcoder.models.registry import parse_identifier
 from spectral_transcoder.report.reading import read_record, readable
-from spectral_transcoder.utils.files import read_array
+from spectral_transcoder.utils.arrays import read_array
 
 STEP = "step"
 TRAIN_LOSSES = "_losses_train.npy"

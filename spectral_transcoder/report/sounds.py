@@ -11,9 +11,9 @@ from spectral_transcoder.models.classifiers import load_classifier
 from spectral_transcoder.models.registry import describe
 from spectral_transcoder.report.reading import readable
 from spectral_transcoder.signal.audio import Recording, read_audio, resample, write_ogg
+from spectral_transcoder.signal.mel_plots import DYNAMIC_RANGE_DB, mel_centres_hz
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
 from spectral_transcoder.utils.files import atomic_path
-from spectral_transcoder.utils.plotting import DYNAMIC_RANGE_DB, mel_centres_hz
 
 ORIGINAL, GENERATED = "original", "generated_from_"
 ORDER = {ORIGINAL: "recording", **TITLES}

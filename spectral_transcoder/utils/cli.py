@@ -1,33 +1,80 @@
-"""What every script shares: how it ends, where its data lie, and the types of options that several have."""
+"""What every script shares: its parser, how it ends, where its data lie, and the options that several have.
+
+This module imports nothing heavy, so that `--help` and a wrong option are answered at once. Scripts import the
+library in `main`, after the command line has been read.
+"""
 
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn, Protocol, TextIO
 
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
 from spectral_transcoder.utils.paths import DATA_PATH
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
 DEVICE_TYPES = ("cpu", "cuda")
+HELP_WIDTH = 112
+HELP_COLUMN = 34
 
 
-def add_data_path(parser):
-    """Add the option that says where all data are: by default in the project, from wherever a script is called."""
-    parser.add_argument(
-        "--data_path",
-        type=Path,
-        default=DATA_PATH,
-        help=f"folder of all data (default: {DATA_PATH.name} in the project's folder)",
-    )
+class Container(Protocol):
+    """What options can be added to: a parser, or a group of one."""
+
+    def add_argument(self, *names: str, **settings: object) -> argparse.Action:
+        """Add an option."""
 
 
-def run(main):
+class Parser(argparse.ArgumentParser):
+    """The parser of a script: it shows the script's docstring, and reads `--from-audio` as `--from_audio`.
+
+    Parameters
+    ----------
+    description : str
+        The script's docstring; its first lines show the first command to try.
+    **settings
+        As of `argparse.ArgumentParser`.
+    """
+
+    def __init__(self, description: str | None = None, **settings: object) -> None:
+        settings = {"formatter_class": _formatter, **settings}
+        super().__init__(description=description, **settings)  # type: ignore[arg-type]
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def,override]
+        """Read a command line in which words of an option may be joined by `-` or by `_`."""
+        words = sys.argv[1:] if args is None else args
+        return super().parse_known_args([_with_underscores(str(word)) for word in words], namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2 and one line, as every other error does."""
+        self.exit(2, f"error: {message} (--help shows the options)\n")
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=HELP_COLUMN, width=HELP_WIDTH)
+
+
+def _with_underscores(word: str) -> str:
+    """Return the word of a command line with its option spelled as it was added: --from-audio is --from_audio."""
+    if not word.startswith("--"):
+        return word
+    name, equals, value = word.partition("=")
+    name = "--" + name[2:].replace("-", "_")
+    if name.startswith("--no_"):  # argparse's own spelling of a switch that is off
+        name = "--no-" + name[len("--no_") :]
+    return name + equals + value
+
+
+def run(main: Callable[[], int | None]) -> None:
     """Call a script's `main()` and exit: 0, or its own status; 1 for a failure, 2 for wrong usage.
 
-    Errors that a user can mend, those of the system with a file among them, are told in one line, without a
-    traceback; others are bugs and keep theirs.
+    Errors that a user can mend, among them those of the system with a file, are reported in one line without a
+    traceback; others are bugs and keep theirs. Characters that the terminal does not have are written as escapes.
     """
+    for stream in (sys.stdout, sys.stderr):
+        _escape_unknown_characters(stream)
     try:
         status = main()
     except SpectralTranscoderError as error:
@@ -51,12 +98,28 @@ def run(main):
     sys.exit(status)
 
 
-def positive(text):
+def _escape_unknown_characters(stream: TextIO) -> None:
+    """Let a stream write any file name: what its encoding lacks, or what was no text, becomes `\\xe9`."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")
+
+
+def add_data_path(parser: Container) -> None:
+    """Add the option that says where all data are: by default in the project, from wherever a script is called."""
+    parser.add_argument(
+        "--data_path",
+        type=Path,
+        default=DATA_PATH,
+        help=f"folder of all data (default: {DATA_PATH.name} in the project's folder)",
+    )
+
+
+def positive(text: str) -> int:
     """Return the count that an option's text is: 1 or more; a type for argparse."""
     return whole_number(text, 1)
 
 
-def seed(text):
+def seed(text: str) -> int:
     """Return the seed that an option's text is: 0 … `LARGEST_SEED`; a type for argparse."""
     number = whole_number(text, 0)
     if number > LARGEST_SEED:
@@ -64,18 +127,18 @@ def seed(text):
     return number
 
 
-def whole_number(text, least):
+def whole_number(text: str, least: int) -> int:
     """Return the number that a text is; raise ArgumentTypeError where it is none, or less than `least`."""
     try:
         number = int(text)
     except ValueError:
-        number = None
-    if number is None or number < least:
+        number = least - 1
+    if number < least:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, {least} or more")
     return number
 
 
-def comma_list(text):
+def comma_list(text: str) -> list[str]:
     """Return the names of a comma list, each once; a type for argparse."""
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
@@ -83,24 +146,35 @@ def comma_list(text):
     return names
 
 
-def add_device_option(parser):
-    """Add --device, by default the GPU where there is one."""
-    import torch  # here, since scripts without a device do not wait for it
-
-    default = "cuda" if torch.cuda.is_available() else "cpu"
+def add_device_option(parser: Container) -> None:
+    """Add --device; `choose_device` says which one is used where it was not given."""
     parser.add_argument(
-        "--device", type=usable_device, default=default, help=f"cpu or cuda (default here: {default})"
+        "--device", type=device_name, help="cpu or cuda (default: the GPU where there is one)"
     )
 
 
-def usable_device(name):
-    """Return the name of a device of this machine; raise UsageError where there is none of that name."""
-    import torch
+def device_name(text: str) -> str:
+    """Return the device that an option's text is: cpu, cuda, or cuda:N; a type for argparse."""
+    kind, colon, number = text.partition(":")
+    if kind not in DEVICE_TYPES or (colon and not number.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text}: expected cpu or cuda")
+    return text
 
+
+def choose_device(name: str | None) -> str:
+    """Return the device of that name, by default the GPU where there is one.
+
+    Raises
+    ------
+    UsageError
+        This machine has no device of that name.
+    """
+    import torch  # here, since command lines are read without it
+
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.empty(0, device=name).device
+        torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"--device {name}: not on this machine, expected cpu or cuda") from error
-    if device.type not in DEVICE_TYPES:
-        raise UsageError(f"--device {name}: expected cpu or cuda")
     return name

@@ -1,20 +1,18 @@
-"""Files that are whole or not there: atomic writes, checksums, one writer for a folder."""
+"""Files that are whole or not there: atomic writes, a full disk, checksums."""
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
-from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError
+from spectral_transcoder.utils.errors import SpectralTranscoderError
 
 
 @contextlib.contextmanager
-def atomic_path(path, flush=True):
+def atomic_path(path: str | Path, flush: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; the finished file takes the name `path`, a failed one vanishes.
 
     Parameters
@@ -32,7 +30,7 @@ def atomic_path(path, flush=True):
         The disk is full.
     """
     path = Path(path)
-    with full_disk_told(path):
+    with full_disk_reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem[:100]}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
@@ -49,7 +47,7 @@ def atomic_path(path, flush=True):
 
 
 @contextlib.contextmanager
-def full_disk_told(path):
+def full_disk_reported(path: str | Path) -> Iterator[None]:
     """Turn the errors of a full disk, or of a spent quota, into one that names the file to be written.
 
     Raises
@@ -67,56 +65,13 @@ def full_disk_told(path):
         raise
 
 
-def read_array(path, remedy):
-    """Return the array of a .npy file.
-
-    Raises
-    ------
-    DatasetError
-        It is not there, cut off or no such file; the message ends with the `remedy`.
-    """
-    try:
-        return np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        raise DatasetError(
-            f"{path} is damaged or missing ({error}), expected a whole .npy file: {remedy}"
-        ) from error
-
-
-def sha256(path):
+def sha256(path: str | Path) -> str:
     """Return the sha256 of a file, in hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@contextlib.contextmanager
-def turn_taken(path):
-    """Wait for the lock `path`, which is made if it is missing, and hold it; it ends with the process, however."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        # some network file systems have no locks; they are trusted
-        with contextlib.suppress(OSError):
-            fcntl.lockf(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
-def sole_writer(folder):
-    """Hold the lock of a dataset's folder, which ends with the process, however it ends."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        # some network file systems have no locks; they are trusted
-        with contextlib.suppress(OSError):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise DatasetError(f"another process is making {folder}: wait for its end") from error
-        yield
-    finally:
-        os.close(handle)
-
-
-def _umask():
+def _umask() -> int:
     """Return the process's umask: temporary files are private, finished ones are as any other file."""
     mask = os.umask(0)
     os.umask(mask)

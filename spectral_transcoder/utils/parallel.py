@@ -1,4 +1,7 @@
-"""Work shared out to processes that neither outlive their parent nor change a bit of the results."""
+"""Work shared out to processes that neither outlive their parent nor change a bit of the results.
+
+torch is imported where it is needed, since scripts ask for `available_cores` before they load anything.
+"""
 
 import contextlib
 import itertools
@@ -6,28 +9,33 @@ import multiprocessing
 import os
 import signal
 import threading
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-
-import torch
+from typing import TypeVar
 
 from spectral_transcoder.utils.errors import DatasetError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 TASKS_PER_WORKER = 4  # handed out ahead, so that no worker waits
 
 
-def in_processes(task, items, jobs):
+def in_processes(
+    task: Callable[[Item], Result], items: Iterable[Item], jobs: int
+) -> Iterator[tuple[Item, Result]]:
     """Yield (item, task(item)) of each item, in the order in which they are done.
 
     Parameters
     ----------
     task : callable
-        Of one item; with several jobs, it, the items and the results have to be picklable.
+        A function of one item. With several jobs, it, the items and the results have to be picklable.
     items : iterable
-        Taken only as they are needed.
+        What is to be done; they are taken only as they are needed.
     jobs : int
-        Processes, of one torch thread each. One computes here; more are started afresh, and end when this
-        process does, however that is.
+        How many processes compute, each with one torch thread. One means this process; more are started
+        afresh, and end when this process does, however that is.
 
     Raises
     ------
@@ -39,7 +47,7 @@ def in_processes(task, items, jobs):
             yield from ((item, task(item)) for item in items)
         return
     context = multiprocessing.get_context("spawn")
-    waiting, running = iter(items), {}
+    waiting, running = iter(items), dict[Future[Result], Item]()
     with ProcessPoolExecutor(jobs, context, initializer=prepare_worker) as pool:
         try:
             for item in itertools.islice(waiting, jobs * TASKS_PER_WORKER):
@@ -58,8 +66,10 @@ def in_processes(task, items, jobs):
 
 
 @contextlib.contextmanager
-def one_torch_thread():
+def one_torch_thread() -> Iterator[None]:
     """Compute as a worker does, so that the number of processes changes no bit."""
+    import torch
+
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -68,18 +78,22 @@ def one_torch_thread():
         torch.set_num_threads(n_threads)
 
 
-def prepare_worker():
-    """Make this process a worker: one thread, deaf to Ctrl-C, which the parent hears, and gone when it is."""
+def prepare_worker() -> None:
+    """Make this process a worker: one thread, deaf to Ctrl-C, which the parent handles, and gone when it is."""
+    import torch
+
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def follow_parent():
-        multiprocessing.parent_process().join()
+    def follow_parent() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
         os._exit(1)
 
     threading.Thread(target=follow_parent, daemon=True).start()
 
 
-def available_cores():
+def available_cores() -> int:
     """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,6 @@
-"""Pictures of spectrograms and bands. They are written to files and never need a display."""
+"""Figures are written to files and never need a display; and the figure of where bands lie."""
+
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -6,71 +8,21 @@ from matplotlib.figure import Figure
 from spectral_transcoder.utils.files import atomic_path
 
 TICKS_HZ = (200, 500, 1000, 2000, 4000, 8000, 12500)
-DYNAMIC_RANGE_DB = 80
 DPI = 150
 
 
-def save(figure, path):
+def save(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG, atomically."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)
 
 
-def mel_centres_hz(front_end):
-    """Return the centre of each Mel filter in Hz: (n_mels,)."""
-    return front_end.edges_hz[1:-1]
+def frequency_label(frequency_hz: int) -> str:
+    """Return the text of a tick: 500, 2k, 12.5k."""
+    return f"{frequency_hz / 1000:g}k" if frequency_hz >= 1000 else str(frequency_hz)
 
 
-def plot_mels(panels, front_end, path, title):
-    """Draw Mel spectrograms under each other on one colour scale.
-
-    Parameters
-    ----------
-    panels : dict of str to np.ndarray
-        (n_frames, n_mels) log Mels by their title.
-    front_end : MelFrontEnd
-        Which Mels they are.
-    path : Path
-        The PNG to write.
-    title : str
-        Over all of them.
-    """
-    panels = {name: front_end.to_power_db(mels) for name, mels in panels.items()}
-    loudest = max(mels.max() for mels in panels.values())
-    softest = max(min(mels.min() for mels in panels.values()), loudest - DYNAMIC_RANGE_DB)
-
-    figure = Figure(figsize=(9, 1.2 + 1.7 * len(panels)), layout="constrained")
-    figure.suptitle(title)
-    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    for axis, (name, mels) in zip(axes, panels.items(), strict=True):
-        duration_s = len(mels) / front_end.frames_per_second
-        image = axis.imshow(
-            mels.T,
-            origin="lower",
-            aspect="auto",
-            extent=(0, duration_s, -0.5, front_end.n_mels - 0.5),
-            vmin=softest,
-            vmax=loudest,
-            cmap="magma",
-            interpolation="nearest",
-        )
-        label_mel_axis(axis, front_end)
-        axis.set_title(name, loc="left", fontsize="medium")
-    axes[-1].set_xlabel("time (s)")
-    figure.colorbar(image, ax=axes, label="level of the Mel band (dB)", pad=0.01)
-    save(figure, path)
-
-
-def label_mel_axis(axis, front_end):
-    """Mark round frequencies in Hz on an axis that counts Mel bands."""
-    centres = mel_centres_hz(front_end)
-    ticks = [hz for hz in TICKS_HZ if centres[0] <= hz <= centres[-1]]
-    axis.set_yticks(np.interp(ticks, centres, np.arange(len(centres))))
-    axis.set_yticklabels([f"{hz / 1000:g}k" if hz >= 1000 else str(hz) for hz in ticks], fontsize="small")
-    axis.set_ylabel("Hz", fontsize="small")
-
-
-def plot_band_centres(rows, path, title):
+def plot_band_centres(rows: dict[str, tuple[np.ndarray, np.ndarray | None]], path: Path, title: str) -> None:
     """Draw where the bands of several analyses lie, and how loud a recording is in each.
 
     Parameters
@@ -80,7 +32,7 @@ def plot_band_centres(rows, path, title):
     path : Path
         The PNG to write.
     title : str
-        Over all of them.
+        The title over all of them.
     """
     figure = Figure(figsize=(9, 1 + 1.6 * len(rows)), layout="constrained")
     figure.suptitle(title)
@@ -99,7 +51,7 @@ def plot_band_centres(rows, path, title):
         axis.set_title(f"{name}: {len(centres)} bands", loc="left", fontsize="medium")
         axis.set_xscale("log")
     ticks = (20, 50, 100, *TICKS_HZ)
-    axes[-1].set_xticks(ticks, [f"{hz / 1000:g}k" if hz >= 1000 else str(hz) for hz in ticks])
+    axes[-1].set_xticks(ticks, [frequency_label(hz) for hz in ticks])
     axes[-1].minorticks_off()
     axes[-1].set_xlabel("band centre (Hz)")
     save(figure, path)

@@ -21,7 +21,7 @@ from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import DatasetError
-from spectral_transcoder.utils.files import sole_writer
+from spectral_transcoder.utils.locks import sole_writer
 from tests.helpers.made_corpora import (
     TAU_NAMES,
     same_files,

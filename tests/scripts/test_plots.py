@@ -6,11 +6,11 @@ import soundfile
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from spectral_transcoder.signal import mel_plots
 from spectral_transcoder.signal.audio import write_wav
+from spectral_transcoder.signal.mel_plots import mel_centres_hz, plot_mels
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS, YAMNET_MELS
 from spectral_transcoder.synthetic_city.demo_street import street_scene
-from spectral_transcoder.utils import plotting
-from spectral_transcoder.utils.plotting import mel_centres_hz, plot_mels
 
 
 def names(folder):
@@ -89,7 +89,7 @@ def test_mel_centres_are_evenly_spaced_on_their_scale(front_end, to_mel):
 def test_panels_share_one_colour_scale(tmp_path, monkeypatch):
     """All panels are drawn between the same two levels, at most 80 dB apart, over their true duration."""
     drawn = []
-    monkeypatch.setattr(plotting, "save", lambda figure, path: drawn.append(figure))
+    monkeypatch.setattr(mel_plots, "save", lambda figure, path: drawn.append(figure))
     rng = np.random.default_rng(0)
     panels = {"true Mels": rng.uniform(-70, 10, (101, 64)), "PINV": rng.uniform(-90, 30, (201, 64))}
     plot_mels(panels, PANN_MELS, tmp_path / "a.png", "title")

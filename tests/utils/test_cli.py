@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import subprocess
 import sys
 
@@ -80,15 +81,58 @@ def test_types_of_options(option, text, value):
         assert option(text) == value
 
 
-@pytest.mark.parametrize("name", ["abacus", "cuda:99", "meta"])
-def test_devices_that_are_not_here_are_wrong_usage(name):
-    assert cli.usable_device("cpu") == "cpu"
-    with pytest.raises(UsageError, match=f"--device {name}: .*expected cpu or cuda"):
-        cli.usable_device(name)
+@pytest.mark.parametrize("name", ["abacus", "meta", "cuda:", "cuda:x", "cpu:GPU"])
+def test_what_is_no_device_is_wrong_usage(name):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"{name}: expected cpu or cuda"):
+        cli.device_name(name)
+
+
+def test_a_device_that_is_not_here_is_wrong_usage():
+    assert cli.choose_device("cpu") == "cpu"
+    assert cli.choose_device(None) in ("cpu", "cuda")
+    with pytest.raises(UsageError, match=r"--device cuda:99: .*expected cpu or cuda"):
+        cli.choose_device(cli.device_name("cuda:99"))
+
+
+def test_words_of_an_option_are_joined_by_either_sign(capsys):
+    parser = cli.Parser("Try this.")
+    group = parser.add_argument_group("group")
+    group.add_argument("--from_audio", action="store_true")
+    parser.add_argument("--offset", type=float)
+    parser.add_argument("--window_s")
+    parser.add_argument("--mel_time", action=argparse.BooleanOptionalAction)
+    for word, value in (("--mel-time", True), ("--no-mel_time", False), ("--no_mel_time", False)):
+        assert parser.parse_args([word]).mel_time is value
+    for words in (["--from-audio", "--window-s=a-b"], ["--from_audio", "--window_s", "a-b"]):
+        options = parser.parse_args([*words, "--offset", "-88"])
+        assert (options.from_audio, options.window_s, options.offset) == (True, "a-b", -88)
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(["--from-video"])
+    assert capsys.readouterr().err == (
+        "error: unrecognized arguments: --from_video (--help shows the options)\n"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_file_name_is_printed_on_any_terminal(encoding):
+    """A name with a letter that the terminal lacks, and one that is no text at all."""
+    program = (
+        "import os\nfrom spectral_transcoder.utils import cli\n"
+        "cli.run(lambda: print('\\u03c3', os.fsdecode(b'\\xe9.wav')))"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    finished = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, check=False
+    )
+    assert (finished.returncode, finished.stderr) == (0, b"")
+    assert finished.stdout.decode(encoding) == ("σ" if encoding == "utf-8" else "\\u03c3") + " \\udce9.wav\n"
 
 
 def test_a_reader_that_leaves_early_is_no_error():
-    program = "from spectral_transcoder.utils import cli\ncli.run(lambda: [print('line') for _ in range(100_000)] and 0)"
+    program = (
+        "from spectral_transcoder.utils import cli\n"
+        "cli.run(lambda: [print('line') for _ in range(100_000)] and 0)"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -3,14 +3,11 @@
 import errno
 import os
 import stat
-import subprocess
-import sys
-import time
 
 import pytest
 
 from spectral_transcoder.utils.errors import SpectralTranscoderError
-from spectral_transcoder.utils.files import atomic_path, turn_taken
+from spectral_transcoder.utils.files import atomic_path
 
 
 def names(folder):
@@ -49,7 +46,7 @@ def test_an_old_file_is_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_told_clearly(tmp_path, code):
+def test_a_full_disk_is_reported_clearly(tmp_path, code):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with (
@@ -60,21 +57,6 @@ def test_a_full_disk_is_told_clearly(tmp_path, code):
         raise OSError(code, os.strerror(code))
     assert path.read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
-
-
-def test_turns_are_taken(tmp_path):
-    code = (
-        "import sys, time, pathlib; from spectral_transcoder.utils.files import turn_taken\n"
-        "with turn_taken(pathlib.Path(sys.argv[1])): print('mine', flush=True); time.sleep(1)"
-    )
-    other = subprocess.Popen(
-        [sys.executable, "-c", code, tmp_path / "lock"], stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdout.readline() == "mine\n"
-    start = time.monotonic()
-    with turn_taken(tmp_path / "lock"):
-        assert time.monotonic() - start > 0.5
-    assert other.wait() == 0
 
 
 def test_other_errors_of_the_system_stay_what_they_are(tmp_path):

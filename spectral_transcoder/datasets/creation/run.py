@@ -37,7 +37,8 @@ from spectral_transcoder.datasets.creation.files import (
 )
 from spectral_transcoder.datasets.creation.plan import make_plan, refuse_empty_splits, skipped_clip
 from spectral_transcoder.utils.errors import DatasetError, UsageError
-from spectral_transcoder.utils.files import atomic_path, full_disk_told, sha256, sole_writer
+from spectral_transcoder.utils.files import atomic_path, full_disk_reported, sha256
+from spectral_transcoder.utils.locks import sole_writer
 from spectral_transcoder.utils.parallel import available_cores, in_processes
 from spectral_transcoder.utils.progress import progress_bar
 
@@ -182,7 +183,7 @@ class Creation:
         results = in_processes(task, clips, min(jobs, len(clips)))
         results = progress_bar(results, len(self.plan.clips), "clips", len(self.plan.clips) - len(clips))
         saved = time.monotonic()
-        with full_disk_told(self.folder):
+        with full_disk_reported(self.folder):
             try:
                 for clip, error in results:
                     self.done.add(clip.file, error)

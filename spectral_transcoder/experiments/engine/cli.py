@@ -9,7 +9,7 @@ from spectral_transcoder.experiments.engine.runner import InThisProcess, Runner,
 from spectral_transcoder.experiments.engine.selectors import select, selector_of
 from spectral_transcoder.experiments.engine.tables import export, exportable, results_table
 from spectral_transcoder.experiments.engine.workers import Workers, interruptible, stop_with_launcher
-from spectral_transcoder.utils.cli import add_data_path, positive
+from spectral_transcoder.utils.cli import Parser, add_data_path, positive
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import EXPORT
 
@@ -60,9 +60,7 @@ def run_experiment(build, step, description, add_options=None, argv=None):
 
 def experiment_parser(description, add_options=None):
     """Return the parser of an experiment's command line; parameters as of `run_experiment`."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description)
     parser.add_argument("-s", "--select", help="plan/factor=value+factor=value,… (default: all settings)")
     parser.add_argument("-l", "--list", action="store_true", help="list the settings and their states")
     parser.add_argument(

@@ -10,7 +10,7 @@ import numpy as np
 
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.files import atomic_path
-from spectral_transcoder.utils.progress_lines import Progress
+from spectral_transcoder.utils.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pandas as pd
 from torch.utils.tensorboard import SummaryWriter
 
 from spectral_transcoder.utils.files import atomic_path
-from spectral_transcoder.utils.progress_lines import Progress
+from spectral_transcoder.utils.progress import Progress
 
 
 @dataclass

@@ -34,7 +34,7 @@ from spectral_transcoder.training.loop import (
 )
 from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.files import atomic_path, sha256
-from spectral_transcoder.utils.progress_lines import Progress
+from spectral_transcoder.utils.progress import Progress
 
 SOURCES = {"urban_mel_time": "mel_time", "urban_mel_freq": "mel_freq"}
 STEADY = {"warmup_steps": 50, "schedule": "cosine", "clip_norm": 1.0}

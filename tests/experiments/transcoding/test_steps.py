@@ -41,7 +41,7 @@ from spectral_transcoder.signal.mel_spectrograms import YAMNET_MELS
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils import paths
 from spectral_transcoder.utils.errors import SpectralTranscoderError
-from spectral_transcoder.utils.progress_lines import Progress
+from spectral_transcoder.utils.progress import Progress
 from tests.helpers.made_corpora import write_clip, write_tau_corpus
 from tests.helpers.made_models import write_random_classifier
 
