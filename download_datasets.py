@@ -2,7 +2,7 @@
 
     python3 download_datasets.py
     python3 download_datasets.py --output mypath
-    python3 download_datasets.py --dataset URBAN-SOUND-8K,SONYC-UST
+    python3 download_datasets.py --audio_dataset_name URBAN-SOUND-8K,SONYC-UST
 
 Input: the internet, or `--mirror` (docs/downloads.md).
 Output, below `--output`:
@@ -14,9 +14,7 @@ Duration: 47 GB, so about an hour and a quarter at 100 Mbit/s, and a quarter of 
 An interrupted run goes on where it stopped.
 """
 
-from spectral_transcoder.downloads import commands
-from spectral_transcoder.downloads.datasets import DatasetFolder
-from spectral_transcoder.downloads.manifest import choose, load_manifest
+from spectral_transcoder.downloads.options import add_options
 from spectral_transcoder.utils import cli
 
 
@@ -24,14 +22,22 @@ def main() -> int:
     """Fetch and unpack, list or check the chosen datasets."""
     parser = cli.Parser(__doc__, allow_abbrev=False)
     parser.add_argument(
-        "--dataset", metavar="NAMES", help="TAU, SONYC-UST, URBAN-SOUND-8K: a comma list (all)"
+        "--audio_dataset_name",
+        "--dataset",
+        metavar="NAMES",
+        help="TAU, SONYC-UST, URBAN-SOUND-8K: a comma list (all)",
     )
     parser.add_argument(
         "--keep_archives", action="store_true", help="do not delete the archives once unpacked"
     )
-    commands.add_options(parser)
+    add_options(parser)
     options = parser.parse_args()
-    datasets = choose(load_manifest(options.manifest).datasets, options.dataset, "--dataset")
+    from spectral_transcoder.downloads import commands
+    from spectral_transcoder.downloads.datasets import DatasetFolder
+    from spectral_transcoder.downloads.manifest import choose, load_manifest
+
+    chosen = options.audio_dataset_name
+    datasets = choose(load_manifest(options.manifest).datasets, chosen, "--audio_dataset_name")
     return commands.run(
         [DatasetFolder(dataset, options.output, options.keep_archives) for dataset in datasets], options
     )

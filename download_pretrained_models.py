@@ -9,9 +9,7 @@ Output: `pretrained_models/` (PANN ResNet38, YAMNet, YAMNet mobile, EfficientNet
 Duration: about 600 MB, so a minute at 100 Mbit/s. An interrupted run goes on where it stopped.
 """
 
-from spectral_transcoder.downloads import commands
-from spectral_transcoder.downloads.manifest import choose, load_manifest
-from spectral_transcoder.downloads.models import ModelFolder
+from spectral_transcoder.downloads.options import add_options
 from spectral_transcoder.utils import cli
 
 
@@ -23,8 +21,12 @@ def main() -> int:
         metavar="NAMES",
         help="PANN, YamNet, YamNetMobile, effnet_b0, effnet_b7, transcoders: a comma list (all)",
     )
-    commands.add_options(parser)
+    add_options(parser)
     options = parser.parse_args()
+    from spectral_transcoder.downloads import commands
+    from spectral_transcoder.downloads.manifest import choose, load_manifest
+    from spectral_transcoder.downloads.models import ModelFolder
+
     groups = choose(load_manifest(options.manifest).models, options.models, "--models")
     return commands.run([ModelFolder(group, options.output) for group in groups], options)
 

@@ -8,18 +8,20 @@ Output: <output>/<name>_mels.onnx and <output>/<name>_scores.onnx, one second of
 checked against torch within 1e-4 with onnxruntime; sizes and latencies are printed. Takes a minute.
 """
 
+import argparse
 from pathlib import Path
 
-from spectral_transcoder.models.classifiers import CLASSIFIERS
-from spectral_transcoder.models.onnx_export import TOLERANCE, export_onnx
-from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
+from spectral_transcoder.models.names import CLASSIFIER_NAMES
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.paths import EXPORT
 
 
-def main():
+def main() -> None:
     """Export both files and print how they compare with torch."""
     args = parse_arguments()
+    from spectral_transcoder.models.onnx_export import TOLERANCE, export_onnx
+    from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
+
     classifier = choose_classifier(args.classifier, args.weights)
     transcoder, which = choose_transcoder(classifier.record.name, args.transcoder)
     print(f"classifier: {classifier.record.name}; transcoder: {which}")
@@ -33,11 +35,11 @@ def main():
         )
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
     parser.add_argument(
-        "--classifier", choices=CLASSIFIERS, help="default: the best that has been downloaded"
+        "--classifier", choices=CLASSIFIER_NAMES, help="default: the best that has been downloaded"
     )
     parser.add_argument("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
     parser.add_argument(

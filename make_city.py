@@ -14,18 +14,16 @@ Takes about 0.2 s of a core for each clip of ten seconds.
 import sys
 from pathlib import Path
 
-from spectral_transcoder.synthetic_city.corpora import LAYOUTS, make_corpus
+from spectral_transcoder.synthetic_city.names import LAYOUT_FOLDERS
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.parallel import available_cores
-from spectral_transcoder.utils.paths import PROJECT_ROOT, TAU
-
-FOLDERS = {name: name for name in LAYOUTS} | {"TAU": TAU.name}
+from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 
 def main() -> None:
     """Write the corpus and print where it is."""
     parser = cli.Parser(__doc__)
-    parser.add_argument("layout", choices=LAYOUTS, help="whose layout")
+    parser.add_argument("layout", choices=LAYOUT_FOLDERS, help="whose layout")
     parser.add_argument("--clips", type=cli.positive, default=100, help="how many (default 100)")
     parser.add_argument("--seed", type=cli.seed, default=0, help="seed of all scenes (default 0)")
     parser.add_argument(
@@ -35,7 +33,9 @@ def main() -> None:
         "--jobs", type=cli.positive, default=available_cores(), help="processes (default %(default)s)"
     )
     args = parser.parse_args()
-    folder = args.output / FOLDERS[args.layout]
+    from spectral_transcoder.synthetic_city.corpora import make_corpus
+
+    folder = args.output / LAYOUT_FOLDERS[args.layout]
 
     def report(done: int, total: int) -> None:
         if done % 20 == 0 or done == total:

@@ -8,23 +8,21 @@ Output: results/band_centres.png, or results/band_centres_<file>.png. Takes a fe
 
 from pathlib import Path
 
-import numpy as np
-
-from spectral_transcoder.signal.audio import find_audio, read_audio
-from spectral_transcoder.signal.mel_plots import mel_centres_hz
-from spectral_transcoder.signal.mel_spectrograms import PANN_MELS, YAMNET_MELS
-from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.paths import AUDIO, RESULTS
-from spectral_transcoder.utils.plotting import plot_band_centres
 
 
-def main():
+def main() -> None:
     """Draw a row for each analysis."""
     parser = cli.Parser(__doc__)
     parser.add_argument("--audio", help="a sound whose mean levels are drawn (default: centres alone)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the figure (default results)")
     args = parser.parse_args()
+    from spectral_transcoder.signal.audio import find_audio, read_audio
+    from spectral_transcoder.signal.mel_plots import mel_centres_hz
+    from spectral_transcoder.signal.mel_spectrograms import PANN_MELS, YAMNET_MELS
+    from spectral_transcoder.signal.third_octaves import ThirdOctaves
+    from spectral_transcoder.utils.plotting import mean_level_db, plot_band_centres
 
     third_octaves = ThirdOctaves()
     recording = read_audio(find_audio([args.audio], AUDIO)[0]) if args.audio else None
@@ -37,11 +35,6 @@ def main():
     path = args.output / f"band_centres{suffix}.png"
     plot_band_centres(rows, path, f"Band centres{title}")
     print(f"written: {path}")
-
-
-def mean_level_db(levels_db):
-    """Return the level in dB of the mean power over time, (n_bands,) of (n_frames, n_bands); None of None."""
-    return None if levels_db is None else 10 * np.log10(np.mean(10 ** (levels_db / 10), axis=0))
 
 
 if __name__ == "__main__":

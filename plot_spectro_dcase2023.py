@@ -7,30 +7,31 @@ are missing are left out, and the command that fetches them is printed.
 Output: results/spectro_dcase2023_<classifier>_<file>.png. Takes a few seconds.
 """
 
+import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spectral_transcoder.evaluation.regeneration import TITLES, transcoders_for
-from spectral_transcoder.models.classifiers import classifier_record
-from spectral_transcoder.models.registry import FETCH_COMMAND
-from spectral_transcoder.signal.audio import find_audio, read_audio
-from spectral_transcoder.signal.mel_plots import plot_mels
+from spectral_transcoder.models.names import CLASSIFIER_NAMES
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import AUDIO, RESULTS
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def main():
+    from spectral_transcoder.signal.audio import Recording
+    from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
+
+
+def main() -> None:
     """Draw the panels in the paper's order."""
-    parser = cli.Parser(__doc__)
-    parser.add_argument("--audio", default=str(AUDIO), help="a sound, or a folder whose first sound is taken")
-    parser.add_argument(
-        "--start_s", type=float, default=0.0, help="where the second begins, in seconds (default 0)"
-    )
-    parser.add_argument(
-        "--classifier", default="PANN", help="whose Mels: PANN (default), YamNet or YamNetMobile"
-    )
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the figure (default results)")
-    args = parser.parse_args()
+    args = parse_arguments()
+    from spectral_transcoder.evaluation.regeneration import TITLES, transcoders_for
+    from spectral_transcoder.models.classifiers import classifier_record
+    from spectral_transcoder.models.registry import FETCH_COMMAND
+    from spectral_transcoder.signal.audio import find_audio, read_audio
+    from spectral_transcoder.signal.mel_plots import plot_mels
 
     front_end = classifier_record(args.classifier).front_end
     transcoders, _ = transcoders_for(args.classifier)
@@ -55,11 +56,31 @@ def main():
     print(f"written: {path}")
 
 
-def one_second(analyse, recording, start_s, sr, front_end):
-    """Return the Mels (n_frames, 64) of one second of a recording at `sr`."""
+def one_second(
+    analyse: "Callable[[np.ndarray], np.ndarray]",
+    recording: "Recording",
+    start_s: float,
+    sr: int,
+    front_end: "MelFrontEnd",
+) -> "np.ndarray":
+    """Return the Mels (n_frames, n_mels) of one second of a recording at `sr`."""
     start = round(start_s * sr)
     mels = analyse(recording.at(sr)[start : start + sr])
     return mels.reshape(-1, front_end.n_mels)[: front_end.chunk_frames]
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = cli.Parser(__doc__)
+    parser.add_argument("--audio", default=str(AUDIO), help="a sound, or a folder whose first sound is taken")
+    parser.add_argument(
+        "--start_s", type=float, default=0.0, help="where the second begins, in seconds (default 0)"
+    )
+    parser.add_argument(
+        "--classifier", choices=CLASSIFIER_NAMES, default="PANN", help="whose Mels are drawn (default PANN)"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the figure (default results)")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

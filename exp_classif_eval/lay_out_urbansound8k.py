@@ -12,7 +12,6 @@ may come one after the other.
 
 from pathlib import Path
 
-from spectral_transcoder.datasets.urbansound8k_layout import lay_out_urbansound8k
 from spectral_transcoder.utils import cli
 
 
@@ -22,6 +21,8 @@ def main():
     parser.add_argument("folds", type=Path, help="the folder that holds fold1/ …")
     parser.add_argument("output", type=Path, help="the corpus's folder, URBAN-SOUND-8K")
     args = parser.parse_args()
+    from spectral_transcoder.datasets.urbansound8k_layout import lay_out_urbansound8k
+
     counts = lay_out_urbansound8k(args.folds, args.output)
     print(", ".join(f"fold {fold}: {count} clips" for fold, count in counts.items()))
     print(f"laid out: {args.output}")

@@ -10,42 +10,19 @@ from spectral_transcoder.downloads import sources
 from spectral_transcoder.downloads.datasets import DatasetFolder
 from spectral_transcoder.downloads.fetch import Downloader, FileToFetch
 from spectral_transcoder.downloads.folders import only_one, require_space
-from spectral_transcoder.downloads.manifest import SHIPPED_MANIFEST, RemoteFile
+from spectral_transcoder.downloads.manifest import RemoteFile
 from spectral_transcoder.downloads.models import ModelFolder
 from spectral_transcoder.downloads.partfile import part_path
 from spectral_transcoder.downloads.progress import Progress, readable_size
 from spectral_transcoder.utils.errors import DownloadError, SpectralTranscoderError
-from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 Folder = ModelFolder | DatasetFolder
 
 FAULTS_SHOWN = 10  # per model or dataset: a missing one has as many faults as files
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that both commands have to an argparse parser."""
-    parser.add_argument(
-        "--output", type=Path, default=PROJECT_ROOT, help="folder to fill (the project's root)"
-    )
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--list", action="store_true", help="show files, sizes and state; download nothing")
-    what.add_argument("--check", action="store_true", help="verify what is there; download nothing")
-    parser.add_argument(
-        "--mirror",
-        metavar="URL_OR_FOLDER",
-        help="take every file from here, under the names that --list shows "
-        f"(default: the environment variable {sources.MIRROR_VARIABLE}; without it, the publishers)",
-    )
-    parser.add_argument(
-        "--manifest",
-        type=Path,
-        default=SHIPPED_MANIFEST,
-        help="another list of files, in the form of spectral_transcoder/resources/downloads_manifest.yaml",
-    )
-
-
 def run(folders: Sequence[Folder], options: argparse.Namespace) -> int:
-    """Do what the options of `add_options` ask for with the chosen folders.
+    """Do what the options of `options.add_options` ask for with the chosen folders.
 
     Parameters
     ----------

@@ -9,9 +9,9 @@ from urllib.parse import quote
 import yaml
 
 from spectral_transcoder.downloads.checksums import ALGORITHMS, Checksum
+from spectral_transcoder.downloads.options import SHIPPED_MANIFEST
 from spectral_transcoder.utils.errors import UsageError
 
-SHIPPED_MANIFEST = Path(__file__).resolve().parents[1] / "resources" / "downloads_manifest.yaml"
 ARCHIVE_SUFFIXES = (".zip", ".tar.gz")
 ARCHIVES_FOLDER = "archives"
 

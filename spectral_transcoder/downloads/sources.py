@@ -13,13 +13,13 @@ import urllib3
 
 from spectral_transcoder.downloads.checksums import BLOCK_BYTES
 from spectral_transcoder.downloads.manifest import RemoteFile
+from spectral_transcoder.downloads.options import MIRROR_VARIABLE
 from spectral_transcoder.downloads.partfile import PartFile
 from spectral_transcoder.utils.errors import DownloadError, UsageError
 
 Mirror = str | Path  # a URL, or a folder
 Location = str | Path  # of one file: a URL, or a path
 
-MIRROR_VARIABLE = "SPECTRAL_TRANSCODER_MIRROR"
 # A connection that breaks loses what its last block holds so far.
 NETWORK_BLOCK_BYTES = 1 << 16
 TIMEOUT_S = (10, 60)  # to connect, and between two pieces of an answer

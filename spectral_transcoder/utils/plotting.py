@@ -17,6 +17,11 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=DPI)
 
 
+def mean_level_db(levels_db: np.ndarray | None) -> np.ndarray | None:
+    """Return the level in dB of the mean power over time, (n_bands,) of (n_frames, n_bands); None of None."""
+    return None if levels_db is None else 10 * np.log10(np.mean(10 ** (levels_db / 10), axis=0))
+
+
 def frequency_label(frequency_hz: int) -> str:
     """Return the text of a tick: 500, 2k, 12.5k."""
     return f"{frequency_hz / 1000:g}k" if frequency_hz >= 1000 else str(frequency_hz)

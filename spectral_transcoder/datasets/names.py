@@ -1,0 +1,9 @@
+"""Names of the corpora, for command lines that are read before anything heavy is imported.
+
+The modules of the corpora hold what these names mean; a test compares the two.
+"""
+
+LABELLED_CORPUS_NAMES = ("URBAN-SOUND-8K", "SONYC-UST")
+TAU_DATASET_TYPES = {"full": "full", "urban": "urban", "test": "TEST"}  # option -> modality of `dataset`
+SPLITS = ("train", "valid", "eval")
+SPLIT_SEED = 71  # scikit-learn's random_state of the published split
