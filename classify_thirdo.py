@@ -74,8 +74,8 @@ def make_record(args, files, model, which):
     options = {key: str(value) for key, value in vars(args).items() if key not in ("files", "output")}
     return {
         "spectral_transcoder": spectral_transcoder.__version__,
-        "files": results.fingerprint(files),
-        "weights": results.fingerprint(weights),
+        "files": results.provenance(files),
+        "weights": results.provenance(weights),
         "transcoder": which,
         "groupings": model.groupings,
         "options": options,

@@ -1,15 +1,16 @@
-"""The offset from a sensor's decibels to decibels re full scale (SPEC section 11 and defect 3).
+"""The offset from a sensor's decibels to decibels re full scale (docs/method.md, section 11, and section 9, defect 3).
 
 A level of 65 dB and an offset of -88 dB are -23 dBFS. An offset is added; one that a sensor's own code adds
 to dBFS to reach its levels, such as 94 - sensitivity, is given here with the other sign.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from spectral_transcoder.sensors.frame_checks import LOUDEST_DB
-from spectral_transcoder.sensors.levels import total_level
+from spectral_transcoder.sensors.frame_checks import LOUDEST_DB, Findings
+from spectral_transcoder.sensors.levels import LevelBlock, total_level
 from spectral_transcoder.sensors.windows import FULL_SCALE_SINE_DBFS
 from spectral_transcoder.signal.level_series import PERCENTILE, PERCENTILE_DBFS
 from spectral_transcoder.utils.errors import LevelsError, UsageError
@@ -36,7 +37,7 @@ class OffsetEstimate:
     level_db: float
     clipped_share: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"offset estimated: {self.offset_db:.2f} dB, so that {PERCENTILE} % of the frames "
             f"({self.level_db:.1f} dB and less) are at {PERCENTILE_DBFS:g} dBFS and less; "
@@ -44,7 +45,7 @@ class OffsetEstimate:
         )
 
 
-def estimate_offset(blocks):
+def estimate_offset(blocks: Iterable[LevelBlock]) -> OffsetEstimate:
     """Estimate the offset of a sensor from the levels that it measured, in constant memory.
 
     Parameters
@@ -65,7 +66,7 @@ def estimate_offset(blocks):
     counts = np.zeros(len(LEVEL_EDGES_DB) - 1, int)
     for block in blocks:
         levels = block.levels_db[:, block.present]
-        possible = np.isfinite(levels).all(axis=1)
+        possible = ~np.isnan(levels).any(axis=1) & (levels.max(axis=1, initial=-np.inf) > -np.inf)
         possible[possible] = levels[possible].max(axis=1) <= LOUDEST_DB
         counts += np.histogram(total_level(levels[possible]), LEVEL_EDGES_DB)[0]
     if counts.sum() == 0:
@@ -77,7 +78,7 @@ def estimate_offset(blocks):
     return OffsetEstimate(offset_db, float(level_db), float(clipped))
 
 
-def refuse_wrong_offset(findings, offset_db):
+def refuse_wrong_offset(findings: Findings, offset_db: float) -> None:
     """Raise UsageError where most frames would be louder than full scale: the offset is missing, or wrong."""
     if findings.clipped_share > MOST_CLIPPED:
         raise UsageError(

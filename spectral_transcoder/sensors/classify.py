@@ -1,30 +1,33 @@
 """Class scores and presence of windows of sensor levels."""
 
 import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
 import yaml
+from numpy.typing import NDArray
 
 from spectral_transcoder.evaluation.presence import Presence, find_presence
-from spectral_transcoder.models.classifiers import LONGEST_FRAMES
+from spectral_transcoder.models.classifiers import LONGEST_FRAMES, Classifier
 from spectral_transcoder.models.labels import group_indices
-from spectral_transcoder.models.transcoders import SHORTEST_TAIL_S
+from spectral_transcoder.models.transcoders import SHORTEST_TAIL_S, Transcoder
 from spectral_transcoder.sensors.frame_checks import Findings
-from spectral_transcoder.sensors.levels import N_BANDS, THIRD_OCTAVES
+from spectral_transcoder.sensors.levels import SECOND_OCTAVES, THIRD_OCTAVES, LevelBlock
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 from spectral_transcoder.sensors.windows import WindowBatch, Windowing, window_batches
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 
 BATCH_SECONDS = 16
-TVB = "tvb"  # traffic, voices and birds are always told
+TVB = "tvb"  # traffic, voices and birds are always reported
 
 
 @dataclass(frozen=True)
 class ScoredWindows:
-    """Windows with what was heard in them.
+    """Windows with the scores of their labels and the presence of sources.
 
     Attributes
     ----------
@@ -39,34 +42,35 @@ class ScoredWindows:
     """
 
     windows: WindowBatch
-    labels: tuple
-    scores: np.ndarray
+    labels: tuple[str, ...]
+    scores: NDArray[np.float32]
     presence: Presence
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.windows)
 
     @property
-    def utc(self):
+    def utc(self) -> NDArray[np.datetime64]:
         """When each window begins: (n,) datetime64 in milliseconds, UTC."""
         return np.round(self.windows.epoch_s * 1000).astype("datetime64[ms]")
 
-    def top(self, n_labels=3):
+    def top(self, n_labels: int = 3) -> NDArray[np.int64]:
         """Return the indices of each window's highest labels, the highest first: (n, n_labels)."""
         return np.argsort(-self.scores, axis=1, kind="stable")[:, :n_labels]
 
 
 class SensorClassifier:
-    """A transcoder and a classifier that hear what a sensor measured.
+    """A transcoder and a classifier for the levels of a sensor.
 
     Parameters
     ----------
     transcoder : Transcoder
-        For third octaves as `ThirdOctaves()` makes them, and the classifier's Mels.
+        For third octaves every 125 ms, `ThirdOctaves()`, or every second, `SECOND_OCTAVES`, and the classifier's
+        Mels.
     classifier : Classifier
         What scores the labels.
     groupings : sequence of str
-        Further classes whose presence is told: sonyc_ust, urbansound8k, or paths of YAML files
+        Further classes whose presence is reported: sonyc_ust, urbansound8k, or paths of YAML files
         {class: [labels]}.
     batch_size : int
         Seconds transcoded together.
@@ -77,15 +81,15 @@ class SensorClassifier:
         Other Mels or other third octaves than the two share, or a grouping that cannot be used.
     """
 
-    def __init__(self, transcoder, classifier, groupings=(), batch_size=BATCH_SECONDS):
+    def __init__(
+        self,
+        transcoder: Transcoder,
+        classifier: Classifier,
+        groupings: Sequence[str | Path] = (),
+        batch_size: int = BATCH_SECONDS,
+    ) -> None:
         self.transcoder, self.classifier, self.batch_size = transcoder, classifier, batch_size
-        theirs = transcoder.third_octaves
-        if (theirs.n_bands, theirs.lowest_band, theirs.frames_per_second) != (
-            N_BANDS,
-            THIRD_OCTAVES.lowest_band,
-            THIRD_OCTAVES.frames_per_second,
-        ):
-            raise UsageError(f"the transcoder wants {theirs}: sensor levels are {THIRD_OCTAVES}")
+        check_record(transcoder)
         if transcoder.front_end != classifier.record.front_end:
             raise UsageError(
                 f"the transcoder makes {transcoder.front_end.name} Mels: {classifier.record.name} expects others"
@@ -99,7 +103,14 @@ class SensorClassifier:
             raise UsageError(f"several groupings have a class {', '.join(sorted(twice))}: rename one")
 
     @classmethod
-    def load(cls, classifier=None, transcoder=None, weights=None, device="cpu", **options):
+    def load(
+        cls,
+        classifier: str | None = None,
+        transcoder: str | None = None,
+        weights: Path | None = None,
+        device: str = "cpu",
+        **options: Any,
+    ) -> Self:
         """Load by name what `models.choose_classifier` and `models.choose_transcoder` find.
 
         Parameters
@@ -115,17 +126,29 @@ class SensorClassifier:
         **options
             As the constructor takes them.
         """
-        classifier = choose_classifier(classifier, weights, device)
-        transcoder, _ = choose_transcoder(classifier.record.name, transcoder, device=device)
-        return cls(transcoder, classifier, **options)
+        loaded = choose_classifier(classifier, weights, device)
+        found, _ = choose_transcoder(loaded.record.name, transcoder, device=device)
+        return cls(found, loaded, **options)
 
     @property
-    def labels(self):
+    def frames_per_second(self) -> int:
+        """Frames of a second that the transcoder takes: 8 or 1."""
+        return self.transcoder.third_octaves.frames_per_second
+
+    @property
+    def labels(self) -> tuple[str, ...]:
         """The names of the scored labels."""
         return self.classifier.record.labels
 
-    def classify(self, blocks, offset_db=0.0, window_s=1, hop_s=None, findings=None):
-        """Hear blocks of levels, in constant memory.
+    def classify(
+        self,
+        blocks: Iterable[LevelBlock],
+        offset_db: float = 0.0,
+        window_s: int = 1,
+        hop_s: int | None = None,
+        findings: Findings | None = None,
+    ) -> Iterator[ScoredWindows]:
+        """Classify blocks of levels, in constant memory.
 
         Parameters
         ----------
@@ -136,22 +159,22 @@ class SensorClassifier:
         window_s, hop_s : int
             Duration of a window and from one to the next, in seconds.
         findings : Findings, optional
-            Where gaps and levels that cannot be are told.
+            Where gaps and levels that cannot be are reported.
 
         Yields
         ------
         ScoredWindows
             Some thousand at a time.
         """
-        windowing = Windowing(window_s, hop_s or window_s, offset_db)
+        windowing = Windowing(window_s, hop_s or window_s, offset_db, self.frames_per_second)
         for batch in window_batches(blocks, windowing, Findings() if findings is None else findings):
             yield self.score(batch)
 
-    def score(self, batch):
+    def score(self, batch: WindowBatch) -> ScoredWindows:
         """Return the scores of a batch of windows.
 
         YamNet: the mean over the window's seconds, of which a last one counts from half a second on. PANN:
-        the window's seconds are joined and heard as one spectrogram.
+        the window's seconds are joined and classified as one spectrogram.
         """
         levels = torch.from_numpy(batch.seconds_db) + self.transcoder.third_octaves.offset_db
         mels = self.transcoder.transcode_seconds(levels, self.batch_size)
@@ -165,19 +188,19 @@ class SensorClassifier:
         return ScoredWindows(batch, self.labels, scores, presence)
 
     @property
-    def _patches(self):
+    def _patches(self) -> bool:
         return self.transcoder.front_end.patches
 
-    def _mean_of_patches(self, batch, mels):
+    def _mean_of_patches(self, batch: WindowBatch, mels: torch.Tensor) -> NDArray[np.float32]:
         """Return the mean scores of each window's seconds: (n, n_labels)."""
-        tail = batch.n_frames - (batch.n_seconds - 1) * THIRD_OCTAVES.frames_per_second
-        short = (tail < SHORTEST_TAIL_S * THIRD_OCTAVES.frames_per_second) & (batch.n_seconds > 1)
+        tail = batch.n_frames - (batch.n_seconds - 1) * self.frames_per_second
+        short = (tail < SHORTEST_TAIL_S * self.frames_per_second) & (batch.n_seconds > 1)
         counted = batch.n_seconds - short
         scores = self.classifier.scores(mels, self.batch_size).numpy()
         kept = dataclasses.replace(batch, n_seconds=counted)
-        return kept.sum_seconds(scores) / counted[:, None].astype(np.float32)
+        return np.asarray(kept.sum_seconds(scores) / counted[:, None], dtype=np.float32)
 
-    def _joined(self, batch, mels):
+    def _joined(self, batch: WindowBatch, mels: torch.Tensor) -> NDArray[np.float32]:
         """Return the scores of each window's seconds joined to one spectrogram: (n, n_labels)."""
         scores = np.empty((len(batch), len(self.labels)), np.float32)
         for n_frames in np.unique(batch.n_frames):
@@ -186,7 +209,7 @@ class SensorClassifier:
             for start in range(0, len(same), at_once):
                 rows = same[start : start + at_once]
                 seconds = batch.first_second[rows, None] + np.arange(batch.n_seconds[same[0]])
-                n_samples = int(n_frames) * THIRD_OCTAVES.hop_length
+                n_samples = int(n_frames) * self.transcoder.third_octaves.hop_length
                 joined = torch.stack([self.transcoder.join(mels[own], n_samples) for own in seconds])
                 if joined.shape[1] > LONGEST_FRAMES:
                     scores[rows] = [self.classifier.recording_scores(own[None]).numpy() for own in joined]
@@ -195,7 +218,18 @@ class SensorClassifier:
         return scores
 
 
-def read_grouping(name):
+def check_record(transcoder: Transcoder) -> None:
+    """Raise UsageError for a transcoder of other third octaves than sensors have."""
+    theirs = transcoder.third_octaves
+    known = [
+        (record.n_bands, record.lowest_band, record.frames_per_second)
+        for record in (THIRD_OCTAVES, SECOND_OCTAVES)
+    ]
+    if (theirs.n_bands, theirs.lowest_band, theirs.frames_per_second) not in known:
+        raise UsageError(f"the transcoder wants {theirs}: sensor levels are {THIRD_OCTAVES} or {SECOND_OCTAVES}")
+
+
+def read_grouping(name: str | Path) -> str | dict[str, list[str]]:
     """Return a packaged grouping's name as it is, or the {class: [labels]} of a YAML file.
 
     Raises
@@ -207,7 +241,7 @@ def read_grouping(name):
     """
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
-        return name
+        return str(name)
     try:
         grouping = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

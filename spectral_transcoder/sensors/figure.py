@@ -1,15 +1,21 @@
-"""A sensor's levels, the classes heard first and the presence of sources on one time axis."""
+"""A sensor's levels, the labels with the highest scores and the presence of sources on one time axis."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib import dates
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from spectral_transcoder.sensors.levels import NOMINAL_HZ
-from spectral_transcoder.sensors.results import LEVEL_COLUMNS, RANKS
+from spectral_transcoder.sensors.results import LEVEL_COLUMNS, RANKS, Parts
 from spectral_transcoder.utils.plotting import save
 
 MOST_COLUMNS = 1200  # of the picture, however long it was measured
@@ -26,15 +32,14 @@ class Span:
     start_s: float = np.inf
     end_s: float = -np.inf
     longest_s: float = 0.0
-    weights: Counter = None  # sum of each label's scores while among the three first
+    weights: Counter[str] = field(default_factory=Counter)  # sum of each label's scores while among the three first
 
-    def add(self, table):
+    def add(self, table: pa.Table) -> None:
         """Take some windows."""
         epoch_s, duration_s = table["epoch_s"].to_numpy(), table["duration_s"].to_numpy()
         self.start_s = min(self.start_s, epoch_s.min())
         self.end_s = max(self.end_s, (epoch_s + duration_s).max())
         self.longest_s = max(self.longest_s, duration_s.max())
-        self.weights = self.weights or Counter()
         for rank in RANKS:
             sums = table.group_by(f"{rank}_label").aggregate([(f"{rank}_score", "sum")])
             for label, weight in zip(*(sums[name].to_pylist() for name in sums.column_names), strict=True):
@@ -44,7 +49,7 @@ class Span:
 class Cells:
     """Means of windows over the columns of a picture, however many windows there are."""
 
-    def __init__(self, span, classes):
+    def __init__(self, span: Span, classes: Sequence[str]) -> None:
         self.width_s = max(span.longest_s, (span.end_s - span.start_s) / MOST_COLUMNS)
         n_columns = max(1, int(np.ceil((span.end_s - span.start_s) / self.width_s - 1e-6)))
         self.start_s, self.classes = span.start_s, classes
@@ -54,7 +59,7 @@ class Cells:
         self.label_scores = np.zeros((n_columns, len(self.labels)))
         self.present = np.zeros((n_columns, len(classes)))
 
-    def add(self, table):
+    def add(self, table: pa.Table) -> None:
         """Take some windows, each into the column of its middle."""
         middle = table["epoch_s"].to_numpy() + table["duration_s"].to_numpy() / 2
         column = ((middle - self.start_s) / self.width_s).astype(int).clip(0, len(self.n_windows) - 1)
@@ -69,14 +74,14 @@ class Cells:
         for index, name in enumerate(self.classes):
             np.add.at(self.present[:, index], column, table[f"{name}_present"].to_numpy())
 
-    def means(self):
+    def means(self) -> tuple[NDArray, NDArray, NDArray]:
         """Return levels in dB, label scores, and share of windows with each class; NaN where nothing is."""
         with np.errstate(divide="ignore", invalid="ignore"):
             count = np.where(self.n_windows > 0, self.n_windows, np.nan)[:, None]
             return 10 * np.log10(self.power / count), self.label_scores / count, self.present / count
 
 
-def plot_results(parts, classes, path):
+def plot_results(parts: Parts, classes: Sequence[str], path: Path) -> list[Path]:
     """Draw a picture for each sensor of the results, in two passes over them.
 
     Parameters
@@ -84,7 +89,7 @@ def plot_results(parts, classes, path):
     parts : Parts
         The results.
     classes : sequence of str
-        The classes whose presence they tell.
+        The classes whose presence they hold.
     path : Path
         The PNG to write; with several sensors each name is added to it.
 
@@ -95,7 +100,7 @@ def plot_results(parts, classes, path):
     """
     columns = ["sensor", "epoch_s", "duration_s", *LEVEL_COLUMNS, *(f"{name}_present" for name in classes)]
     columns += [f"{rank}_{what}" for rank in RANKS for what in ("label", "score")]
-    spans = {}
+    spans: dict[str, Span] = {}
     for sensor, table in by_sensor(parts.tables(columns)):
         spans.setdefault(sensor, Span()).add(table)
     cells = {sensor: Cells(spans[sensor], classes) for sensor in list(spans)[:MOST_SENSORS]}
@@ -109,20 +114,20 @@ def plot_results(parts, classes, path):
     return written
 
 
-def by_sensor(tables):
+def by_sensor(tables: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
     """Give (sensor, table) of each sensor in each table."""
     for table in tables:
         for sensor in pc.unique(table["sensor"]).to_pylist():
             yield sensor, table.filter(pc.equal(table["sensor"], sensor))
 
 
-def safe(name):
+def safe(name: str) -> str:
     """Return a sensor's name as part of a file's."""
     return "".join(char if char.isalnum() or char in "-_." else "_" for char in name) or "sensor"
 
 
-def plot_timeline(cells, sensor, path):
-    """Draw one sensor's picture: levels, labels heard first, and presence."""
+def plot_timeline(cells: Cells, sensor: str, path: Path) -> None:
+    """Draw one sensor's picture: levels, labels with the highest scores, and presence."""
     levels, label_scores, present = cells.means()
     start = np.datetime64(round(cells.start_s * 1000), "ms")
     ends = dates.date2num([start, start + np.timedelta64(round(cells.width_s * len(levels) * 1000), "ms")])
@@ -140,7 +145,7 @@ def plot_timeline(cells, sensor, path):
     axes[1].set_yticks(
         range(len(cells.labels)), [label[:30] for label in cells.labels[::-1]], fontsize="small"
     )
-    axes[1].set_title("labels heard among the three first", loc="left", fontsize="medium")
+    axes[1].set_title("labels among the three first", loc="left", fontsize="medium")
     draw_cells(axes[2], present[:, ::-1], ends, "share", figure, cmap="Greens", vmin=0, vmax=1)
     axes[2].set_yticks(range(len(cells.classes)), cells.classes[::-1], fontsize="small")
     axes[2].set_title("share of windows in which the class is present", loc="left", fontsize="medium")
@@ -150,7 +155,9 @@ def plot_timeline(cells, sensor, path):
     save(figure, path)
 
 
-def draw_cells(axis, values, ends, label, figure, **colours):
+def draw_cells(
+    axis: Axes, values: NDArray, ends: NDArray, label: str, figure: Figure, **colours: Any
+) -> None:
     """Draw (columns, rows) as an image over the time axis; what was not measured stays grey."""
     axis.set_facecolor("0.85")
     image = axis.imshow(

@@ -1,24 +1,30 @@
-"""What is wrong with a sensor's rows: told by time, and kept away from the classifier."""
+"""What is wrong with a sensor's rows: reported by time, and kept away from the classifier."""
 
 import dataclasses
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spectral_transcoder.sensors.levels import FRAME_S
+from spectral_transcoder.sensors.levels import FRAME_S, LevelBlock
 from spectral_transcoder.utils.errors import LevelsError
 
 LOUDEST_DB = 200
 CONSTANT_FRAMES = 8  # a second without the slightest change: a stuck sensor, or digital silence
-KEPT_RANGES = 200  # of each kind are told by time; all are counted
+KEPT_RANGES = 200  # of each kind are reported by time; all are counted
 SHOWN_RANGES = 5
 FEWEST_JUDGED = 100  # rows from which a block is judged as a whole
 
+NO_LEVEL = "rows without any level, left out"
 NOT_A_NUMBER = "levels that are no numbers, left out"
 TOO_LOUD = f"levels above {LOUDEST_DB} dB, left out"
 NOT_LATER = "rows not later than the row before, left out"
 NO_TIME = "rows without a time, left out"
+OUT_OF_LINE = "rows more than a day from all others, left out"
+REPEATED = "rows with the times of other rows, left out"
+SET_BACK = "clock set back"
 CONSTANT = f"levels constant for {CONSTANT_FRAMES} rows or more, kept"
 GAP = "gaps"
 CLIPPED = "frames louder than full scale, kept"
@@ -30,12 +36,12 @@ class Finding:
 
     n_rows: int = 0
     n_ranges: int = 0
-    ranges: list = field(default_factory=list)  # (source, first epoch in s, last epoch in s)
+    ranges: list[tuple[str, float, float]] = field(default_factory=list)  # source, first and last epoch in s
 
 
 @dataclass
 class Findings:
-    """Everything worth telling about the files that were read.
+    """Everything worth reporting about the files that were read.
 
     Attributes
     ----------
@@ -47,40 +53,43 @@ class Findings:
         Frames that were kept.
     """
 
-    kinds: dict = field(default_factory=dict)
-    notes: list = field(default_factory=list)
+    kinds: dict[str, Finding] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     n_frames: int = 0
 
     @property
-    def clipped_share(self):
+    def clipped_share(self) -> float:
         """Share of the kept frames that are louder than full scale."""
         return self.kinds[CLIPPED].n_rows / self.n_frames if CLIPPED in self.kinds else 0.0
 
-    def note(self, text):
+    def note(self, text: str) -> None:
         """Add a remark, once."""
         if text not in self.notes:
             self.notes.append(text)
 
-    def add(self, kind, source, start_s, end_s, n_rows):
+    def add(
+        self, kind: str, source: str, start_s: float, end_s: float, n_rows: int, period_s: float = FRAME_S
+    ) -> None:
         """Add a range of time; one that continues the last is joined to it."""
         finding = self.kinds.setdefault(kind, Finding())
         finding.n_rows += n_rows
         if finding.ranges:
             last_source, last_start, last_end = finding.ranges[-1]
-            if last_source == source and 0 <= start_s - last_end < 1.5 * FRAME_S:
+            if last_source == source and 0 <= start_s - last_end < 1.5 * period_s:
                 finding.ranges[-1] = (source, last_start, end_s)
                 return
         finding.n_ranges += 1
         if len(finding.ranges) < KEPT_RANGES:
             finding.ranges.append((source, start_s, end_s))
 
-    def add_rows(self, kind, block, mask):
+    def add_rows(self, kind: str, block: LevelBlock, mask: NDArray[np.bool_]) -> None:
         """Add the rows of a block that `mask` (n,) marks, consecutive ones together."""
         edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
         for first, end in edges.reshape(-1, 2):
-            self.add(kind, block.file, block.epoch_s[first], block.epoch_s[end - 1], int(end - first))
+            start_s, end_s = float(block.epoch_s[first]), float(block.epoch_s[end - 1])
+            self.add(kind, block.file, start_s, end_s, int(end - first), block.period_s)
 
-    def lines(self):
+    def lines(self) -> list[str]:
         """Return the report as lines of text."""
         lines = list(self.notes)
         for kind, finding in self.kinds.items():
@@ -93,7 +102,7 @@ class Findings:
             lines.append(f"{kind}: {rows}: {'; '.join(times)}" + (f"; and {more} more times" if more else ""))
         return lines
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
         found = {
             kind: {
@@ -109,7 +118,7 @@ class Findings:
         return {"notes": self.notes, "found": found}
 
 
-def utc(epoch_s):
+def utc(epoch_s: float) -> str:
     """Return a time as ISO 8601 text, UTC, to the millisecond."""
     time = datetime.fromtimestamp(epoch_s, UTC)
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -126,28 +135,33 @@ class ConstantStretch:
 
 
 class FrameFilter:
-    """Keeps those rows of one sensor that can be, in order of time, and tells of the others.
+    """Keeps those rows of one sensor that can be, in order of time, and reports the others.
 
     Parameters
     ----------
     findings : Findings
-        Where they are told.
+        Where they are reported.
     """
 
-    def __init__(self, findings):
+    def __init__(self, findings: Findings) -> None:
         self.findings = findings
         self.last_epoch_s = -np.inf
-        self.last_levels = None
-        self.constant = None  # the stretch of constant levels that the last row belongs to
+        self.series: int | None = None
+        self.last_levels: NDArray[np.float32] | None = None
+        self.constant: ConstantStretch | None = None  # the stretch that the last row belongs to
 
-    def keep(self, block):
+    def keep(self, block: LevelBlock) -> LevelBlock:
         """Return the block without rows that are out of order, no numbers, or above 200 dB.
+
+        Minus infinity is silence, and kept.
 
         Raises
         ------
         LevelsError
             Most rows are not in order of time, or do not follow each other.
         """
+        if block.series != self.series:
+            self.series, self.last_epoch_s = block.series, -np.inf
         later = block.epoch_s > np.maximum.accumulate(np.append(self.last_epoch_s, block.epoch_s[:-1]))
         refuse_disorder(block, later)
         self.findings.add_rows(NOT_LATER, block, ~later)
@@ -156,16 +170,18 @@ class FrameFilter:
             self.last_epoch_s = block.epoch_s[-1]
 
         levels = block.levels_db[:, block.present]
-        finite = np.isfinite(levels).all(axis=1)
-        loud = finite & (np.where(np.isfinite(levels), levels, 0).max(axis=1, initial=0) > LOUDEST_DB)
-        self.findings.add_rows(NOT_A_NUMBER, block, ~finite)
+        possible: NDArray[np.bool_] = np.asarray((np.isfinite(levels) | np.isneginf(levels)).all(axis=1))
+        loud = possible & (np.where(possible[:, None], levels, 0).max(axis=1, initial=0) > LOUDEST_DB)
+        empty = np.isnan(levels).all(axis=1)
+        self.findings.add_rows(NO_LEVEL, block, empty)
+        self.findings.add_rows(NOT_A_NUMBER, block, ~possible & ~empty)
         self.findings.add_rows(TOO_LOUD, block, loud)
-        block = block.select(finite & ~loud)
+        block = block.select(possible & ~loud)
         self._watch_constant(block)
         return block
 
-    def _watch_constant(self, block):
-        """Tell of levels that stay exactly the same, across blocks too."""
+    def _watch_constant(self, block: LevelBlock) -> None:
+        """Report levels that stay exactly the same, across blocks too."""
         if len(block) == 0:
             return
         levels = block.levels_db[:, block.present]
@@ -174,7 +190,7 @@ class FrameFilter:
         starts = np.flatnonzero(~same) if not same[0] else np.append(0, np.flatnonzero(~same))
         ends = np.append(starts[1:], len(block))
         n_rows, since_s, until_s = ends - starts, block.epoch_s[starts], block.epoch_s[ends - 1]
-        if same[0]:
+        if same[0] and self.constant is not None:
             n_rows[0] += self.constant.n_rows
             since_s[0] = self.constant.since_s
         else:
@@ -185,30 +201,30 @@ class FrameFilter:
         ]
         *ended, self.constant = stretches
         for stretch in ended:
-            self._tell(stretch)
+            self._report(stretch)
         self.last_levels = levels[-1:]
 
-    def finish(self):
-        """Tell of constant levels that lasted until the last row."""
+    def finish(self) -> None:
+        """Report constant levels that lasted until the last row."""
         if self.constant is not None:
-            self._tell(self.constant)
+            self._report(self.constant)
         self.constant = None
 
-    def _tell(self, stretch):
+    def _report(self, stretch: ConstantStretch) -> None:
         if stretch.n_rows >= CONSTANT_FRAMES:
             self.findings.add(CONSTANT, *dataclasses.astuple(stretch))
 
 
-def refuse_disorder(block, later):
-    """Raise LevelsError for a block of which most rows are out of order, or follow at other steps than 125 ms."""
+def refuse_disorder(block: LevelBlock, later: NDArray[np.bool_]) -> None:
+    """Raise LevelsError for a block of which most rows are out of order, or follow at other steps than its period."""
     if len(block) < FEWEST_JUDGED:
         return
     start = f"{block.file}, rows from {utc(block.epoch_s[0])} on"
     if later.mean() < 0.5:
         raise LevelsError(f"{start}: {(~later).sum()} of {len(block)} are out of order: sort them by epoch")
     steps = np.diff(block.epoch_s[later])
-    regular = abs(steps / FRAME_S - 1) < 0.5
+    regular = abs(steps / block.period_s - 1) < 0.5
     if regular.mean() < 0.5:
         raise LevelsError(
-            f"{start}: they follow each other every {np.median(steps):g} s (median): expected {FRAME_S} s"
+            f"{start}: they follow each other every {np.median(steps):g} s (median): expected {block.period_s:g} s"
         )

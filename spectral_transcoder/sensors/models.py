@@ -4,6 +4,7 @@ from pathlib import Path
 
 from spectral_transcoder.models.classifiers import (
     EMBEDDED,
+    Classifier,
     available_classifiers,
     classifier_record,
     load_classifier,
@@ -23,7 +24,9 @@ UNTRAINED = {"pinv": "PINV", "pinv_texture": "PINV with texture"}
 TRANSCODERS = (*UNTRAINED, "cnn_mels", "cnn_logits")
 
 
-def choose_classifier(name=None, weights=None, device="cpu"):
+def choose_classifier(
+    name: str | None = None, weights: Path | None = None, device: str = "cpu"
+) -> Classifier:
     """Load the classifier of that name, or the best whose weights are here.
 
     Parameters
@@ -49,7 +52,9 @@ def choose_classifier(name=None, weights=None, device="cpu"):
     return load_classifier(name, weights, device)
 
 
-def choose_transcoder(classifier, asked=None, folder=REFERENCE_MODELS, device="cpu"):
+def choose_transcoder(
+    classifier: str, asked: str | None = None, folder: Path = REFERENCE_MODELS, device: str = "cpu"
+) -> tuple[Transcoder, str]:
     """Load the transcoder asked for, or the best for a classifier.
 
     The best is CNN-logits taught by that very classifier: one that another edition taught sounds like
@@ -107,6 +112,6 @@ def choose_transcoder(classifier, asked=None, folder=REFERENCE_MODELS, device="c
     return transcoder, f"{describe(path)}: {path}" if named else f"the checkpoint {path}"
 
 
-def taught_by(path):
+def taught_by(path: Path) -> str | None:
     """Return the classifier whose outputs taught a CNN-logits, by the name of its file."""
     return parse_identifier(path.name.removesuffix(SUFFIX)).get("classifier")

@@ -10,14 +10,18 @@ same parts.
 import itertools
 import json
 import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+from numpy.typing import NDArray
 
+from spectral_transcoder.sensors.classify import ScoredWindows
 from spectral_transcoder.sensors.levels import NOMINAL_HZ
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.files import atomic_path
@@ -28,13 +32,13 @@ RANKS = ("first", "second", "third")
 ROWS_PER_GROUP = 8192
 
 
-def check_output(path):
+def check_output(path: Path) -> None:
     """Raise UsageError for an output whose suffix is no format."""
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"output {path}: expected a name that ends in {', '.join(SUFFIXES)}")
 
 
-def to_table(scored, offset_db, keep_scores):
+def to_table(scored: ScoredWindows, offset_db: float, keep_scores: bool) -> pa.Table:
     """Return windows as an Arrow table: times, presence, three first labels, levels, and all label scores.
 
     Levels are in the sensor's own dB again, null where a band is missing.
@@ -78,7 +82,7 @@ class Parts:
         There are parts of another record.
     """
 
-    def __init__(self, output, record):
+    def __init__(self, output: Path, record: dict[str, Any]) -> None:
         self.output = output
         self.folder = output.with_name(output.name + ".parts")
         self.record = json.loads(json.dumps(record))
@@ -88,10 +92,10 @@ class Parts:
                 f"{self.folder} holds parts made from other files or options: delete it, or choose another output"
             )
 
-    def _path(self, index):
+    def _path(self, index: int) -> Path:
         return self.folder / f"{index:06d}.arrow"
 
-    def add(self, index, table):
+    def add(self, index: int, table: pa.Table) -> None:
         """Write part number `index`, atomically; before the first, what all of them are made from."""
         if index == 0:
             write_json(self.folder / "record.json", self.record)
@@ -99,31 +103,31 @@ class Parts:
             writer.write_table(table)
         self.done = index + 1
 
-    def tables(self, columns=None):
+    def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Give the parts in order, one after the other, all columns or some."""
         for index in range(self.done):
             with pa.OSFile(str(self._path(index))) as file:
                 table = pa.ipc.open_file(file).read_all()
             yield table if columns is None else table.select(columns)
 
-    def join(self):
+    def join(self) -> None:
         """Write the output from the parts, atomically; memory holds some of them at a time."""
         write = {".csv": write_csv, ".parquet": write_parquet}.get(self.output.suffix.lower(), write_hdf5)
         with atomic_path(self.output) as temporary:
             write(temporary, self.tables())
 
-    def close(self, summary):
+    def close(self, summary: dict[str, Any]) -> None:
         """Write the record beside the output, which says that it is whole, and remove the parts."""
         write_json(record_path(self.output), {"made_from": self.record, **summary})
         shutil.rmtree(self.folder)
 
 
-def record_path(output):
+def record_path(output: Path) -> Path:
     """Return where the record of an output lies: day.parquet.json."""
     return output.with_name(output.name + ".json")
 
 
-def is_whole(output, record):
+def is_whole(output: Path, record: dict[str, Any]) -> bool:
     """Whether an output is there already, made from the same inputs and options."""
     path = record_path(output)
     if not (output.is_file() and path.is_file()):
@@ -131,19 +135,19 @@ def is_whole(output, record):
     return json.loads(path.read_text(encoding="utf-8")).get("made_from") == json.loads(json.dumps(record))
 
 
-def write_json(path, values):
+def write_json(path: Path, values: Any) -> None:
     """Write plain values as readable JSON, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def fingerprint(paths):
+def provenance(paths: Iterable[str | Path]) -> list[list[str | int]]:
     """Return path, size and time of change of each file: whether it is still the same."""
-    paths = [Path(path) for path in paths]
-    return [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    files = [Path(path) for path in paths]
+    return [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
 
 
-def write_csv(path, tables):
+def write_csv(path: Path, tables: Iterator[pa.Table]) -> None:
     """Write tables under one header."""
     first = next(tables)
     with pa.csv.CSVWriter(path, first.schema) as writer:
@@ -151,7 +155,7 @@ def write_csv(path, tables):
             writer.write_table(table)
 
 
-def write_parquet(path, tables):
+def write_parquet(path: Path, tables: Iterator[pa.Table]) -> None:
     """Write tables in row groups of equal size, so that few columns of a long file are read fast."""
     first = next(tables)
     with pa.parquet.ParquetWriter(path, first.schema, compression="zstd") as writer:
@@ -165,7 +169,7 @@ def write_parquet(path, tables):
             writer.write_table(pa.concat_tables(waiting), row_group_size=ROWS_PER_GROUP)
 
 
-def write_hdf5(path, tables):
+def write_hdf5(path: Path, tables: Iterator[pa.Table]) -> None:
     """Write one chunked dataset per column; label scores and levels are matrices with their names as attribute."""
     with h5py.File(path, "w") as file:
         for table in tables:
@@ -188,7 +192,7 @@ def write_hdf5(path, tables):
             file[name].attrs["columns"] = names
 
 
-def hdf5_columns(table):
+def hdf5_columns(table: pa.Table) -> dict[str, NDArray]:
     """Return {dataset: values (n,) or (n, columns)} of a table."""
     grouped = matrices(table.column_names)
     inside = {column for columns in grouped.values() for column in columns}
@@ -198,7 +202,7 @@ def hdf5_columns(table):
     return values
 
 
-def matrices(names):
+def matrices(names: list[str]) -> dict[str, list[str]]:
     """Return {dataset: its columns}: levels, and label scores, which are all that follows them."""
     end = names.index(LEVEL_COLUMNS[-1]) + 1
     labels = {"label_scores": names[end:]} if names[end:] else {}

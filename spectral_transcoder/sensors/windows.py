@@ -1,30 +1,33 @@
-"""From frames to windows: seconds of eight frames, cut at gaps, grouped as the classifier hears them.
+"""From rows to windows: frames of 125 ms or of 1 s, cut at gaps, grouped as the classifier takes them.
 
-    frames [n, 29] ──runs without a gap──▶ seconds [S, 8, 29] ──window_s, hop_s──▶ windows, each some seconds
+    rows [r, 29] ──runs without a gap, resampling──▶ frames [n, 29] ──▶ seconds [S, F, 29] ──window_s, hop_s──▶ windows
 
-A run starts at the first frame after a gap; its frames 8k … 8k+7 make second k (SPEC, framing). No window
-straddles a gap: the last one of a run is padded with silence up to a whole second, and marked.
+F is 8 for frames of 125 ms, 1 for frames of 1 s. A run starts at the first row after a gap; its frames
+F·k … F·k+F-1 make second k (docs/method.md, section 1). No window straddles a gap: the last one of a run is padded
+with silence up to a whole second, and marked.
 """
 
 import dataclasses
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spectral_transcoder.sensors.frame_checks import CLIPPED, GAP, FrameFilter
+from spectral_transcoder.sensors.frame_checks import CLIPPED, GAP, FrameFilter, Findings
 from spectral_transcoder.sensors.levels import (
-    FRAME_S,
     FRAMES_PER_SECOND,
     MISSING_BAND_DBFS,
     N_BANDS,
-    THIRD_OCTAVES,
+    SILENCE_DBFS,
+    LevelBlock,
     total_level,
 )
+from spectral_transcoder.sensors.resampling import Resampler, join
 from spectral_transcoder.utils.errors import UsageError
 
-GAP_FROM_S = 1.5 * FRAME_S
+GAP_FROM_PERIODS = 1.5
 SECONDS_PER_BATCH = 512
-SILENCE_DBFS = float(THIRD_OCTAVES.power_to_level(0.0)) - THIRD_OCTAVES.offset_db
 FULL_SCALE_SINE_DBFS = -3.01
 
 
@@ -41,41 +44,46 @@ class WindowBatch:
     first_second, n_seconds : np.ndarray
         (n,) int, the seconds that make it.
     n_frames : np.ndarray
-        (n,) int, frames measured in it, at most 8 per second.
+        (n,) int, frames measured in it, at most F per second.
     complete : np.ndarray
         (n,) bool, whether it lasts as long as was asked for.
     seconds_db : np.ndarray
-        (S, 8, 29) float32 in dB re full scale.
+        (S, F, 29) float32 in dB re full scale.
     present : np.ndarray
         (n, 29) bool: bands that were measured; the others are at MISSING_BAND_DBFS.
     """
 
-    sensor: np.ndarray
-    file: np.ndarray
-    epoch_s: np.ndarray
-    first_second: np.ndarray
-    n_seconds: np.ndarray
-    n_frames: np.ndarray
-    complete: np.ndarray
-    seconds_db: np.ndarray
-    present: np.ndarray
+    sensor: NDArray[np.object_]
+    file: NDArray[np.object_]
+    epoch_s: NDArray[np.float64]
+    first_second: NDArray[np.int64]
+    n_seconds: NDArray[np.int64]
+    n_frames: NDArray[np.int64]
+    complete: NDArray[np.bool_]
+    seconds_db: NDArray[np.float32]
+    present: NDArray[np.bool_]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.epoch_s)
 
     @property
-    def duration_s(self):
-        """What was measured of each window, in seconds: (n,)."""
-        return self.n_frames * FRAME_S
+    def frames_per_second(self) -> int:
+        """F, the frames of a second: 8 or 1."""
+        return self.seconds_db.shape[1]
 
     @property
-    def mean_levels_db(self):
+    def duration_s(self) -> NDArray[np.float64]:
+        """What was measured of each window, in seconds: (n,)."""
+        return self.n_frames / self.frames_per_second
+
+    @property
+    def mean_levels_db(self) -> NDArray[np.float32]:
         """Mean level of each window and band in dB re full scale, NaN for missing bands: (n, 29)."""
         power = (10 ** (self.seconds_db.astype(float) / 10)).sum(axis=1)
         level = 10 * np.log10(self.sum_seconds(power) / self.n_frames[:, None])
         return np.where(self.present, level, np.nan).astype(np.float32)
 
-    def sum_seconds(self, values):
+    def sum_seconds(self, values: NDArray) -> NDArray:
         """Sum values of seconds (S, …) over each window's own: (n, …)."""
         ends = np.stack([self.first_second, self.first_second + self.n_seconds], axis=1)
         beyond = np.zeros_like(values[:1])  # reduceat has no end beyond the last second
@@ -92,6 +100,8 @@ class Windowing:
         Duration of a window and from one to the next, in whole seconds.
     offset_db : float
         Added to the sensor's levels to reach dB re full scale.
+    frames_per_second : int
+        8 for frames of 125 ms, 1 for frames of 1 s.
 
     Raises
     ------
@@ -102,8 +112,9 @@ class Windowing:
     window_s: int = 1
     hop_s: int = 1
     offset_db: float = 0.0
+    frames_per_second: int = FRAMES_PER_SECOND
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("window_s", "hop_s"):
             value = getattr(self, name)
             if value < 1 or value != int(value):
@@ -113,20 +124,24 @@ class Windowing:
             object.__setattr__(self, name, int(value))
 
     @property
-    def window_frames(self):
+    def window_frames(self) -> int:
         """Frames of a complete window."""
-        return self.window_s * FRAMES_PER_SECOND
+        return self.window_s * self.frames_per_second
 
     @property
-    def hop_frames(self):
+    def hop_frames(self) -> int:
         """Frames from one window to the next."""
-        return self.hop_s * FRAMES_PER_SECOND
+        return self.hop_s * self.frames_per_second
 
-    def to_dbfs(self, block):
-        """Return the levels of a block in dB re full scale, missing bands at their floor: (n, 29) float32."""
-        return np.where(
-            block.present, block.levels_db + np.float32(self.offset_db), MISSING_BAND_DBFS
-        ).astype(np.float32)
+    @property
+    def frame_s(self) -> float:
+        """Seconds of a frame."""
+        return 1 / self.frames_per_second
+
+    def to_dbfs(self, block: LevelBlock) -> NDArray[np.float32]:
+        """Return the levels of a block in dB re full scale, missing bands and silence at their floors: (n, 29)."""
+        levels = np.where(block.present, block.levels_db + np.float32(self.offset_db), MISSING_BAND_DBFS)
+        return np.where(np.isneginf(levels), SILENCE_DBFS, levels).astype(np.float32)
 
 
 class Timeline:
@@ -137,42 +152,47 @@ class Timeline:
     windowing : Windowing
         How long windows are.
     findings : Findings
-        Where gaps and frames that cannot be are told.
+        Where gaps and frames that cannot be are reported.
     """
 
-    def __init__(self, windowing, findings):
+    def __init__(self, windowing: Windowing, findings: Findings) -> None:
         self.windowing, self.findings = windowing, findings
         self.filter = FrameFilter(findings)
-        self.waiting = None  # the frames of the current run from the next window's start on
+        self.resampler: Resampler | None = None
+        self.waiting: LevelBlock | None = None  # the frames of the current run from the next window's start on
         self.skip = 0  # frames between two windows that no window holds (hop longer than window)
         self.covered = False  # whether a window of the run reaches beyond the next one's start
-        self.end_s = None  # when the last frame ended
+        self.end_s: float | None = None  # when the last row ended
 
-    def push(self, block):
-        """Take a block and return the windows that it completes: list of WindowBatch."""
+    def push(self, block: LevelBlock) -> list[WindowBatch]:
+        """Take a block and return the windows that it completes."""
         block = self.filter.keep(block)
         if len(block) == 0:
             return []
-        self.findings.n_frames += len(block)
-        self.findings.add_rows(CLIPPED, block, clips(self.windowing.to_dbfs(block)))
+        self.resampler = self.resampler or Resampler(block.period_s, self.windowing.frame_s)
         batches = []
-        starts = np.flatnonzero(np.diff(block.epoch_s) > GAP_FROM_S) + 1
+        gap_s = GAP_FROM_PERIODS * block.period_s
+        starts = np.flatnonzero(np.diff(block.epoch_s) > gap_s) + 1
         for start, end in zip([0, *starts], [*starts, len(block)], strict=True):
             run = block.select(slice(start, end))
-            if self.end_s is not None and run.epoch_s[0] - self.end_s > GAP_FROM_S - FRAME_S:
-                self.findings.add(GAP, run.file, self.end_s, run.epoch_s[0], 0)
+            between_s = 0.0 if self.end_s is None else float(run.epoch_s[0]) - self.end_s
+            if self.end_s is not None and not -gap_s < between_s < gap_s - block.period_s:
+                if between_s > 0:
+                    self.findings.add(GAP, run.file, self.end_s, float(run.epoch_s[0]), 0)
                 batches += self._close_run()
-            batches += self._extend_run(run)
-            self.end_s = run.epoch_s[-1] + FRAME_S
+            batches += self._extend_run(self.resampler.push(run))
+            self.end_s = float(run.epoch_s[-1]) + block.period_s
         return batches
 
-    def finish(self):
-        """Return the last, incomplete window, if there is one: list of WindowBatch."""
+    def finish(self) -> list[WindowBatch]:
+        """Return the last, incomplete window, if there is one."""
         self.filter.finish()
         return self._close_run()
 
-    def _extend_run(self, run):
+    def _extend_run(self, run: LevelBlock) -> list[WindowBatch]:
         """Add frames that follow without a gap, and cut what windows are complete."""
+        self.findings.n_frames += len(run)
+        self.findings.add_rows(CLIPPED, run, clips(self.windowing.to_dbfs(run)))
         skipped = min(self.skip, len(run))
         self.skip -= skipped
         run = run.select(slice(skipped, None))
@@ -186,8 +206,10 @@ class Timeline:
         self.covered = hop < n_frames
         return [self._batch(frames.select(slice((n_windows - 1) * hop + n_frames)), n_windows, complete=True)]
 
-    def _close_run(self):
+    def _close_run(self) -> list[WindowBatch]:
         """Return the run's last window, padded, if frames are left that no window holds."""
+        if self.resampler is not None:
+            self.resampler.restart()
         waiting, self.waiting, self.skip = self.waiting, None, 0
         overlap = self.windowing.window_frames - self.windowing.hop_frames if self.covered else 0
         self.covered = False
@@ -195,12 +217,12 @@ class Timeline:
             return []
         return [self._batch(waiting, 1, complete=False)]
 
-    def _batch(self, frames, n_windows, complete):
+    def _batch(self, frames: LevelBlock, n_windows: int, complete: bool) -> WindowBatch:
         """Cut frames, padded to whole seconds, into `n_windows`."""
         levels = self.windowing.to_dbfs(frames)
-        padding = -len(levels) % FRAMES_PER_SECOND
-        levels = np.pad(levels, ((0, padding), (0, 0)), constant_values=SILENCE_DBFS)
-        seconds = levels.reshape(-1, FRAMES_PER_SECOND, N_BANDS)
+        per_second = self.windowing.frames_per_second
+        levels = np.pad(levels, ((0, -len(levels) % per_second), (0, 0)), constant_values=SILENCE_DBFS)
+        seconds = levels.reshape(-1, per_second, N_BANDS)
         first_second = start_second = self.windowing.hop_s * np.arange(n_windows)
         if complete and self.windowing.hop_s > self.windowing.window_s:  # seconds of no window are left out
             own = start_second[:, None] + np.arange(self.windowing.window_s)
@@ -208,7 +230,7 @@ class Timeline:
         return WindowBatch(
             sensor=np.full(n_windows, frames.sensor, object),
             file=np.full(n_windows, frames.file, object),
-            epoch_s=frames.epoch_s[start_second * FRAMES_PER_SECOND],
+            epoch_s=frames.epoch_s[start_second * per_second],
             first_second=first_second,
             n_seconds=np.full(n_windows, self.windowing.window_s if complete else len(seconds)),
             n_frames=np.full(n_windows, self.windowing.window_frames if complete else len(frames)),
@@ -218,21 +240,12 @@ class Timeline:
         )
 
 
-def clips(levels_dbfs):
+def clips(levels_dbfs: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether frames of (n, 29) dB re full scale are louder than any sine within full scale: (n,) bool."""
     return total_level(levels_dbfs) > FULL_SCALE_SINE_DBFS
 
 
-def join(first, second):
-    """Return two blocks of one run as one; the file is that of the first."""
-    return dataclasses.replace(
-        first,
-        epoch_s=np.concatenate([first.epoch_s, second.epoch_s]),
-        levels_db=np.concatenate([first.levels_db, second.levels_db]),
-    )
-
-
-def join_batches(batches):
+def join_batches(batches: list[WindowBatch]) -> WindowBatch:
     """Return batches of windows as one, over all their seconds."""
     offsets = np.cumsum([0, *(len(batch.seconds_db) for batch in batches[:-1])])
     shifted = [
@@ -243,7 +256,9 @@ def join_batches(batches):
     return WindowBatch(*(np.concatenate([getattr(batch, name) for batch in shifted]) for name in names))
 
 
-def window_batches(blocks, windowing, findings):
+def window_batches(
+    blocks: Iterable[LevelBlock], windowing: Windowing, findings: Findings
+) -> Iterator[WindowBatch]:
     """Cut blocks of any number of sensors into windows, some thousand seconds at a time.
 
     Windows do not reach from one file into the next. What is cut where depends on the blocks alone, so a
@@ -252,18 +267,20 @@ def window_batches(blocks, windowing, findings):
     Parameters
     ----------
     blocks : iterable of LevelBlock
-        As `formats.read_levels` gives them.
+        As `reading.read_levels` gives them.
     windowing : Windowing
         How long windows are.
     findings : Findings
-        Where gaps and frames that cannot be are told.
+        Where gaps and frames that cannot be are reported.
 
     Yields
     ------
     WindowBatch
         In order of time for each sensor.
     """
-    timelines, file, waiting = {}, None, []
+    timelines: dict[str, Timeline] = {}
+    file: str | None = None
+    waiting: list[WindowBatch] = []
     for block in blocks:
         if block.file != file:
             waiting += finish_all(timelines)
@@ -279,7 +296,7 @@ def window_batches(blocks, windowing, findings):
         yield join_batches(waiting)
 
 
-def finish_all(timelines):
+def finish_all(timelines: dict[str, Timeline]) -> list[WindowBatch]:
     """Return the last windows of all sensors, and forget them."""
     batches = [batch for timeline in timelines.values() for batch in timeline.finish()]
     timelines.clear()

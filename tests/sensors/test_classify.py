@@ -10,7 +10,7 @@ from spectral_transcoder.models.transcoders import Transcoder, TranscoderSetting
 from spectral_transcoder.sensors import SensorClassifier, read_levels
 from spectral_transcoder.sensors.levels import LevelBlock
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
-from spectral_transcoder.sensors.readers.formats import audio_blocks
+from spectral_transcoder.sensors.sounds import audio_blocks
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
