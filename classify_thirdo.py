@@ -1,4 +1,4 @@
-"""Hear sources in the third-octave levels of sensors: traffic, voices, birds, and hundreds of labels.
+"""Find sources in the third-octave levels of sensors: traffic, voices, birds, and hundreds of labels.
 
     python3 classify_thirdo.py day.csv --offset -88 -o export/day.parquet
     python3 classify_thirdo.py sensors/ --estimate-offset --window_s 10 -o export/week.h5
@@ -23,9 +23,11 @@ from spectral_transcoder.sensors.calibration import estimate_offset, refuse_wron
 from spectral_transcoder.sensors.classify import BATCH_SECONDS, SensorClassifier
 from spectral_transcoder.sensors.figure import plot_results
 from spectral_transcoder.sensors.frame_checks import Findings
-from spectral_transcoder.sensors.levels import FRAMES_PER_SECOND
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
-from spectral_transcoder.sensors.readers.formats import audio_blocks, find_files, open_levels, read_levels
+from spectral_transcoder.sensors.readers.formats import find_files
+from spectral_transcoder.sensors.readers.options import ReadOptions
+from spectral_transcoder.sensors.reading import read_levels, survey_files
+from spectral_transcoder.sensors.sounds import audio_blocks
 from spectral_transcoder.sensors.windows import Windowing, window_batches
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import LevelsError
@@ -86,15 +88,15 @@ def read(files, args, findings=None):
     """Give the levels of all files, block by block."""
     if args.from_audio:
         return (block for path in files for block in audio_blocks(path, not args.as_is))
-    return read_levels(files, findings, sensor=args.sensor)
+    return read_levels(files, findings, ReadOptions(args.sensor))
 
 
 def classify(model, files, parts, findings, args):
     """Score the windows that no part holds yet; return seconds of levels per second of compute."""
     windowing = Windowing(args.window_s, args.hop_s or args.window_s, args.offset)
-    total_s = (
-        None if args.from_audio else sum(open_levels(file).n_rows for file in files) // FRAMES_PER_SECOND
-    )
+    total_s = None
+    if not args.from_audio:
+        total_s = sum(file.duration_s for file in survey_files(files, ReadOptions()))
     start, n_seconds = time.monotonic(), 0
     with tqdm(total=total_s, unit=" s of levels", unit_scale=True) as bar:
         for index, batch in enumerate(window_batches(read(files, args, findings), windowing, findings)):

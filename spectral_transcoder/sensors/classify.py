@@ -226,7 +226,9 @@ def check_record(transcoder: Transcoder) -> None:
         for record in (THIRD_OCTAVES, SECOND_OCTAVES)
     ]
     if (theirs.n_bands, theirs.lowest_band, theirs.frames_per_second) not in known:
-        raise UsageError(f"the transcoder wants {theirs}: sensor levels are {THIRD_OCTAVES} or {SECOND_OCTAVES}")
+        raise UsageError(
+            f"the transcoder wants {theirs}: sensor levels are {THIRD_OCTAVES} or {SECOND_OCTAVES}"
+        )
 
 
 def read_grouping(name: str | Path) -> str | dict[str, list[str]]:

@@ -5,6 +5,7 @@ majority of the rows, not by the first ones. Rows are taken together to stretche
 few stretches describe a long file.
 """
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -140,7 +141,7 @@ class ClockSurvey:
         breaks = np.flatnonzero((steps <= 0) | (steps > DAY_S)) + (0 if last else 1)
         starts = np.unique(np.append(breaks, [] if last else [0])).astype(int)
         bounds = [*([0] if last and (not len(starts) or starts[0] > 0) else []), *starts, len(times_s)]
-        for first, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for first, end in itertools.pairwise(bounds):
             if first in starts or not self.stretches:
                 self.stretches.append(
                     Stretch(self.n_rows + first, self.n_rows + end, times_s[first], times_s[end - 1])
@@ -178,7 +179,9 @@ class ClockSurvey:
         """
         if not self._looked_at:
             return 1
-        times, levels = (np.concatenate(parts)[:LOOKED_AT_ROWS] for parts in zip(*self._looked_at, strict=True))
+        times, levels = (
+            np.concatenate(parts)[:LOOKED_AT_ROWS] for parts in zip(*self._looked_at, strict=True)
+        )
         with np.errstate(invalid="ignore"):
             levels = np.where(np.isfinite(levels), levels, np.nan)[:, np.isfinite(levels).any(axis=0)]
             if len(levels) < 4 * MOST_TURNS or levels.shape[1] == 0:
@@ -309,7 +312,9 @@ def keep_stretches(stretches: list[Stretch], n_rows: int) -> tuple[KeptStretch, 
         if repeated > 0.5 and not short and len(stretch) >= OWN_SERIES_SHARE * n_rows:
             kept[index] = KeptStretch(stretch, own_series=True)
             continue
-        kept[index] = KeptStretch(stretch, taken=tuple((other.start_s, other.last_s) for other in overlapping))
+        kept[index] = KeptStretch(
+            stretch, taken=tuple((other.start_s, other.last_s) for other in overlapping)
+        )
         accepted.append(stretch)
     numbered, series, last_s = [], 0, -np.inf
     for index in sorted(kept):

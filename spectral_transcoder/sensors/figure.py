@@ -32,7 +32,9 @@ class Span:
     start_s: float = np.inf
     end_s: float = -np.inf
     longest_s: float = 0.0
-    weights: Counter[str] = field(default_factory=Counter)  # sum of each label's scores while among the three first
+    weights: Counter[str] = field(
+        default_factory=Counter
+    )  # sum of each label's scores while among the three first
 
     def add(self, table: pa.Table) -> None:
         """Take some windows."""

@@ -171,10 +171,11 @@ class FrameFilter:
 
         levels = block.levels_db[:, block.present]
         possible: NDArray[np.bool_] = np.asarray((np.isfinite(levels) | np.isneginf(levels)).all(axis=1))
-        loud = possible & (np.where(possible[:, None], levels, 0).max(axis=1, initial=0) > LOUDEST_DB)
-        empty = np.isnan(levels).all(axis=1)
+        loudest = np.where(possible[:, None], levels, 0).max(axis=1, initial=0)
+        loud = np.asarray(possible & (loudest > LOUDEST_DB))
+        empty = np.asarray(np.isnan(levels).all(axis=1))
         self.findings.add_rows(NO_LEVEL, block, empty)
-        self.findings.add_rows(NOT_A_NUMBER, block, ~possible & ~empty)
+        self.findings.add_rows(NOT_A_NUMBER, block, np.asarray(~possible & ~empty))
         self.findings.add_rows(TOO_LOUD, block, loud)
         block = block.select(possible & ~loud)
         self._watch_constant(block)

@@ -90,7 +90,9 @@ class SurveyedFile:
         period_s = self.clocks[rows.sensor].period_s
         return LevelBlock(name, str(self.path), times, levels, self.present, period_s)
 
-    def _judge(self, block: LevelBlock, clock: Clock, position: int, findings: Findings) -> Iterator[LevelBlock]:
+    def _judge(
+        self, block: LevelBlock, clock: Clock, position: int, findings: Findings
+    ) -> Iterator[LevelBlock]:
         """Give those rows of a block whose times are right, series by series, with the times of their beginnings."""
         shift_s = clock.period_s if self.source.description.clock == END else 0.0
         if not clock.kept:
@@ -149,7 +151,9 @@ def in_order(source: LevelsFile, clocks: dict[str, Clock], findings: Findings) -
     for rows in source.rows(findings):
         held.setdefault(rows.sensor, []).append(rows)
         if sum(len(part.levels_db) for parts in held.values() for part in parts) > MOST_REVERSED_ROWS:
-            raise LevelsError(f"{source.path}: the newest row comes first, in a file too long to be turned round: sort it")
+            raise LevelsError(
+                f"{source.path}: the newest row comes first, in a file too long to turn: sort it"
+            )
     for sensor, parts in held.items():
         turned = parts[::-1] if clocks.get(sensor, Clock()).reversed else parts
         step = -1 if clocks.get(sensor, Clock()).reversed else 1
@@ -220,7 +224,9 @@ def bands_with_levels(
     silent = np.sum([survey.n_silent for survey in surveys.values()], axis=0) / n_filled
     present = declared & (share >= LEAST_SHARE)
     if not present.any():
-        raise LevelsError(f"{source.path}: none of its {declared.sum()} bands has a level in most of its {n_rows} rows")
+        raise LevelsError(
+            f"{source.path}: none of its {declared.sum()} bands has a level in most of its {n_rows} rows"
+        )
     remarks = []
     empty = declared & ~present
     if empty.any():
@@ -240,7 +246,9 @@ def bands_with_levels(
 
 def shares_in_words(share: NDArray[np.float64], bands: NDArray[np.bool_]) -> str:
     """Say the share of rows of some bands: "20 Hz 100 %, 25 Hz 3.1 %"."""
-    return ", ".join(f"{NOMINAL_HZ[band]} Hz {100 * share[band]:.3g} %" for band in range(N_BANDS) if bands[band])
+    return ", ".join(
+        f"{NOMINAL_HZ[band]} Hz {100 * share[band]:.3g} %" for band in range(N_BANDS) if bands[band]
+    )
 
 
 def span(times: NDArray[np.float64]) -> tuple[float, float]:

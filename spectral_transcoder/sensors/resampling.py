@@ -64,7 +64,9 @@ class Resampler:
         """Return the frames that begin at `starts`, in rows from the first one."""
         covered = np.arange(int(np.ceil(self.rows_per_frame)) + 1)
         index = np.floor(starts + ROUNDING).astype(int)[:, None] + covered
-        shares = np.minimum(index + 1, starts[:, None] + self.rows_per_frame) - np.maximum(index, starts[:, None])
+        shares = np.minimum(index + 1, starts[:, None] + self.rows_per_frame) - np.maximum(
+            index, starts[:, None]
+        )
         shares = np.where(shares > ROUNDING, shares, 0) / self.rows_per_frame
         power = 10 ** (rows.levels_db.astype(float) / 10)
         own = power[np.minimum(index, len(rows) - 1)] if len(rows) else np.zeros((0, len(covered), 29))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectral_transcoder.sensors.frame_checks import CLIPPED, GAP, FrameFilter, Findings
+from spectral_transcoder.sensors.frame_checks import CLIPPED, GAP, Findings, FrameFilter
 from spectral_transcoder.sensors.levels import (
     FRAMES_PER_SECOND,
     MISSING_BAND_DBFS,
@@ -55,7 +55,7 @@ class WindowBatch:
 
     sensor: NDArray[np.object_]
     file: NDArray[np.object_]
-    epoch_s: NDArray[np.float64]
+    epoch_s: NDArray[np.floating]
     first_second: NDArray[np.int64]
     n_seconds: NDArray[np.int64]
     n_frames: NDArray[np.int64]
@@ -159,7 +159,9 @@ class Timeline:
         self.windowing, self.findings = windowing, findings
         self.filter = FrameFilter(findings)
         self.resampler: Resampler | None = None
-        self.waiting: LevelBlock | None = None  # the frames of the current run from the next window's start on
+        self.waiting: LevelBlock | None = (
+            None  # the frames of the current run from the next window's start on
+        )
         self.skip = 0  # frames between two windows that no window holds (hop longer than window)
         self.covered = False  # whether a window of the run reaches beyond the next one's start
         self.end_s: float | None = None  # when the last row ended

@@ -5,8 +5,8 @@ import pytest
 
 from spectral_transcoder.sensors import frame_checks
 from spectral_transcoder.sensors.frame_checks import Findings
-from spectral_transcoder.sensors.levels import LevelBlock
-from spectral_transcoder.sensors.windows import SILENCE_DBFS, Windowing, join_batches, window_batches
+from spectral_transcoder.sensors.levels import SILENCE_DBFS, LevelBlock
+from spectral_transcoder.sensors.windows import Windowing, join_batches, window_batches
 from spectral_transcoder.utils.errors import LevelsError, UsageError
 from tests.helpers.made_levels import START_S, epochs_s, street_levels
 
@@ -70,7 +70,7 @@ def test_clock_jitter_is_no_gap():
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [(frame_checks.NOT_A_NUMBER, np.nan), (frame_checks.NOT_A_NUMBER, -np.inf), (frame_checks.TOO_LOUD, 201)],
+    [(frame_checks.NOT_A_NUMBER, np.nan), (frame_checks.NOT_A_NUMBER, np.inf), (frame_checks.TOO_LOUD, 201)],
 )
 def test_levels_that_cannot_be_are_left_out_and_told_by_time(kind, value):
     levels, findings = street_levels(80), Findings()
@@ -79,6 +79,14 @@ def test_levels_that_cannot_be_are_left_out_and_told_by_time(kind, value):
     assert windows.n_frames.sum() == 76
     assert findings.kinds[kind].ranges == [("f", START_S + 20 / 8, START_S + 23 / 8)]
     assert findings.kinds[kind].n_rows == 4
+
+
+def test_minus_infinity_is_silence():
+    levels = street_levels(80)
+    levels[::10, 28] = -np.inf
+    windows = cut(levels, epochs_s(80))
+    assert windows.complete.all() and len(windows) == 10
+    assert windows.seconds_db[0, 0, 28] == SILENCE_DBFS and windows.seconds_db[0, 1, 28] > -100
 
 
 @pytest.mark.parametrize("block", [7, 33, 80])

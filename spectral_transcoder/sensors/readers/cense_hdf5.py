@@ -87,7 +87,9 @@ def find_fields(fields: Sequence[str], path: Path, name: str) -> tuple[int, dict
     """Return the positions of epoch and bands among named fields; raise LevelsError where there is no epoch."""
     lower = [field.lower() for field in fields]
     if "epoch" not in lower:
-        raise LevelsError(f"{path}/{name} has the fields {', '.join(fields[:8])} …: expected one called epoch")
+        raise LevelsError(
+            f"{path}/{name} has the fields {', '.join(fields[:8])} …: expected one called epoch"
+        )
     return lower.index("epoch"), find_bands(fields, f"{path}/{name}").columns
 
 
@@ -112,5 +114,3 @@ def is_cense(table: h5py.Dataset) -> bool:
     if table.dtype.names is not None:
         return table.ndim == 1
     return table.ndim == 2 and table.shape[1] == N_COLUMNS and table.dtype.kind in "fiu"
-
-

@@ -143,12 +143,16 @@ def parse_columns(text: str, names: Sequence[str], path: object) -> dict[int, in
         columns, _, hz = part.rpartition("=")
         band = band_of_column(hz.strip())
         if band is None or not columns:
-            raise LevelsError(f"--columns {part!r}: expected NAME=HZ or FIRST:LAST=HZ, a third octave of 20 … 12500")
+            raise LevelsError(
+                f"--columns {part!r}: expected NAME=HZ or FIRST:LAST=HZ, a third octave of 20 … 12500"
+            )
         first, _, last = columns.partition(":")
         start = column_position(first, names, path)
         end = column_position(last, names, path) if last else start
         if band + end - start >= N_BANDS or end < start:
-            raise LevelsError(f"--columns {part!r}: reaches beyond {NOMINAL_HZ[-1]} Hz, or ends before it begins")
+            raise LevelsError(
+                f"--columns {part!r}: reaches beyond {NOMINAL_HZ[-1]} Hz, or ends before it begins"
+            )
         bands |= {band + step: start + step for step in range(end - start + 1)}
     return bands
 
@@ -161,4 +165,6 @@ def column_position(name: str, names: Sequence[str], path: object) -> int:
     if name.isdigit() and 1 <= int(name) <= len(names):
         return int(name) - 1
     shown = ", ".join(repr(other) for other in names[:8])
-    raise LevelsError(f"{path} has no column {name!r}: expected one of {shown}{', …' if len(names) > 8 else ''}")
+    raise LevelsError(
+        f"{path} has no column {name!r}: expected one of {shown}{', …' if len(names) > 8 else ''}"
+    )

@@ -1,4 +1,4 @@
-"""CENSE's Elastic export: `sensor,epoch,date,laeq,leq,20,…,12500`, epoch in milliseconds (docs/method.md, section 14)."""
+"""CENSE's Elastic export: `sensor,epoch,date,laeq,leq,20,…,12500`, epoch in ms (docs/method.md, section 14)."""
 
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.readers.table import TableLayout, table_layout

@@ -52,7 +52,9 @@ class FastToEarsNpy:
     def rows(self, findings: Findings) -> Iterator[Rows]:
         """Give its rows, one chunk after the other."""
         if self.n_missing:
-            findings.note(f"{self.path}: it is cut, its last {self.n_missing} rows are missing: what is there is read")
+            findings.note(
+                f"{self.path}: it is cut, its last {self.n_missing} rows are missing: what is there is read"
+            )
         for start in range(0, len(self.frames), ROWS_PER_BLOCK):
             yield Rows("", None, np.array(self.frames[start : start + ROWS_PER_BLOCK], dtype=np.float32))
 
@@ -89,7 +91,9 @@ class FastToEarsHdf5:
                 yield Rows("", None, block.astype(np.float32))
 
 
-def recognise(path: Path, datasets: Mapping[str, h5py.Dataset], options: ReadOptions) -> FastToEarsHdf5 | None:
+def recognise(
+    path: Path, datasets: Mapping[str, h5py.Dataset], options: ReadOptions
+) -> FastToEarsHdf5 | None:
     """Return a fast-to-ears HDF5, opened; None where datasets have another layout."""
     names = [name for name in datasets if name.split("/")[-1] == DATASET]
     if len(names) != 1 or not is_chunks(datasets[names[0]].shape, datasets[names[0]].dtype):

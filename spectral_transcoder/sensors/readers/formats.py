@@ -25,7 +25,19 @@ from spectral_transcoder.sensors.readers.text import TableHead, TextFile, open_t
 from spectral_transcoder.signal.audio import AUDIO_SUFFIXES
 from spectral_transcoder.utils.errors import LevelsError, MissingFileError
 
-LEVEL_SUFFIXES = {".csv", ".txt", ".tsv", ".h5", ".hdf5", ".npy", ".csv.gz", ".txt.gz", ".tsv.gz", ".gz", ".zip"}
+LEVEL_SUFFIXES = {
+    ".csv",
+    ".txt",
+    ".tsv",
+    ".h5",
+    ".hdf5",
+    ".npy",
+    ".csv.gz",
+    ".txt.gz",
+    ".tsv.gz",
+    ".gz",
+    ".zip",
+}
 HIDDEN_FILES = {"thumbs.db", "desktop.ini"}
 HDF5_START, NPY_START = b"\x89HDF\r\n\x1a\n", b"\x93NUMPY"
 SOUND_STARTS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM")
@@ -152,8 +164,6 @@ def open_table(text: TextFile, options: ReadOptions) -> TableFile:
     head = read_head(text)
     of_the_user = options.columns or options.time_column
     layouts = (recognise(head, options) for recognise in ((TABLES[-1],) if of_the_user else TABLES))
-    layout = next((layout for layout in layouts if layout is not None))
+    layout = next(layout for layout in layouts if layout is not None)
     stated = bool(options.timezone) or layout.format == "NTi XL2 log"
     return TableFile(head, layout, stated)
-
-

@@ -7,7 +7,17 @@ from spectral_transcoder.sensors.readers.table import TableLayout, describe_colu
 from spectral_transcoder.sensors.readers.text import TableHead
 from spectral_transcoder.utils.errors import LevelsError
 
-TIME_NAMES = ("epoch", "timestamp", "datetime", "date_time", "date time", "date/time", "time_utc", "utc", "start_utc")
+TIME_NAMES = (
+    "epoch",
+    "timestamp",
+    "datetime",
+    "date_time",
+    "date time",
+    "date/time",
+    "time_utc",
+    "utc",
+    "start_utc",
+)
 DATE_NAMES = ("date", "day")
 CLOCK_NAMES = ("time", "hour", "clock", "start", "start time", "time of day")
 SENSOR_NAMES = ("sensor", "sensor_id", "station", "device", "point", "location")
@@ -53,7 +63,7 @@ def time_columns(head: TableHead, options: ReadOptions) -> Sequence[int]:
         next((column for name in names if (column := head.column(name)) is not None), None)
         for names in (DATE_NAMES, CLOCK_NAMES)
     ]
-    date, clock = found
+    date = found[0]
     if date is not None and any(":" in value for value in head.values(date)):
         return [date]
     return [column for column in found if column is not None]

@@ -22,7 +22,23 @@ from spectral_transcoder.utils.errors import LevelsError
 
 FEWEST_JUDGED = 100  # rows from which a file is judged by its share of bad ones
 MOST_BAD_SHARE = 0.5
-NULLS = ("", "NaN", "nan", "NA", "N/A", "n/a", "null", "NULL", "Null", "None", "none", "-", "--", "-.--", "#N/A")
+NULLS = (
+    "",
+    "NaN",
+    "nan",
+    "NA",
+    "N/A",
+    "n/a",
+    "null",
+    "NULL",
+    "Null",
+    "None",
+    "none",
+    "-",
+    "--",
+    "-.--",
+    "#N/A",
+)
 NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$|^\s*[-+]?(inf|infinity|nan)\s*$"
 SHOWN_COLUMNS = 8
 
@@ -82,17 +98,19 @@ def table_layout(
     else:
         bands = find_bands(head.names, head.path)
     if len(bands.columns) < FEWEST_BANDS:
-        raise LevelsError(f"{describe_columns(head)}: expected at least {FEWEST_BANDS} of the bands 20 … 12500 Hz")
+        raise LevelsError(
+            f"{describe_columns(head)}: expected at least {FEWEST_BANDS} of the bands 20 … 12500 Hz"
+        )
     bands = BandColumns(bands.columns, options.weighting or bands.weighting)
     times, time_zone = None, ""
     if time_columns:
         samples = [head.values(column) for column in time_columns]
-        times = find_layout(samples, tuple(time_columns), options.timezone or zone, options.time_format, head.path)
+        times = find_layout(
+            samples, tuple(time_columns), options.timezone or zone, options.time_format, head.path
+        )
         if times.written:
             time_zone = "" if times.has_zone else times.zone
-    return TableLayout(
-        name, bands, times, sensor, clock, time_zone, options.period_s or period_s, end_mark
-    )
+    return TableLayout(name, bands, times, sensor, clock, time_zone, options.period_s or period_s, end_mark)
 
 
 def describe_columns(head: TableHead) -> str:
@@ -219,7 +237,10 @@ class TableFile:
 
     def _read(self, block: bytes, bad_rows: "BadRows") -> pa.RecordBatch:
         """Return the needed columns of some lines as text, named by their position."""
-        wanted = {*self.layout.bands.columns.values(), *(self.layout.times.columns if self.layout.times else ())}
+        wanted = {
+            *self.layout.bands.columns.values(),
+            *(self.layout.times.columns if self.layout.times else ()),
+        }
         wanted |= set() if self.layout.sensor is None else {self.layout.sensor}
         names = [str(column) for column in sorted(wanted)]
         bad_rows.refused = 0
@@ -233,7 +254,7 @@ class TableFile:
                 pa.csv.ConvertOptions(
                     include_columns=names,
                     column_types=dict.fromkeys(names, pa.string()),
-                    null_values=list(NULLS),
+                    null_values=[""],
                     strings_can_be_null=True,
                 ),
             )
@@ -282,7 +303,9 @@ class BadRows:
         """Raise LevelsError where most rows are bad."""
         total = self.seen + self.refused
         if self.count > MOST_BAD_SHARE * max(total, FEWEST_JUDGED):
-            raise LevelsError(f"{self.path}: {self.count} of {total} rows are no levels, the first: {self.first}")
+            raise LevelsError(
+                f"{self.path}: {self.count} of {total} rows are no levels, the first: {self.first}"
+            )
 
     def misshapen(self, row: pa.csv.InvalidRow) -> str:
         """Tell pyarrow to skip a row of another number of columns."""
@@ -307,6 +330,7 @@ class BadRows:
             try:
                 values = pc.cast(text, pa.float64())
             except pa.ArrowInvalid:
+                text = pc.if_else(pc.is_in(text, pa.array(NULLS)), None, text)
                 is_number = pc.match_substring_regex(text, NUMBER, ignore_case=True).fill_null(True)
                 wrong = ~np.asarray(is_number, dtype=bool)
                 if wrong.any() and not first:

@@ -78,21 +78,32 @@ class TextFile:
         LevelsError
             A line longer than a block.
         """
-        rest = b""
+        rest, waiting = (
+            b"",
+            b"",
+        )  # the last lines wait for the rest of the file, which may be a piece of a line
         with open_bytes(self.path) as file:
             for read in read_blocks(file, self.encoding, cut):
-                text = (rest + read).replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in read else rest + read
+                text = (
+                    (rest + read).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                    if b"\r" in read
+                    else rest + read
+                )
                 while skipped_lines and b"\n" in text:
                     text = text[text.index(b"\n") + 1 :]
                     skipped_lines -= 1
                 end = 0 if skipped_lines else text.rfind(b"\n") + 1
                 lines, rest = text[:end], text[end:]
                 if lines.strip():
-                    yield lines
+                    if waiting:
+                        yield waiting
+                    waiting = lines
                 if len(rest) > BLOCK_BYTES:
-                    raise LevelsError(f"{self.path} is no table of levels: a line of more than {len(rest)} bytes")
-        if rest.strip() and not skipped_lines:
-            yield rest
+                    raise LevelsError(
+                        f"{self.path} is no table of levels: a line of more than {len(rest)} bytes"
+                    )
+        if not skipped_lines and (waiting + rest).strip():
+            yield waiting + rest
 
 
 def open_text(path: Path) -> TextFile:
@@ -114,7 +125,9 @@ def open_text(path: Path) -> TextFile:
         if b"\0" in start:
             raise LevelsError(f"{path} is binary (it starts with {start[:8]!r}): expected text, HDF5 or npy")
         encoding = "utf-8" if decodes(start, "utf-8") else "cp1252"
-        if encoding == "cp1252" and sum(byte < 32 and byte not in b"\t\r\n" for byte in start) > 0.01 * len(start):
+        if encoding == "cp1252" and sum(byte < 32 and byte not in b"\t\r\n" for byte in start) > 0.01 * len(
+            start
+        ):
             raise LevelsError(f"{path} is binary (it starts with {start[:8]!r}): expected text, HDF5 or npy")
     if not start.strip():
         raise LevelsError(f"{path} is empty: expected third-octave levels")
@@ -225,7 +238,7 @@ def read_head(text: TextFile) -> TableHead:
     if len(lines) < 2:
         raise LevelsError(
             f"{text.path} has no row of levels: its first {len(text.start)} bytes are one line, "
-            f"{shorten(lines[0] if lines else '')!r}"
+            f"{shorten(text.start[:SHOWN_TEXT].decode(text.encoding, 'replace'))!r}"
         )
     first = 1 if lines[0].lower().startswith("sep=") else 0
     delimiters = lines[0][4:5] if first else DELIMITERS

@@ -110,6 +110,8 @@ def find_layout(
     zone = check_zone(zone) if zone else "UTC"
     if time_format and time_format not in (DAY_FIRST, MONTH_FIRST):
         return TimeLayout(columns, time_format, zone=zone, has_zone="%z" in time_format)
+    if not texts:
+        return TimeLayout(columns, "" if len(columns) == 1 else ISO, zone=zone)
     numbers = to_floats(texts)
     if len(columns) == 1 and np.isfinite(numbers).mean() > 0.5:
         return TimeLayout(columns, unit=epoch_unit(numbers))
@@ -200,7 +202,9 @@ class TimeReader:
         if self.layout.zone == "UTC" or not len(local_s):
             return local_s
         known = np.isfinite(local_s)
-        stamps = pa.array(np.where(known, local_s, 0).round(6).astype("datetime64[s]").astype("datetime64[us]"))
+        stamps = pa.array(
+            np.where(known, local_s, 0).round(6).astype("datetime64[s]").astype("datetime64[us]")
+        )
         sides = [
             pc.assume_timezone(stamps, self.layout.zone, ambiguous=side, nonexistent="latest")
             for side in ("earliest", "latest")
@@ -287,7 +291,7 @@ def python_times(texts: Sequence[Any], time_format: str) -> NDArray[np.float64]:
     values = np.full(len(texts), np.nan)
     for index, text in enumerate(texts):
         try:
-            values[index] = seconds_since_1970(datetime.strptime(text or "", time_format))  # noqa: DTZ007
+            values[index] = seconds_since_1970(datetime.strptime(text or "", time_format))
         except ValueError:
             continue
     return values
