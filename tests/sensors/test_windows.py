@@ -68,6 +68,16 @@ def test_clock_jitter_is_no_gap():
     assert len(cut(street_levels(80), epochs)) == 10
 
 
+@pytest.mark.parametrize("block", [40, 80], ids=["between blocks", "within a block"])
+@pytest.mark.parametrize(("step_frames", "is_gap"), [(1.4, False), (1.6, True), (2.0, True)])
+def test_a_step_of_more_than_one_and_a_half_frames_is_a_gap(block, step_frames, is_gap):
+    epochs, findings = epochs_s(80), Findings()
+    epochs[40:] += (step_frames - 1) * 0.125
+    windows = cut(street_levels(80), epochs, 10, block=block, findings=findings)
+    assert (frame_checks.GAP in findings.kinds) == is_gap
+    np.testing.assert_array_equal(windows.n_frames, [40, 40] if is_gap else [80])
+
+
 @pytest.mark.parametrize(
     ("kind", "value"),
     [(frame_checks.NOT_A_NUMBER, np.nan), (frame_checks.NOT_A_NUMBER, np.inf), (frame_checks.TOO_LOUD, 201)],

@@ -147,6 +147,22 @@ def test_the_learning_rate_follows_the_recipe():
     assert Recipe(epochs=1, learning_rate=0.3).rate(77, 100) == 0.3
 
 
+@pytest.mark.parametrize("clip_norm", [0.0, 1.0])
+def test_gradients_are_no_longer_than_the_recipe_allows(tmp_path, monkeypatch, clip_norm):
+    norms, step = [], torch.optim.Adam.step
+
+    def watched(optimizer, closure=None):
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        norms.append(torch.cat([p.grad.flatten() for p in parameters]).norm().item())
+        return step(optimizer, closure)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watched)
+    recipe = Recipe(epochs=1, learning_rate=1e-3, batch_size=16, clip_norm=clip_norm)
+    train(tmp_path / "state", recipe, loss=lambda mels, chunks: 1000 * mel_loss(mels, chunks))
+    assert len(norms) == 4
+    assert norms == pytest.approx([1.0] * 4, rel=1e-3) if clip_norm else min(norms) > 10
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"epochs": 0}, {"learning_rate": -1.0}, {"schedule": "steps"}, {"batch_size": 0}],
