@@ -162,9 +162,19 @@ def make_fabric(accelerator="auto", devices=1, precision=None):
         GPUs, or processes on the CPU.
     precision : str, optional
         Fabric's; bf16 on GPUs and float32 on CPUs by default.
+
+    Raises
+    ------
+    UsageError
+        bf16 on a CPU without instructions for it.
     """
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    if accelerator == "cpu" and (precision or "").startswith("bf16") and not cpu_has_bf16():
+        raise UsageError(
+            f"precision {precision}: this processor has no instructions for bf16 (avx512_bf16 or amx_bf16) and "
+            "would need 15 times as long as in float32: choose 32-true, or leave the precision out"
+        )
     return Fabric(
         accelerator=accelerator,
         devices=devices,
@@ -173,6 +183,14 @@ def make_fabric(accelerator="auto", devices=1, precision=None):
         # else Fabric expects a task of SLURM for each device in a job, and advises srun outside of one
         plugins=[LightningEnvironment()],
     )
+
+
+def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor computes in bf16; one whose flags no file tells is trusted to."""
+    if not cpuinfo.is_file():
+        return True
+    flags = set(cpuinfo.read_text(encoding="utf-8").split())
+    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})  # the last is ARM's
 
 
 def launch(fabric, run):

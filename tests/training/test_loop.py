@@ -172,6 +172,29 @@ def test_recipes_that_cannot_be_are_refused(wrong):
         Recipe(**{"epochs": 1, "learning_rate": 1e-3, **wrong})
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("avx2 avx512f avx512_bf16", True),
+        ("amx_tile amx_bf16", True),
+        ("fp asimd bf16", True),
+        ("avx2 avx512f", False),
+    ],
+)
+def test_bf16_is_refused_where_the_processor_lacks_it(tmp_path, monkeypatch, flags, expected):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor : 0\nflags : {flags}\n")
+    assert loop.cpu_has_bf16(cpuinfo) == expected
+    assert loop.cpu_has_bf16(tmp_path / "none")
+    monkeypatch.setattr(loop, "cpu_has_bf16", lambda: expected)
+    assert make_fabric("cpu", precision="32-true")
+    if expected:
+        make_fabric("cpu", precision="bf16-mixed")
+    else:
+        with pytest.raises(UsageError, match=r"bf16-mixed: this processor has no instructions .* 32-true"):
+            make_fabric("cpu", precision="bf16-mixed")
+
+
 class Teacher(nn.Module):
     """A frozen linear classifier of Mels (B, 4, 64), with the parts of `Classifier` that the loss uses."""
 
