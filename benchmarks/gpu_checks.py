@@ -79,8 +79,7 @@ def models_and_inputs(
             settings = TranscoderSettings(network, front_end, options=OPTIONS.get(network, {}))
             yield f"{network} {front_end}", Transcoder(settings).eval(), levels
     for baseline in end_to_end.BASELINES:
-        settings = end_to_end.BaselineSettings(baseline, "YamNet")
-        yield baseline, end_to_end.Baseline(settings).eval(), levels
+        yield baseline, end_to_end.Baseline(end_to_end.BaselineSettings(baseline, "YamNet")).eval(), levels
     for record in CLASSIFIERS.values():
         pinv = Transcoder(TranscoderSettings("pinv", record.front_end.name))
         # of random weights, scores are all near a half: logits show what differs
