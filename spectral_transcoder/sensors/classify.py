@@ -8,18 +8,17 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
 
 from spectral_transcoder.evaluation.presence import Presence, find_presence
 from spectral_transcoder.models.classifiers import LONGEST_FRAMES, Classifier
-from spectral_transcoder.models.labels import group_indices
+from spectral_transcoder.models.labels import group_indices, read_grouping
 from spectral_transcoder.models.transcoders import SHORTEST_TAIL_S, Transcoder
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import SECOND_OCTAVES, THIRD_OCTAVES, LevelBlock
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 from spectral_transcoder.sensors.windows import WindowBatch, Windowing, window_batches
-from spectral_transcoder.utils.errors import MissingFileError, UsageError
+from spectral_transcoder.utils.errors import UsageError
 
 BATCH_SECONDS = 16
 TVB = "tvb"  # traffic, voices and birds are always reported
@@ -94,7 +93,10 @@ class SensorClassifier:
             raise UsageError(
                 f"the transcoder makes {transcoder.front_end.name} Mels: {classifier.record.name} expects others"
             )
-        self.groupings = [read_grouping(name) for name in dict.fromkeys([TVB, *groupings])]
+        self.groupings = [
+            read_grouping(Path(name), self.labels) if Path(name).suffix in (".yaml", ".yml") else str(name)
+            for name in dict.fromkeys([TVB, *groupings])
+        ]
         self.classes = [
             target for grouping in self.groupings for target in group_indices(grouping, self.labels)
         ]
@@ -229,27 +231,3 @@ def check_record(transcoder: Transcoder) -> None:
         raise UsageError(
             f"the transcoder wants {theirs}: sensor levels are {THIRD_OCTAVES} or {SECOND_OCTAVES}"
         )
-
-
-def read_grouping(name: str | Path) -> str | dict[str, list[str]]:
-    """Return a packaged grouping's name as it is, or the {class: [labels]} of a YAML file.
-
-    Raises
-    ------
-    MissingFileError
-        A path of no file.
-    UsageError
-        A file that does not hold classes with lists of labels.
-    """
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        return str(name)
-    try:
-        grouping = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise MissingFileError(f"no grouping at {path}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(grouping, dict) or not all(isinstance(labels, list) for labels in grouping.values()):
-        raise UsageError(f"{path}: expected classes with lists of labels, as in `birds: [Bird, Crow]`")
-    return grouping

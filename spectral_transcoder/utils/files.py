@@ -5,10 +5,10 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from spectral_transcoder.utils.errors import SpectralTranscoderError
+from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
 
 
 @contextlib.contextmanager
@@ -63,6 +63,42 @@ def full_disk_reported(path: str | Path) -> Iterator[None]:
                 f"no space left to write {path}: free some, or choose another folder"
             ) from error
         raise
+
+
+def refuse_overwriting(inputs: Iterable[str | Path], *outputs: str | Path) -> None:
+    """Refuse outputs that are inputs, in whatever spelling: links, relative paths, other case.
+
+    Parameters
+    ----------
+    inputs : iterable of str or Path
+        Files that are read.
+    *outputs : str or Path
+        Files that will be written.
+
+    Raises
+    ------
+    UsageError
+        An output is one of the inputs; the message names both.
+    """
+    files = [Path(path) for path in inputs]
+    spelled = {str(file.resolve()).casefold(): file for file in files}
+    found = {identity: file for file in files if (identity := file_identity(file)) is not None}
+    for output in map(Path, outputs):
+        identity = file_identity(output)
+        same = spelled.get(str(output.resolve()).casefold()) or (found.get(identity) if identity else None)
+        if same is not None:
+            raise UsageError(
+                f"the output {output} is the input {same}, which would be lost: choose another output"
+            )
+
+
+def file_identity(path: Path) -> tuple[int, int] | None:
+    """Return the device and number of a file, equal for all names and links of it; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def sha256(path: str | Path) -> str:

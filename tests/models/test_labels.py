@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spectral_transcoder.models.labels import group_indices, groupings, label_names
+from spectral_transcoder.models.labels import group_indices, groupings, label_names, read_grouping
 from spectral_transcoder.utils.errors import UsageError
 
 
@@ -59,3 +59,40 @@ def test_labels_that_yamnet_lacks_are_skipped():
 def test_unknown_grouping_names_the_choices():
     with pytest.raises(UsageError, match="tvb"):
         group_indices("esc50", label_names(527))
+
+
+def test_labels_with_commas_are_the_labels_meant(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("feathered: [Bird vocalization, bird call, bird song, Crow]\nengines: [Engine, Engine]\n")
+    found = read_grouping(path, label_names(527))
+    assert found == {"feathered": ["Bird vocalization, bird call, bird song", "Crow"], "engines": ["Engine"]}
+
+
+def test_a_class_may_be_called_no(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("no: [Silence]\noff: [Music]\n1: [Speech]\n")
+    assert list(read_grouping(path, label_names(521))) == ["no", "off", "1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("alarm: [Sirens, Ambulance (siren)]", r"alarm: no label is called 'Sirens': did you mean 'Siren'"),
+        ("a: [Bird vocalization, bird call]", "did you mean 'Bird vocalization, bird call, bird song'"),
+        ("a: [qqqqqq]", "no label is called 'qqqqqq'$"),
+        ("a: [Siren]\na: [Music]", "'a' is there twice"),
+        ("a: []", "lists of labels"),
+    ],
+)
+def test_an_unknown_label_of_a_user_names_the_nearest(tmp_path, text, found):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=found):
+        read_grouping(path, label_names(521))
+
+
+def test_a_label_that_only_another_classifier_has_is_no_typo(tmp_path):
+    lacking = next(name for name in label_names(527) if name not in label_names(521))
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"a: ['{lacking}', Speech]\n")
+    assert read_grouping(path, label_names(521)) == {"a": [lacking, "Speech"]}

@@ -3,11 +3,12 @@
 import errno
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
-from spectral_transcoder.utils.errors import SpectralTranscoderError
-from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
+from spectral_transcoder.utils.files import atomic_path, refuse_overwriting
 
 
 def names(folder):
@@ -78,3 +79,27 @@ def test_names_of_every_kind(tmp_path, name):
     with atomic_path(tmp_path / name) as temporary:
         temporary.write_text("whole")
     assert names(tmp_path) == [name]
+
+
+@pytest.mark.parametrize(
+    "spelling", ["same", "relative", "symlink", "hard link", "through a linked folder", "case"]
+)
+def test_an_output_that_is_an_input_is_refused_in_any_spelling(tmp_path, monkeypatch, spelling):
+    day = tmp_path / "day.csv"
+    day.write_text("measured")
+    (tmp_path / "link.csv").symlink_to(day)
+    (tmp_path / "hard.csv").hardlink_to(day)
+    (tmp_path / "folder").symlink_to(tmp_path, target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    output = {
+        "same": day,
+        "relative": Path("./day.csv"),
+        "symlink": tmp_path / "link.csv",
+        "hard link": tmp_path / "hard.csv",
+        "through a linked folder": tmp_path / "folder" / "day.csv",
+        "case": tmp_path / "DAY.csv",
+    }[spelling]
+    with pytest.raises(UsageError, match=r"is the input .*day\.csv") as refused:
+        refuse_overwriting([tmp_path / "other.csv", day], tmp_path / "fine.json", output)
+    assert refused.value.status == 2
+    refuse_overwriting([day], tmp_path / "fine.json", tmp_path / "day.csv.json")
