@@ -5,7 +5,7 @@ import numpy as np
 
 from spectral_transcoder.datasets.chunks import THIRD_OCTAVES, mels_array
 from spectral_transcoder.signal.audio import peak_normalise
-from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS
+from spectral_transcoder.signal.mel_spectrograms import PANN_MELS, YAMNET_MELS
 
 
 def plain_arrays(file, third_octaves):
@@ -13,7 +13,7 @@ def plain_arrays(file, third_octaves):
     signal = peak_normalise(librosa.load(file, sr=third_octaves.sr)[0])
     seconds = [signal[start : start + third_octaves.sr] for start in whole_seconds(signal, third_octaves.sr)]
     arrays = {THIRD_OCTAVES: np.stack([plain_levels(second, third_octaves) for second in seconds])}
-    for record in FRONT_ENDS.values():
+    for record in (PANN_MELS, YAMNET_MELS):
         if record.sr != third_octaves.sr:
             signal = peak_normalise(librosa.load(file, sr=record.sr)[0])
         seconds = [signal[start : start + record.sr] for start in whole_seconds(signal, record.sr)]

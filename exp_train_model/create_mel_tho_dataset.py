@@ -10,7 +10,8 @@ Input: TAU Urban Acoustic Scenes 2020 Mobile (python3 download_datasets.py --dat
 `--layout folder` any folder of sounds, of which all clips of one second or more are used.
 Output: spectral_transcoder_data/data/<dataset_name>/, arrays of <dataset_name>_<train|valid|eval>_…: of each
 second, third octaves (8 × 29), PANN's Mels (101 × 64) and YamNet's (96 × 64), with the names of the seconds,
-the split of the clips and a manifest. <dataset_name> is Dcase-Task1-full, -urban, -TEST, or the folder's name.
+the split of the clips and a manifest; `--front_ends PANN,YamNet,EfficientAT` adds EfficientAT's (100 × 128).
+<dataset_name> is Dcase-Task1-full, -urban, -TEST, or the folder's name.
 
 51 kB for each second: 5.4 GB for TAU's 105,450 seconds. About 5 minutes for TAU on two cores, in constant
 memory. The same command goes on with a creation that was interrupted, and verifies one that has ended.
@@ -26,6 +27,7 @@ from pathlib import Path
 from spectral_transcoder.datasets.chunks import ChunkAnalysis
 from spectral_transcoder.datasets.corpora import SEED, SPLITS, TAU_DATASET_TYPES, folder_corpus, tau_corpus
 from spectral_transcoder.datasets.creation.run import create_dataset
+from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS, PUBLISHED_FRONT_ENDS
 from spectral_transcoder.signal.third_octaves import EDGES, ThirdOctaves
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
@@ -45,7 +47,7 @@ def main():
 
     mel_time = args.dataset_type == "urban" if args.mel_time is None else args.mel_time
     record = {field.name: getattr(args, field.name) for field in dataclasses.fields(ThirdOctaves)}
-    analysis = ChunkAnalysis(ThirdOctaves(**record), mel_time)
+    analysis = ChunkAnalysis(ThirdOctaves(**record), mel_time, tuple(args.front_ends))
     manifest = create_dataset(corpus, output_path, analysis, args.jobs, args.force)
 
     for split, count in manifest["counts"].items():
@@ -123,6 +125,13 @@ def parse_arguments():
         "--mel_time",
         action=argparse.BooleanOptionalAction,
         help="also third octaves at the Mel's own frames, 12 kB more for each second (default: urban only)",
+    )
+
+    how.add_argument(
+        "--front_ends",
+        type=cli.comma_list,
+        default=list(PUBLISHED_FRONT_ENDS),
+        help=f"whose Mels: a comma list of {', '.join(FRONT_ENDS)} (default {','.join(PUBLISHED_FRONT_ENDS)})",
     )
 
     parser.add_argument("--jobs", type=cli.positive, help=f"processes (default here: {available_cores()})")

@@ -71,6 +71,18 @@ def golden(shared):
 
 
 @pytest.fixture(scope="session")
+def golden_efficientat(shared):
+    """What upstream's EfficientAT computes of the same clips: {clip: {array name: array}}."""
+    clips = {}
+    with np.load(shared / "reference/efficientat_golden.npz") as arrays:
+        for key in arrays.files:
+            clip, name = key.split("/")
+            clips.setdefault(clip, {})[name] = arrays[key]
+    assert len(clips) == 3
+    return clips
+
+
+@pytest.fixture(scope="session")
 def published_weights(shared):
     """The files of the published transcoders by (classifier, whether it was taught by the classifier)."""
     folder = shared / "reference/published_transcoders"

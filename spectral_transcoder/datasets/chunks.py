@@ -5,6 +5,7 @@ A dataset is a folder of the name of the dataset, that `dataset_creation` writes
     <name>_<train|valid|eval>_third_octave_data.npy          float32 (n_chunks, 8, 29), dB
     <name>_<train|valid|eval>_mels_pann_data.npy             float32 (n_chunks, 101, 64), dB
     <name>_<train|valid|eval>_mels_yamnet_data.npy           float32 (n_chunks, 96, 64), natural log
+    <name>_<train|valid|eval>_mels_efficientat_data.npy      float32 (n_chunks, 100, 128), normalised ln; on demand
     <name>_<train|valid|eval>_third_octave_frames_data.npy   float32 (n_chunks, 101, 29), dB; on demand
     <name>_<train|valid|eval>_fnames.npy                     str (n_chunks,), <file>_<chunk index>
     <name>_split.csv                                         a row for each clip of the corpus
@@ -21,7 +22,13 @@ import torch
 
 from spectral_transcoder.datasets.corpora import SPLITS, TAU_DATASET_TYPES, tau_dataset_name
 from spectral_transcoder.signal.framing import split_seconds
-from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS, PANN_MELS, reflect
+from spectral_transcoder.signal.mel_spectrograms import (
+    PANN_MELS,
+    PUBLISHED_FRONT_ENDS,
+    MelFrontEnd,
+    front_end_named,
+    reflect,
+)
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
 
@@ -42,19 +49,23 @@ class ChunkAnalysis:
         Bands, framing, offset.
     mel_time : bool
         Whether third octaves at the Mel's own frames are wanted too (`urban_mel_time`).
+    front_ends : tuple of str
+        Names of the front ends whose Mels are wanted.
 
     Raises
     ------
     UsageError
-        Frames or hops of more than the second that is analysed; with `mel_time`, frames of 10 ms that are not a
-        whole number of samples at the third octaves' rate.
+        An unknown front end. Frames or hops of more than the second that is analysed; with `mel_time`,
+        frames of 10 ms that are not a whole number of samples at the third octaves' rate.
     """
 
     third_octaves: ThirdOctaves = field(default_factory=ThirdOctaves)
     mel_time: bool = False
+    front_ends: tuple[str, ...] = PUBLISHED_FRONT_ENDS
 
     def __post_init__(self):
         record = self.third_octaves
+        _ = self.mel_records
         if max(record.frame_length, record.hop_length) > record.sr:
             raise UsageError(
                 f"frame_length {record.frame_length}, hop_length {record.hop_length}: expected {record.sr} at most, "
@@ -67,11 +78,16 @@ class ChunkAnalysis:
             )
 
     @property
+    def mel_records(self) -> list[MelFrontEnd]:
+        """The front ends whose Mels are wanted."""
+        return [front_end_named(name) for name in self.front_ends]
+
+    @property
     def shapes(self):
         """Array name -> shape of one chunk, (frames, bands)."""
         bands = self.third_octaves.n_bands
         shapes = {THIRD_OCTAVES: (self.third_octaves.frames_per_second, bands)}
-        shapes |= {mels_array(record): (record.chunk_frames, record.n_mels) for record in FRONT_ENDS.values()}
+        shapes |= {mels_array(record): (record.chunk_frames, record.n_mels) for record in self.mel_records}
         if self.mel_time:
             shapes[MEL_TIME] = (PANN_MELS.chunk_frames, bands)
         return shapes
@@ -81,7 +97,7 @@ class ChunkAnalysis:
         """Everything that the values depend on, for the manifest."""
         return {
             "third_octaves": asdict(self.third_octaves),
-            "mels": {name: asdict(record) for name, record in FRONT_ENDS.items()},
+            "mels": {record.name: record.parameters for record in self.mel_records},
             "mel_time": self.mel_time,
         }
 
@@ -101,7 +117,7 @@ class ChunkAnalysis:
 
         signal = excerpt(self.third_octaves.sr)
         arrays = {THIRD_OCTAVES: self.third_octaves.levels(signal, framing="per_second")}
-        for record in FRONT_ENDS.values():
+        for record in self.mel_records:
             arrays[mels_array(record)] = record.chunks(excerpt(record.sr))
         if self.mel_time:
             arrays[MEL_TIME] = mel_time_levels(self.third_octaves, signal)
@@ -109,7 +125,7 @@ class ChunkAnalysis:
 
 
 def mels_array(front_end):
-    """Return the array name of a front end's Mels: mels_pann_data, mels_yamnet_data."""
+    """Return the array name of a front end's Mels: mels_pann_data, mels_yamnet_data, mels_efficientat_data."""
     return f"mels_{front_end.name.lower()}_data"
 
 
@@ -189,7 +205,18 @@ class DatasetSplit:
         return self.arrays[FNAMES]
 
     def mels(self, front_end):
-        """Return the log Mels of a front end: (n_chunks, chunk_frames, n_mels) float32."""
+        """Return the log Mels of a front end: (n_chunks, chunk_frames, n_mels) float32.
+
+        Raises
+        ------
+        MissingFileError
+            The dataset was made without them.
+        """
+        if mels_array(front_end) not in self.arrays:
+            raise MissingFileError(
+                f"no {front_end.name} Mels in this dataset: make it with "
+                f"{CREATE_COMMAND} --front_ends {','.join([*PUBLISHED_FRONT_ENDS, front_end.name])} --force"
+            )
         return self.arrays[mels_array(front_end)]
 
     def mel_time(self, front_end):

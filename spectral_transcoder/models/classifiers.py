@@ -5,16 +5,18 @@ A classifier is one record in `CLASSIFIERS`: front end, network, weights, labels
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Self
 
-import numpy as np
 import torch
 from torch import nn
 
-from spectral_transcoder.models import resnet38, yamnet
+from spectral_transcoder.models import efficientat, resnet38, yamnet
 from spectral_transcoder.models.checkpoints import load_state, load_tensors
 from spectral_transcoder.models.labels import label_names
-from spectral_transcoder.signal.mel_spectrograms import PANN_MELS, YAMNET_MELS, MelFrontEnd
+from spectral_transcoder.signal.framing import Array, as_given
+from spectral_transcoder.signal.mel_spectrograms import EFFICIENTAT_MELS, PANN_MELS, YAMNET_MELS, MelFrontEnd
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import PRETRAINED_MODELS, REFERENCE_MODELS
 
@@ -28,15 +30,17 @@ class ClassifierRecord:
     Attributes
     ----------
     name : str
-        As in factor values and on command lines.
+        Name in factor values and on command lines.
     front_end : MelFrontEnd
-        Its Mels.
+        The Mels that it takes.
     build : callable
-        Returns the untrained network: Mels [B, T, 64] to scores [B, n_labels].
+        Returns the untrained network: Mels [B, T, n_mels] to scores [B, n_labels].
     weights : str
         File name inside `pretrained_models/`.
     n_labels : int
         527 or 521: which of the packaged lists names its labels.
+    embedding_size : int
+        Values of its embedding, which its last layers turn into logits.
     shortest_frames : int
         Mels of fewer frames are continued with silence.
     ignored_keys : tuple of str
@@ -47,33 +51,48 @@ class ClassifierRecord:
 
     name: str
     front_end: MelFrontEnd
-    build: Callable
+    build: Callable[[], nn.Module]
     weights: str
     n_labels: int
+    embedding_size: int
     shortest_frames: int
-    ignored_keys: tuple = ()
+    ignored_keys: tuple[str, ...] = ()
     embedded: bool = False
 
     @property
-    def path(self):
+    def path(self) -> Path:
         """Where the weights are expected."""
         return self.path_in(PRETRAINED_MODELS)
 
-    def path_in(self, folder):
+    def path_in(self, folder: Path) -> Path:
         """Return where the weights are expected if downloaded ones are in `folder`."""
         return (REFERENCE_MODELS if self.embedded else folder) / self.weights
 
     @property
-    def fetch_command(self):
+    def fetch_command(self) -> str:
         """The command that downloads the weights, or makes them."""
         if self.embedded:
             return "git checkout reference_models, or make them with python3 distill_classifier.py"
         return f"python3 download_pretrained_models.py --models {self.name}"
 
     @property
-    def labels(self):
+    def labels(self) -> tuple[str, ...]:
         """The names of the labels, in the order of the scores."""
         return label_names(self.n_labels)
+
+
+def efficientat_record(name: str, weights: str) -> ClassifierRecord:
+    """Return the record of an EfficientAT, whose name says its width: mn04 is 0.4 times as wide as mn10."""
+    width = int(name[-2:]) / 10
+    return ClassifierRecord(
+        name=name,
+        front_end=EFFICIENTAT_MELS,
+        build=partial(efficientat.EfficientAT, width),
+        weights=weights,
+        n_labels=efficientat.N_LABELS,
+        embedding_size=efficientat.embedding_size(width),
+        shortest_frames=1,
+    )
 
 
 CLASSIFIERS = {
@@ -85,15 +104,23 @@ CLASSIFIERS = {
             build=resnet38.ResNet38,
             weights="ResNet38_mAP=0.434.pth",
             n_labels=resnet38.N_LABELS,
+            embedding_size=resnet38.LAST_CHANNELS,
             shortest_frames=resnet38.SHORTEST_FRAMES,
             ignored_keys=resnet38.FRONT_END_KEYS,
         ),
+        efficientat_record("EfficientAT-mn04", "mn04_as_mAP_432.pt"),
+        efficientat_record("EfficientAT-mn05", "mn05_as_mAP_443.pt"),
+        efficientat_record("EfficientAT-mn10", "mn10_as_mAP_471.pt"),
+        efficientat_record("EfficientAT-mn20", "mn20_as_mAP_478.pt"),
+        efficientat_record("EfficientAT-mn30", "mn30_as_mAP_482.pt"),
+        efficientat_record("EfficientAT-mn40", "mn40_as_mAP_484.pt"),
         ClassifierRecord(
             name="YamNet",
             front_end=YAMNET_MELS,
             build=lambda: yamnet.YAMNet(nn.ReLU()),
             weights="yamnet.pth",
             n_labels=yamnet.N_LABELS,
+            embedding_size=yamnet.EMBEDDING_SIZE,
             shortest_frames=YAMNET_MELS.chunk_frames,
         ),
         ClassifierRecord(
@@ -102,6 +129,7 @@ CLASSIFIERS = {
             build=lambda: yamnet.YAMNet(nn.ReLU6()),
             weights="yamnet_mobile_relu6.pth",
             n_labels=yamnet.N_LABELS,
+            embedding_size=yamnet.EMBEDDING_SIZE,
             shortest_frames=YAMNET_MELS.chunk_frames,
         ),
         ClassifierRecord(
@@ -110,6 +138,7 @@ CLASSIFIERS = {
             build=lambda: yamnet.YAMNet(nn.ReLU(), yamnet.MINI_LAYERS, yamnet.MINI_FIRST_CHANNELS),
             weights="MiniYamNet.pth",
             n_labels=yamnet.N_LABELS,
+            embedding_size=yamnet.MINI_EMBEDDING_SIZE,
             shortest_frames=YAMNET_MELS.chunk_frames,
             embedded=True,
         ),
@@ -129,31 +158,49 @@ class Classifier(nn.Module):
         `record.build()` with weights.
     """
 
-    def __init__(self, record, network):
+    def __init__(self, record: ClassifierRecord, network: nn.Module) -> None:
         super().__init__()
         self.record, self.network = record, network.requires_grad_(False)
         self.train(False)
 
-    def train(self, mode=True):
-        """Stay in evaluation mode, whatever a training loop asks of the modules around it (SPEC defect 2)."""
+    def train(self, mode: bool = True) -> Self:
+        """Stay in evaluation mode, whatever a training loop asks of the modules around it.
+
+        The published evaluation did not (docs/method.md, section 9, defect 2).
+        """
         return super().train(False)
 
-    def forward(self, mels):
-        """Return scores in 0 … 1, [B, n_labels], of log Mels [B, T, 64]; gradients flow to the Mels."""
+    def forward(self, mels: torch.Tensor) -> torch.Tensor:
+        """Return scores in 0 … 1, [B, n_labels], of log Mels [B, T, n_mels]; gradients flow to the Mels."""
+        return self.network(self.continued(mels))
+
+    def logits(self, mels: torch.Tensor) -> torch.Tensor:
+        """Return logits [B, n_labels] of log Mels [B, T, n_mels]; gradients flow to the Mels."""
+        return self.network.logits(self.continued(mels))
+
+    def embedding(self, mels: torch.Tensor) -> torch.Tensor:
+        """Return embeddings [B, embedding_size] of log Mels [B, T, n_mels]; gradients flow to the Mels."""
+        return self.network.embedding(self.continued(mels))
+
+    def head(self, embedding: torch.Tensor) -> torch.Tensor:
+        """Return logits [B, n_labels] of embeddings [B, embedding_size]."""
+        return self.network.head(embedding)
+
+    def continued(self, mels: torch.Tensor) -> torch.Tensor:
+        """Continue Mels [B, T, n_mels] of fewer frames than the network needs with silence."""
         missing = self.record.shortest_frames - mels.shape[1]
-        if missing > 0:
-            silence = float(self.record.front_end.to_log(torch.zeros(())))
-            mels = nn.functional.pad(mels, (0, 0, 0, missing), value=silence)
-        return self.network(mels)
+        if missing <= 0:
+            return mels
+        return nn.functional.pad(mels, (0, 0, 0, missing), value=self.record.front_end.silence)
 
     @torch.no_grad()
-    def scores(self, mels, batch_size=64):
+    def scores(self, mels: Array, batch_size: int = 64) -> Array:
         """Return scores of many Mels, in batches on the network's device.
 
         Parameters
         ----------
         mels : np.ndarray or torch.Tensor
-            (n, T, 64): chunks, patches, or one whole spectrogram.
+            (n, T, n_mels): chunks, patches, or one whole spectrogram.
         batch_size : int
             How many are classified together.
 
@@ -177,9 +224,9 @@ class Classifier(nn.Module):
         device = next(self.network.parameters()).device
         batches = tensor.float().split(batch_size)
         scores = torch.cat([self(batch.to(device)).to(tensor.device) for batch in batches])
-        return scores.numpy() if isinstance(mels, np.ndarray) else scores
+        return as_given(scores, mels)
 
-    def recording_scores(self, mels, batch_size=64):
+    def recording_scores(self, mels: Array, batch_size: int = 64) -> Array:
         """Return the scores of one recording: (n_labels,), the mean over its patches or parts.
 
         `mels` is what `front_end.classifier_input` gives. A whole spectrogram longer than a minute is
@@ -192,17 +239,19 @@ class Classifier(nn.Module):
             scores = torch.cat([self.scores(part[None]) for part in parts]).mean(0)
         else:
             scores = self.scores(tensor, batch_size).mean(0)
-        return scores.numpy() if isinstance(mels, np.ndarray) else scores
+        return as_given(scores, mels)
 
 
-def classifier_record(name):
+def classifier_record(name: str) -> ClassifierRecord:
     """Return the record of that name; raise UsageError naming the choices."""
     if name not in CLASSIFIERS:
         raise UsageError(f"classifier {name!r}: expected one of {', '.join(CLASSIFIERS)}")
     return CLASSIFIERS[name]
 
 
-def load_classifier(name, path=None, device="cpu"):
+def load_classifier(
+    name: str, path: Path | str | None = None, device: str | torch.device = "cpu"
+) -> Classifier:
     """Load a classifier's weights, by default from `pretrained_models/`.
 
     Raises
@@ -231,6 +280,6 @@ def load_classifier(name, path=None, device="cpu"):
     return Classifier(record, network).to(device)
 
 
-def available_classifiers():
+def available_classifiers() -> list[str]:
     """Return the names of the classifiers whose weights are in `pretrained_models/`."""
     return [name for name, record in CLASSIFIERS.items() if record.path.is_file()]

@@ -48,7 +48,8 @@ class PinvTexture(nn.Module):
         scale = (gain * magnitude_scale(third_octaves, front_end)) ** 2
         noise = torch.tensor(noise_spectra(third_octaves, front_end, noise_seed), dtype=torch.float32)
         filters = torch.tensor(
-            front_end.filters(third_octaves.frame_length, third_octaves.sr), dtype=torch.float32
+            front_end.filters_before_emphasis(third_octaves.frame_length, third_octaves.sr),
+            dtype=torch.float32,
         )
         textures = [noise[..., groups == group] @ filters[groups == group] for group in range(len(inverse))]
         self.register_buffer("inverse", torch.tensor(inverse.T * scale).float(), persistent=False)

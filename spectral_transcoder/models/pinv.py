@@ -44,7 +44,7 @@ class Pinv(nn.Module):
             )
         self.third_octaves, self.front_end, self.way = third_octaves, front_end, way
 
-        filters = front_end.filters(third_octaves.frame_length, third_octaves.sr)
+        filters = front_end.filters_before_emphasis(third_octaves.frame_length, third_octaves.sr)
         if way == "power":
             inverse, filters = published_inverse(third_octaves).T @ filters, None
         else:

@@ -1,7 +1,7 @@
-"""PANN's ResNet38 (Kong et al. 2020; SPEC section 4), from Mels on.
+"""PANN's ResNet38 (Kong et al. 2020; docs/method.md, section 4), from Mels on.
 
 Layer names are those of `ResNet38_mAP=0.434.pth`, without the front end that turns audio into Mels:
-that is `mels.PANN_MELS`.
+that is `mel_spectrograms.PANN_MELS`.
 """
 
 import torch
@@ -20,7 +20,7 @@ TIME_STRIPES, TIME_STRIPE_FRAMES = 2, 64
 MEL_STRIPES, MEL_STRIPE_BINS = 2, 8
 
 
-def conv3x3(c_in, c_out):
+def conv3x3(c_in: int, c_out: int) -> nn.Conv2d:
     """Return a 3×3 convolution of stride 1 without bias."""
     return nn.Conv2d(c_in, c_out, 3, padding=1, bias=False)
 
@@ -28,12 +28,12 @@ def conv3x3(c_in, c_out):
 class ConvBlock(nn.Module):
     """Two 3×3 convolutions, each with batch norm and ReLU."""
 
-    def __init__(self, c_in, c_out):
+    def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__()
         self.conv1, self.bn1 = conv3x3(c_in, c_out), nn.BatchNorm2d(c_out)
         self.conv2, self.bn2 = conv3x3(c_out, c_out), nn.BatchNorm2d(c_out)
 
-    def forward(self, image):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return [B, c_out, T, F] of [B, c_in, T, F]."""
         image = F.relu_(self.bn1(self.conv1(image)))
         return F.relu_(self.bn2(self.conv2(image)))
@@ -42,7 +42,7 @@ class ConvBlock(nn.Module):
 class ResidualBlock(nn.Module):
     """Two 3×3 convolutions and a shortcut; a stride is an average pooling before the first, and in the shortcut."""
 
-    def __init__(self, c_in, c_out, stride):
+    def __init__(self, c_in: int, c_out: int, stride: int) -> None:
         super().__init__()
         self.stride = stride
         self.conv1, self.bn1 = conv3x3(c_in, c_out), nn.BatchNorm2d(c_out)
@@ -53,7 +53,7 @@ class ResidualBlock(nn.Module):
                 nn.AvgPool2d(stride), nn.Conv2d(c_in, c_out, 1, bias=False), nn.BatchNorm2d(c_out)
             )
 
-    def forward(self, image):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return [B, c_out, T/stride, F/stride] of [B, c_in, T, F]."""
         shortcut = image if self.downsample is None else self.downsample(image)
         image = F.avg_pool2d(image, self.stride) if self.stride > 1 else image
@@ -65,7 +65,7 @@ class ResidualBlock(nn.Module):
 class ResidualStages(nn.Module):
     """The four stages of residual blocks; every stage but the first halves time and Mels."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         c_in = RESIDUAL_STAGES[0][0]
         for stage, (c_out, n_blocks) in enumerate(RESIDUAL_STAGES, start=1):
@@ -74,7 +74,7 @@ class ResidualStages(nn.Module):
             self.add_module(f"layer{stage}", nn.Sequential(*blocks))
             c_in = c_out
 
-    def forward(self, image):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return [B, 512, T/8, F/8] of [B, 64, T, F]."""
         for stage in self.children():
             image = stage(image)
@@ -84,7 +84,7 @@ class ResidualStages(nn.Module):
 class ResNet38(nn.Module):
     """ResNet38: log Mels in dB [B, T, 64] of any length to the scores of 527 AudioSet labels."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.bn0 = nn.BatchNorm2d(N_MELS)
         self.conv_block1 = ConvBlock(1, RESIDUAL_STAGES[0][0])
@@ -94,7 +94,7 @@ class ResNet38(nn.Module):
         self.fc_audioset = nn.Linear(LAST_CHANNELS, N_LABELS)
         self.to(memory_format=torch.channels_last)
 
-    def embedding(self, mels):
+    def embedding(self, mels: torch.Tensor) -> torch.Tensor:
         """Return the embedding [B, 2048] of log Mels [B, T, 64], T ≥ 32."""
         image = self.bn0(mels[:, None].transpose(1, 3)).transpose(1, 3)  # batch norm over Mel bins
         if self.training:
@@ -107,16 +107,20 @@ class ResNet38(nn.Module):
         pooled = frames.amax(dim=2) + frames.mean(dim=2)
         return F.relu_(self.fc1(F.dropout(pooled, HEAD_DROPOUT, self.training)))
 
-    def logits(self, mels):
-        """Return logits [B, 527] of log Mels in dB [B, T, 64], T ≥ 32."""
-        return self.fc_audioset(self.embedding(mels))
+    def head(self, embedding: torch.Tensor) -> torch.Tensor:
+        """Return logits [B, 527] of embeddings [B, 2048]."""
+        return self.fc_audioset(embedding)
 
-    def forward(self, mels):
+    def logits(self, mels: torch.Tensor) -> torch.Tensor:
+        """Return logits [B, 527] of log Mels in dB [B, T, 64], T ≥ 32."""
+        return self.head(self.embedding(mels))
+
+    def forward(self, mels: torch.Tensor) -> torch.Tensor:
         """Return scores in 0 … 1, [B, 527], of log Mels in dB [B, T, 64], T ≥ 32."""
         return self.logits(mels).sigmoid()
 
 
-def spec_augment(image):
+def spec_augment(image: torch.Tensor) -> torch.Tensor:
     """Set random stripes of time and Mel bins to zero in each [1, T, F] of [B, 1, T, F], in training only.
 
     Randomness comes from torch's global generator: seed it with `torch.manual_seed`.
@@ -126,7 +130,7 @@ def spec_augment(image):
     return image * ~(time | mels)
 
 
-def stripes(image, axis, n_stripes, longest):
+def stripes(image: torch.Tensor, axis: int, n_stripes: int, longest: int) -> torch.Tensor:
     """Return a mask [B, size of the axis], true in `n_stripes` random stripes of 0 … longest - 1 each."""
     n_batch, size, device = len(image), image.shape[axis], image.device
     length = torch.randint(0, min(longest, size), (n_batch, n_stripes, 1), device=device)

@@ -1,4 +1,4 @@
-"""YAMNet, a MobileNet on Mel patches (Plakal and Ellis; SPEC section 4).
+"""YAMNet, a MobileNet on Mel patches (Plakal and Ellis; docs/method.md, section 4).
 
 Layer names are those of the torch checkpoint `yamnet.pth`. Two editions share the layout: the original
 with ReLU, and Google's mobile one with ReLU6. `MINI_LAYERS` is a small network of the same kind.
@@ -25,12 +25,14 @@ FIRST_CHANNELS = 32
 # a tenth of the weights: narrower, and only as deep as its strides need
 MINI_LAYERS = [(32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (288, 1)]
 MINI_FIRST_CHANNELS = 16
+EMBEDDING_SIZE = SEPARABLE_LAYERS[-1][0]
+MINI_EMBEDDING_SIZE = MINI_LAYERS[-1][0]
 
 
 class SameConv2d(nn.Conv2d):
     """Convolution with TensorFlow's SAME padding: zeros so that ceil(size/stride) outputs, the odd one at the end."""
 
-    def forward(self, image):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return [B, C_out, ceil(H/stride), ceil(W/stride)] of [B, C_in, H, W]."""
         margins = [
             max(0, (-(-size // stride) - 1) * stride + kernel - size)
@@ -47,13 +49,15 @@ class SameConv2d(nn.Conv2d):
 class ConvBNReLU(nn.Module):
     """Convolution without bias, batch norm, ReLU or ReLU6."""
 
-    def __init__(self, c_in, c_out, kernel_size, stride, groups, activation):
+    def __init__(
+        self, c_in: int, c_out: int, kernel_size: int, stride: int, groups: int, activation: nn.Module
+    ) -> None:
         super().__init__()
         self.conv = SameConv2d(c_in, c_out, kernel_size, stride, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(c_out, eps=BN_EPS)
         self.activation = activation
 
-    def forward(self, image):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return [B, c_out, H', W'] of [B, c_in, H, W]."""
         return self.activation(self.bn(self.conv(image)))
 
@@ -61,11 +65,11 @@ class ConvBNReLU(nn.Module):
 class FusedLayer(nn.Module):
     """The first layer: one convolution of 3×3, stride 2."""
 
-    def __init__(self, c_out, activation):
+    def __init__(self, c_out: int, activation: nn.Module) -> None:
         super().__init__()
         self.fused = ConvBNReLU(1, c_out, 3, 2, 1, activation)
 
-    def forward(self, image):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return [B, c_out, H/2, W/2] of [B, 1, H, W]."""
         return self.fused(image)
 
@@ -73,12 +77,12 @@ class FusedLayer(nn.Module):
 class SeparableLayer(nn.Module):
     """A 3×3 convolution in each channel, then a 1×1 convolution across them."""
 
-    def __init__(self, c_in, c_out, stride, activation):
+    def __init__(self, c_in: int, c_out: int, stride: int, activation: nn.Module) -> None:
         super().__init__()
         self.depthwise_conv = ConvBNReLU(c_in, c_in, 3, stride, c_in, activation)
         self.pointwise_conv = ConvBNReLU(c_in, c_out, 1, 1, 1, activation)
 
-    def forward(self, image):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return [B, c_out, H/stride, W/stride] of [B, c_in, H, W]."""
         return self.pointwise_conv(self.depthwise_conv(image))
 
@@ -96,7 +100,12 @@ class YAMNet(nn.Module):
         Channels of the first layer.
     """
 
-    def __init__(self, activation, layers=SEPARABLE_LAYERS, first_channels=FIRST_CHANNELS):
+    def __init__(
+        self,
+        activation: nn.Module,
+        layers: list[tuple[int, int]] = SEPARABLE_LAYERS,
+        first_channels: int = FIRST_CHANNELS,
+    ) -> None:
         super().__init__()
         c_in, self.n_layers = first_channels, len(layers) + 1
         self.layer1 = FusedLayer(c_in, activation)
@@ -106,13 +115,21 @@ class YAMNet(nn.Module):
         self.classifier = nn.Linear(c_in, N_LABELS)
         self.to(memory_format=torch.channels_last)
 
-    def logits(self, mels):
-        """Return logits [B, 521] of log Mels [B, 96, 64]."""
+    def embedding(self, mels: torch.Tensor) -> torch.Tensor:
+        """Return the embedding [B, 1024] of log Mels [B, 96, 64]; the small network's is [B, 288]."""
         image = mels.unsqueeze(1).to(memory_format=torch.channels_last)
         for index in range(1, self.n_layers + 1):
             image = self.get_submodule(f"layer{index}")(image)
-        return self.classifier(image.mean((2, 3)))
+        return image.mean((2, 3))
 
-    def forward(self, mels):
+    def head(self, embedding: torch.Tensor) -> torch.Tensor:
+        """Return logits [B, 521] of embeddings [B, 1024]."""
+        return self.classifier(embedding)
+
+    def logits(self, mels: torch.Tensor) -> torch.Tensor:
+        """Return logits [B, 521] of log Mels [B, 96, 64]."""
+        return self.head(self.embedding(mels))
+
+    def forward(self, mels: torch.Tensor) -> torch.Tensor:
         """Return scores in 0 … 1, [B, 521], of log Mels [B, 96, 64]."""
         return self.logits(mels).sigmoid()

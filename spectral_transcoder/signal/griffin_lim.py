@@ -1,14 +1,18 @@
-"""Sound from Mels: what a transcoder kept of a recording, made audible (SPEC defect 5).
+"""Sound from Mels: what a transcoder kept of a recording, made audible (docs/method.md, section 9, defect 5).
 
-The Mel spectrum fixes 64 sums of |X|^p in each frame; phases, and how a sum is shared among its bins, are
+The Mel spectrum fixes some sums of |X|^p in each frame, 64 or 128; phases, and how a sum is shared among its bins, are
 free. As Griffin and Lim do, we go back and forth between a transform and the signal nearest to it; but
 instead of guessing magnitudes once and insisting on them, each round only scales the bins so that their
 sums are the Mels again. Bins outside the Mel filters stay silent. With momentum (Perraudin, Balazs and
 Søndergaard 2013) some twenty rounds suffice.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
+
+from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
 
 MOMENTUM = 0.9
 SHARES_PER_ROUND = 2
@@ -16,7 +20,13 @@ TINY = 1e-12
 
 
 @torch.inference_mode()
-def mel_to_audio(mels, front_end, n_iter=24, seed=0, device=None):
+def mel_to_audio(
+    mels: np.ndarray | torch.Tensor,
+    front_end: MelFrontEnd,
+    n_iter: int = 24,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+) -> np.ndarray:
     """Return a signal whose Mel spectrogram is close to `mels`.
 
     Parameters
@@ -24,13 +34,13 @@ def mel_to_audio(mels, front_end, n_iter=24, seed=0, device=None):
     mels : np.ndarray or torch.Tensor
         (n_frames, n_mels) log Mels of a whole recording, as `front_end.mels` gives them.
     front_end : MelFrontEnd
-        Which Mels they are.
+        The front end of these Mels.
     n_iter : int
-        Rounds.
+        Number of rounds.
     seed : int
-        Of the phases that the first round starts from.
+        Seed of the phases that the first round starts from.
     device : str or torch.device, optional
-        Where to compute; a GPU where there is one, by default.
+        Device of the computation; by default a GPU where there is one.
 
     Returns
     -------
@@ -45,15 +55,15 @@ def mel_to_audio(mels, front_end, n_iter=24, seed=0, device=None):
     target = torch.nn.functional.pad(target, (0, max(0, shortest - target.shape[1])))
     length = (target.shape[1] - 1) * front_end.hop_length
 
-    transform = {
+    transform: dict[str, Any] = {
         "n_fft": front_end.n_fft,
         "hop_length": front_end.hop_length,
         "win_length": front_end.window_length,
-        "window": torch.hann_window(front_end.window_length, device=device),
+        "window": front_end.window.to(device, torch.float32),
     }
-    filters = torch.tensor(front_end.filters(), dtype=torch.float32, device=device)
-    phases = np.random.default_rng(seed).uniform(0, 2 * np.pi, (len(filters), target.shape[1]))
-    phases = torch.as_tensor(phases, dtype=torch.float32, device=device)
+    filters = torch.tensor(front_end.filters_before_emphasis(), dtype=torch.float32, device=device)
+    drawn = np.random.default_rng(seed).uniform(0, 2 * np.pi, (len(filters), target.shape[1]))
+    phases = torch.as_tensor(drawn, dtype=torch.float32, device=device)
     estimate = torch.polar(torch.ones_like(phases), phases)
     previous = torch.zeros_like(estimate)
     for _ in range(n_iter):
@@ -64,7 +74,7 @@ def mel_to_audio(mels, front_end, n_iter=24, seed=0, device=None):
     return signal[:n_samples].cpu().numpy()
 
 
-def impose(estimate, target, filters, power):
+def impose(estimate: torch.Tensor, target: torch.Tensor, filters: torch.Tensor, power: int) -> torch.Tensor:
     """Scale the bins of a transform so that its Mel spectrum nears `target`, phases unchanged.
 
     estimate [n_bins, T] complex, target [n_mels, T], filters [n_bins, n_mels]. Each share multiplies a bin

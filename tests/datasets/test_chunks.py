@@ -8,7 +8,7 @@ from spectral_transcoder.datasets.chunks import ChunkAnalysis, mel_freq, open_da
 from spectral_transcoder.datasets.corpora import SPLITS, folder_corpus
 from spectral_transcoder.datasets.creation.run import create_dataset
 from spectral_transcoder.signal.audio import peak_normalise, read_audio
-from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS, PANN_MELS, YAMNET_MELS
+from spectral_transcoder.signal.mel_spectrograms import EFFICIENTAT_MELS, PANN_MELS, YAMNET_MELS
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
 from tests.helpers.made_corpora import write_clip, write_noises
@@ -43,6 +43,48 @@ def test_values_of_a_real_clip(shared):
     arrays = ChunkAnalysis().arrays(read_audio(path), 0, 10)
     for array, expected in plain_arrays(path, ThirdOctaves()).items():
         np.testing.assert_allclose(arrays[array], expected, atol=0.02)
+
+
+def test_the_mels_of_further_front_ends_are_made_when_asked_for(tmp_path):
+    recording = read_audio(write_clip(tmp_path / "street.wav", 2.6))
+    assert "mels_efficientat_data" not in ChunkAnalysis().shapes
+    asked = ChunkAnalysis(front_ends=("PANN", "EfficientAT"))
+    assert set(asked.shapes) == {"third_octave_data", "mels_pann_data", "mels_efficientat_data"}
+    found = asked.arrays(recording, 0, 2)["mels_efficientat_data"]
+    assert found.shape == (2, 100, 128)
+    for second, mels in enumerate(found):
+        signal = recording.at(32000)[second * 32000 :][:32000]
+        np.testing.assert_array_equal(mels, EFFICIENTAT_MELS.mels(signal))
+    with pytest.raises(UsageError, match="PANN, YamNet, EfficientAT"):
+        ChunkAnalysis(front_ends=("PANN", "VGGish"))
+
+
+def test_a_dataset_without_the_mels_asked_for_names_the_command(made):
+    with pytest.raises(MissingFileError, match="--front_ends PANN,YamNet,EfficientAT --force"):
+        open_dataset(made[0], "noises").split("train").mels(EFFICIENTAT_MELS)
+
+
+def test_parameters_of_the_published_front_ends_are_those_of_the_version_before(made):
+    """Datasets that were made before there was a third front end verify as complete."""
+    mels = open_dataset(made[0], "noises").manifest["parameters"]["mels"]
+    fields = ("name", "sr", "window_length", "hop_length", "n_fft", "n_mels", "fmin", "fmax", "htk", "norm")
+    fields += ("power", "log", "chunk_frames", "patches")
+    assert mels == {
+        "PANN": dict(
+            zip(
+                fields,
+                ("PANN", 32000, 1024, 320, 1024, 64, 50, 14000, False, "slaney", 2, "db", 101, False),
+                strict=True,
+            )
+        ),
+        "YamNet": dict(
+            zip(
+                fields,
+                ("YamNet", 16000, 400, 160, 512, 64, 125, 7500, True, None, 1, "ln", 96, True),
+                strict=True,
+            )
+        ),
+    }
 
 
 def test_mel_time_frames_are_centred_on_the_mels(tmp_path):
@@ -84,13 +126,13 @@ def test_a_dataset_is_read_as_it_was_made(made):
             file, _, second = fname.rpartition("_")
             signals = {
                 record.sr: peak_normalise(read_audio(sounds / file).at(record.sr))
-                for record in FRONT_ENDS.values()
+                for record in (PANN_MELS, YAMNET_MELS)
             }
             chunk = slice(int(second) * 32000, (int(second) + 1) * 32000)
             np.testing.assert_allclose(
                 split.third_octaves[index], ThirdOctaves().levels(signals[32000][chunk]), atol=1e-3
             )
-            for record in FRONT_ENDS.values():
+            for record in (PANN_MELS, YAMNET_MELS):
                 chunk = slice(int(second) * record.sr, (int(second) + 1) * record.sr)
                 expected = record.mels(signals[record.sr][chunk])[: record.chunk_frames]
                 np.testing.assert_allclose(split.mels(record)[index], expected, atol=1e-3)

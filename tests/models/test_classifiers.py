@@ -32,19 +32,43 @@ def patches(n, seed=0):
 
 
 def test_the_classifiers():
+    efficientats = [f"EfficientAT-mn{width}" for width in ("04", "05", "10", "20", "30", "40")]
     assert {name: record.n_labels for name, record in CLASSIFIERS.items()} == {
         "PANN": 527,
+        **dict.fromkeys(efficientats, 527),
         "YamNet": 521,
         "YamNetMobile": 521,
         "MiniYamNet": 521,
     }
-    assert [record.front_end.name for record in CLASSIFIERS.values()] == ["PANN", *["YamNet"] * 3]
+    assert [record.front_end.name for record in CLASSIFIERS.values()] == [
+        "PANN",
+        *["EfficientAT"] * 6,
+        *["YamNet"] * 3,
+    ]
     for record in CLASSIFIERS.values():
         assert len(record.labels) == record.n_labels
-    with pytest.raises(UsageError, match="PANN, YamNet, YamNetMobile"):
-        classifier_record("yamnet")
-    with pytest.raises(UsageError, match="PANN, YamNet, YamNetMobile"):
-        load_classifier("VGGish")
+    for unknown in (classifier_record, load_classifier):
+        with pytest.raises(UsageError, match=r"PANN, EfficientAT-mn04, .*YamNet, YamNetMobile"):
+            unknown("yamnet")
+
+
+@pytest.mark.parametrize("name", ["EfficientAT-mn04", "EfficientAT-mn10", "YamNet", "MiniYamNet"])
+def test_embedding_logits_and_scores_follow_from_each_other(name):
+    """The head turns the embedding, of the record's size, into the logits, and a logistic function those to scores."""
+    torch.manual_seed(0)
+    record = classifier_record(name)
+    classifier = Classifier(record, record.build())
+    mels = torch.randn(2, record.front_end.chunk_frames, record.front_end.n_mels)
+    with torch.no_grad():
+        embedding, logits, scores = classifier.embedding(mels), classifier.logits(mels), classifier(mels)
+        assert embedding.shape == (2, record.embedding_size)
+        torch.testing.assert_close(classifier.head(embedding), logits, rtol=0, atol=1e-6)
+        torch.testing.assert_close(1 / (1 + torch.exp(-logits)), scores, rtol=0, atol=1e-6)
+
+
+def test_sizes_of_the_embeddings():
+    sizes = {name: record.embedding_size for name, record in CLASSIFIERS.items()}
+    assert (sizes["PANN"], sizes["YamNet"], sizes["EfficientAT-mn04"]) == (2048, 1024, 384)
 
 
 def test_a_classifier_stays_frozen_and_in_evaluation(yamnet, pann):

@@ -5,6 +5,7 @@ from pathlib import Path
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
 from spectral_transcoder.experiments.transcoding.plans import (
     ADDED_CLASSIFIERS,
+    EFFICIENTATS,
     MEL_DATASETS,
     STEPS,
     train_plans,
@@ -26,6 +27,7 @@ PAPERS = ("mel_mse", "logit_bce", "logit_kl", "ptopafc")
 
 # Of the Mels' squared differences, by classifier
 MEL_UNITS = {"PANN": "dB²"} | dict.fromkeys(("YamNet", *ADDED_CLASSIFIERS), "natural log²")
+MEL_UNITS |= dict.fromkeys(EFFICIENTATS, "normalised natural log²")
 
 
 def _metric(name, description, lower_is_better, **options):

@@ -18,7 +18,8 @@ TRAINED_ELSEWHERE = {
     "dataset": TRAINING_DATASETS,
     "classifier": CLASSIFIERS,
 }
-ADDED_CLASSIFIERS = ("YamNetMobile", "MiniYamNet")
+EFFICIENTATS = tuple(f"EfficientAT-mn{width}" for width in ("04", "05", "10", "20", "30", "40"))
+ADDED_CLASSIFIERS = ("YamNetMobile", "MiniYamNet", *EFFICIENTATS)
 ADDED_EPOCHS = (2, 3, 5, 10, 15, 20, 30, 50, 100)
 ADDED_CHANNELS = (16, 32)
 ADDED_TRANSCODERS = {"reference": ("pinv_texture",), "cnn": ("cnn_texture",), "hybridts": ("cnn_texture",)}

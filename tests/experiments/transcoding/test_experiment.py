@@ -104,6 +104,7 @@ def test_the_unit_of_mels_is_their_classifiers():
     (record,) = [record for record in transcoding_experiment.METRICS if record.name == "mel_mse"]
     for name, classifier in CLASSIFIERS.items():
         unit = {"db": "dB²", "ln": "natural log²"}[classifier.front_end.log]
+        unit = unit if classifier.front_end.log_std == 1 else f"normalised {unit}"
         assert heading(record.of([name])) == f"mel_mse ({unit}) ↓"
 
 
