@@ -3,6 +3,7 @@
 `classifiers.py` holds the records of these names; a test compares the two.
 """
 
-CLASSIFIER_NAMES = ("PANN", "YamNet", "YamNetMobile", "MiniYamNet")
+EFFICIENTATS = tuple(f"EfficientAT-mn{width}" for width in ("04", "05", "10", "20", "30", "40"))
+CLASSIFIER_NAMES = ("PANN", *EFFICIENTATS, "YamNet", "YamNetMobile", "MiniYamNet")
 SMALLEST_CLASSIFIER = "YamNetMobile"  # of those that are downloaded
 STUDENT = "MiniYamNet"  # the embedded one, which distill_classifier.py makes

@@ -5,11 +5,11 @@ from pathlib import Path
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
 from spectral_transcoder.experiments.transcoding.plans import (
     ADDED_CLASSIFIERS,
-    EFFICIENTATS,
     MEL_DATASETS,
     STEPS,
     train_plans,
 )
+from spectral_transcoder.models.names import EFFICIENTATS
 from spectral_transcoder.utils.cli import positive
 from spectral_transcoder.utils.paths import PRETRAINED_MODELS
 

@@ -4,6 +4,7 @@ A sixth, `published`, scores weights that were trained elsewhere.
 """
 
 from spectral_transcoder.experiments.engine.plans import Plan
+from spectral_transcoder.models.names import EFFICIENTATS
 
 STEPS = ("train", "evaluate", "metric")
 TRAINING_DATASETS = ("TEST", "full", "urban")
@@ -18,7 +19,6 @@ TRAINED_ELSEWHERE = {
     "dataset": TRAINING_DATASETS,
     "classifier": CLASSIFIERS,
 }
-EFFICIENTATS = tuple(f"EfficientAT-mn{width}" for width in ("04", "05", "10", "20", "30", "40"))
 ADDED_CLASSIFIERS = ("YamNetMobile", "MiniYamNet", *EFFICIENTATS)
 ADDED_EPOCHS = (2, 3, 5, 10, 15, 20, 30, 50, 100)
 ADDED_CHANNELS = (16, 32)
