@@ -3,11 +3,11 @@
     python3 make_report.py
     python3 make_report.py --data_path city/data --generated_audio generated_audio --output export/report
 
-Input: the data path of the experiments, and the folders that generate_audio.py left; parts that are not there
-yet are said to be missing, with the command that makes them.
+Input: the data path of the experiments, and the folders that generate_audio.py left; for parts that are not
+there yet the page names the command that makes them.
 Output: export/report/index.html, and what it shows in media/ beside it: the folder can be moved or put on a
 web server as it is; nothing is fetched from elsewhere. Sounds and pictures of the report that was there before are
-removed. What cannot be read is left out, and told on the page and on stderr. Takes seconds for each sound.
+removed. What cannot be read is left out, and listed on the page and on stderr. Takes seconds for each sound.
 """
 
 import math
@@ -17,8 +17,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from spectral_transcoder.models.classifiers import available_classifiers
-from spectral_transcoder.report.gather import COMMANDS, EXPERIMENTS, Places, curves_of, origin_of
+from spectral_transcoder.report.gather import COMMANDS, EXPERIMENTS, Places, curves_of
 from spectral_transcoder.report.page import MEDIA, Report, write_page
+from spectral_transcoder.report.provenance import provenance_of
 from spectral_transcoder.report.runs import find_datasets
 from spectral_transcoder.report.sounds import bring_sound, find_sounds
 from spectral_transcoder.utils import cli
@@ -26,24 +27,28 @@ from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import EXPORT, GENERATED_AUDIO
 
 
-def main():
+def main() -> None:
     """Gather what there is, and write the page."""
     args = parse_arguments()
     folders = find_sounds(args.generated_audio)[: args.sounds]
     classifiers = available_classifiers()
-    left_out = []
-    sounds = [
+    left_out: list[str] = []
+    brought = [
         bring_sound(folder, args.output / MEDIA, classifiers, args.longest_s, left_out)
         for folder in tqdm(folders, desc="sounds", unit="sound", leave=False)
     ]
-    sounds = [sound for sound in sounds if sound is not None]
+    sounds = [sound for sound in brought if sound is not None]
     places = Places(args.data_path, args.dataset_path)
     runs = [(experiment, experiment.runs(args.data_path, left_out)) for experiment in EXPERIMENTS]
     report = Report(
         studies=[experiment.study(found, places) for experiment, found in runs],
         sounds=sounds,
         curves=curves_of(args.data_path, left_out),
-        runs=[origin_of(run, experiment, places) for experiment, found in runs for run in found],
+        runs=[
+            provenance_of(run, experiment.command_of(run, places))
+            for experiment, found in runs
+            for run in found
+        ],
         datasets=find_datasets(places.datasets, left_out),
         commands=COMMANDS,
         left_out=left_out,
@@ -54,7 +59,7 @@ def main():
     print(f"{len(report.runs)} results, {len(report.curves)} trainings, {len(sounds)} sounds: open {path}")
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
     cli.add_data_path(parser)
@@ -62,14 +67,17 @@ def parse_arguments():
         "--dataset_path", type=Path, help="folder of the datasets (default: data in --data_path)"
     )
     parser.add_argument(
-        "--generated_audio", type=Path, default=GENERATED_AUDIO, help="what generate_audio.py left"
+        "--generated_audio", type=Path, default=GENERATED_AUDIO, help="folder that generate_audio.py wrote to"
     )
     parser.add_argument(
         "--output", type=Path, default=EXPORT / "report", help="folder (default export/report)"
     )
     parser.add_argument("--sounds", type=int, default=6, help="how many recordings at most (default 6)")
     parser.add_argument(
-        "--longest_s", type=float, default=30.0, help="seconds of each, shown and heard (default 30)"
+        "--longest_s",
+        type=float,
+        default=30.0,
+        help="seconds of each recording that are shown, played and classified (default 30)",
     )
     args = parser.parse_args()
     if args.sounds < 0 or not 0.1 <= args.longest_s < math.inf:  # not a number is neither

@@ -1,4 +1,4 @@
-"""What the two download commands share: their options, the list, the check, the download itself."""
+"""The parts that both download commands share: options, the list, the check, the download itself."""
 
 import argparse
 import contextlib
@@ -13,7 +13,7 @@ from spectral_transcoder.downloads.folders import only_one, require_space
 from spectral_transcoder.downloads.manifest import RemoteFile
 from spectral_transcoder.downloads.models import ModelFolder
 from spectral_transcoder.downloads.partfile import part_path
-from spectral_transcoder.downloads.progress import Progress, readable_size
+from spectral_transcoder.downloads.progress import TransferProgress, readable_size
 from spectral_transcoder.utils.errors import DownloadError, SpectralTranscoderError
 
 Folder = ModelFolder | DatasetFolder
@@ -37,7 +37,7 @@ def run(folders: Sequence[Folder], options: argparse.Namespace) -> int:
     Raises
     ------
     SpectralTranscoderError
-        What could not be fetched, unpacked or made.
+        Something could not be fetched, unpacked or made.
     """
     mirror = sources.parse_mirror(options.mirror)
     if options.list:
@@ -119,7 +119,7 @@ def _fetch_and_receive(
     jobs: Sequence[FileToFetch], owners: dict[RemoteFile, Folder], fetch_bytes: int
 ) -> list[Folder]:
     """Fetch the jobs' files, hand each to its folder as it arrives; return the folders that lack one."""
-    progress, failed = Progress(fetch_bytes), []
+    progress, failed = TransferProgress(fetch_bytes), []
     with contextlib.closing(progress), contextlib.closing(Downloader(progress).fetch_all(jobs)) as arrivals:
         for job, error in arrivals:
             try:

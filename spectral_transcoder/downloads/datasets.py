@@ -10,8 +10,8 @@ from typing import Any
 import soundfile
 
 from spectral_transcoder.downloads.folders import write_alone
-from spectral_transcoder.downloads.manifest import ARCHIVE_SUFFIXES, Dataset, RemoteFile
-from spectral_transcoder.downloads.progress import Progress, readable_size
+from spectral_transcoder.downloads.manifest import ARCHIVE_SUFFIXES, PublishedDataset, RemoteFile
+from spectral_transcoder.downloads.progress import TransferProgress, readable_size
 from spectral_transcoder.downloads.unpack import unpack
 from spectral_transcoder.utils.errors import DownloadError
 
@@ -21,20 +21,20 @@ CLIPS_SHOWN = 5
 
 
 class DatasetFolder:
-    """One `Dataset` below an output folder.
+    """One `PublishedDataset` below an output folder.
 
     Its record says which archives were unpacked (name, checksum) and which files came of each (name, size
     in bytes): after the archives are deleted, that is what the folder is verified against.
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : PublishedDataset
     output : Path
     keep_archives : bool
         Leave the archives in `archives/` once they are unpacked.
     """
 
-    def __init__(self, dataset: Dataset, output: Path, keep_archives: bool = False) -> None:
+    def __init__(self, dataset: PublishedDataset, output: Path, keep_archives: bool = False) -> None:
         self.entry, self.output, self.keep_archives = dataset, output, keep_archives
         self.folder = output / dataset.folder
 
@@ -48,7 +48,7 @@ class DatasetFolder:
         """Return the files that have to be fetched, or fetched and unpacked."""
         return [remote for remote in self.entry.files if self._fault(remote)]
 
-    def receive(self, remote: RemoteFile, progress: Progress) -> None:
+    def receive(self, remote: RemoteFile, progress: TransferProgress) -> None:
         """Unpack an archive that has arrived, record it and delete it; leave other files as they are."""
         if not _is_archive(remote):
             return

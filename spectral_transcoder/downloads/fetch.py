@@ -13,7 +13,7 @@ import requests
 from spectral_transcoder.downloads import sources
 from spectral_transcoder.downloads.manifest import RemoteFile
 from spectral_transcoder.downloads.partfile import PartFile, WrongChecksum
-from spectral_transcoder.downloads.progress import Progress, readable_size
+from spectral_transcoder.downloads.progress import TransferProgress, readable_size
 from spectral_transcoder.downloads.sources import Location
 from spectral_transcoder.utils.errors import DownloadError, SpectralTranscoderError
 
@@ -36,7 +36,7 @@ class Patience:
     Attributes
     ----------
     attempts : int
-        In a row without a new byte.
+        Number of attempts in a row without a new byte.
     attempts_unreachable : int
         The same while the server has never answered: a machine without internet learns it soon.
     first_delay_s, longest_delay_s : float
@@ -58,17 +58,17 @@ class Unreachable(DownloadError):
 
 @dataclass
 class Downloader:
-    """Fetches files, with one `Progress` for all of them.
+    """Fetches files, with one `TransferProgress` for all of them.
 
     Attributes
     ----------
-    progress : Progress
+    progress : TransferProgress
     patience : Patience
     rng : random.Random
         Spreads the pauses of several clients.
     """
 
-    progress: Progress
+    progress: TransferProgress
     patience: Patience = Patience()
     rng: random.Random = field(default_factory=random.Random)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -109,7 +109,7 @@ class Downloader:
         Raises
         ------
         DownloadError
-            From every location: refused, unreachable, or not the published bytes.
+            Every location refused, was unreachable, or sent other bytes than the published ones.
         """
         remote, path = job.remote, job.path
         if path.is_file():

@@ -22,9 +22,9 @@ def require_space(folder: Path, fetch_bytes: int, unpack_bytes: int) -> None:
     Parameters
     ----------
     folder : Path
-        Where the files go; it need not exist yet.
+        Folder of the files; it need not exist yet.
     fetch_bytes, unpack_bytes : int
-        What is still to be fetched, and what is still to be unpacked of it.
+        Bytes that are still to be fetched, and those still to be unpacked of them.
 
     Raises
     ------

@@ -23,11 +23,11 @@ class RemoteFile:
     Attributes
     ----------
     path : str
-        Where it lies below the output folder, and likewise below a mirror.
+        Path below the output folder, and likewise below a mirror.
     urls : tuple of str
-        Where it is published; the later ones are tried when the first fails.
+        Published addresses; the later ones are tried when the first fails.
     size : int or None
-        In bytes; None where none is published.
+        Size in bytes; None where none is published.
     checksum : Checksum
     converted_to : str or None
         Name of the checkpoint that is made of it, in the same folder.
@@ -69,7 +69,7 @@ class ModelGroup:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class PublishedDataset:
     """One entry of `--dataset`.
 
     Attributes
@@ -77,9 +77,9 @@ class Dataset:
     name, folder : str
     files : tuple of RemoteFile
     clips : int
-        How many wav files `audio/` holds in the end.
+        Number of wav files that `audio/` holds in the end.
     unpacked_bytes : int
-        What the unpacked files take.
+        Size of the unpacked files.
     layout : tuple of (re.Pattern, str)
         Whole name of an archive's member, and its place below the folder; the first match decides.
     clip_table : str or None
@@ -108,7 +108,7 @@ class Manifest:
     """The whole list: `models` and `datasets` map the names of the command line to their entries."""
 
     models: dict[str, ModelGroup]
-    datasets: dict[str, Dataset]
+    datasets: dict[str, PublishedDataset]
 
 
 def load_manifest(path: str | Path = SHIPPED_MANIFEST) -> Manifest:
@@ -132,7 +132,7 @@ def load_manifest(path: str | Path = SHIPPED_MANIFEST) -> Manifest:
     return Manifest(models, datasets)
 
 
-Entry = TypeVar("Entry", ModelGroup, Dataset)
+Entry = TypeVar("Entry", ModelGroup, PublishedDataset)
 
 
 def choose(entries: dict[str, Entry], names: str | None, option: str) -> list[Entry]:
@@ -163,7 +163,7 @@ def _model_group(name: str, entry: dict[str, Any]) -> ModelGroup:
     return ModelGroup(name, folder, files, card)
 
 
-def _dataset(name: str, entry: dict[str, Any]) -> Dataset:
+def _dataset(name: str, entry: dict[str, Any]) -> PublishedDataset:
     folder = _inside(entry["folder"])
     packed = f"{folder}/{ARCHIVES_FOLDER}"
     files = tuple(
@@ -172,7 +172,7 @@ def _dataset(name: str, entry: dict[str, Any]) -> Dataset:
     )
     layout = tuple((re.compile(rule["member"]), rule["goes_to"]) for rule in entry["layout"])
     clips, unpacked_bytes = int(entry["clips"]), int(entry["unpacked_bytes"])
-    return Dataset(name, folder, files, clips, unpacked_bytes, layout, entry.get("clip_table"))
+    return PublishedDataset(name, folder, files, clips, unpacked_bytes, layout, entry.get("clip_table"))
 
 
 def _remote_file(file: dict[str, Any], entry: dict[str, Any], folder: str) -> RemoteFile:

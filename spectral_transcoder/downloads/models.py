@@ -4,7 +4,7 @@ from pathlib import Path
 
 from spectral_transcoder.downloads.folders import write_alone
 from spectral_transcoder.downloads.manifest import Card, ModelGroup, RemoteFile
-from spectral_transcoder.downloads.progress import Progress, readable_size
+from spectral_transcoder.downloads.progress import TransferProgress, readable_size
 
 
 class ModelFolder:
@@ -28,7 +28,7 @@ class ModelFolder:
         """Return what is still to be unpacked: models come as they are."""
         return 0
 
-    def receive(self, remote: RemoteFile, progress: Progress) -> None:
+    def receive(self, remote: RemoteFile, progress: TransferProgress) -> None:
         """Make what a file that has arrived is for: here, the checkpoint that it is converted to."""
         if remote.converted_to:
             self._convert(remote)

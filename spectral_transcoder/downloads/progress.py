@@ -1,4 +1,4 @@
-"""How a long transfer tells where it stands: bars on a terminal, a plain line now and then elsewhere."""
+"""Progress of long transfers: bars on a terminal, a plain line now and then elsewhere."""
 
 import contextlib
 import math
@@ -23,13 +23,13 @@ def readable_size(size_bytes: int | None) -> str:
     return f"{size_bytes / 1000**exponent:.1f} {'KMG'[exponent - 1]}B"
 
 
-class Progress:
+class TransferProgress:
     """The state of one batch of transfers, for several threads.
 
     Parameters
     ----------
     total_bytes : int
-        Of all files together, as far as known.
+        Size of all files together, as far as known.
     stream : file object, optional
         Standard error by default. Bars are drawn only if it is a terminal.
     """
@@ -88,7 +88,7 @@ class Progress:
 
 
 class _Counter:
-    """What stands for a tqdm bar without a terminal: it counts and draws nothing."""
+    """A stand-in for a tqdm bar without a terminal: it counts and draws nothing."""
 
     def __init__(self, total: int | None) -> None:
         self.n, self.total = 0, total

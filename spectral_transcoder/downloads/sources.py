@@ -69,7 +69,7 @@ def locations(remote: RemoteFile, mirror: Mirror | None) -> tuple[Location, ...]
     ----------
     remote : RemoteFile
     mirror : str, Path or None
-        As `parse_mirror` returns it.
+        The return value of `parse_mirror`.
     """
     if mirror is None:
         return remote.urls
@@ -102,7 +102,7 @@ def continue_from(location: Location, part: PartFile, session: requests.Session)
     ----------
     location : str or Path
     part : PartFile
-        What is in hand; sent back to its start where the rest cannot be had alone. Its `total` is
+        The bytes in hand; it is sent back to its start where the rest cannot be had alone. Its `total` is
         filled in where it was unknown.
     session : requests.Session
 

@@ -42,7 +42,7 @@ def unpack(
     archive : Path
     folder : Path
     place : callable
-        From a member's name to its path below `folder`, or None for a member that stays packed.
+        Maps a member's name to its path below `folder`, or to None for a member that stays packed.
     moved : callable
         Called with the number of bytes unpacked so far.
 

@@ -16,29 +16,29 @@ class Curve:
     Attributes
     ----------
     title : str
-        Which training.
+        Name of the training.
     summary : str
-        What a reader who does not see it should know.
+        The curve in words, for readers who do not see it.
     lines : dict of str to list of (float, float)
         Points in pixels by split.
     best : (float, float)
-        Where the weights come from.
+        The point of the epoch whose weights were kept, in pixels.
     x_ticks, y_ticks : list of (float, str)
-        Where in pixels, and what.
+        Positions in pixels, with their texts.
     table : list of list of str
         Epoch and losses, row by row.
     """
 
     title: str
     summary: str
-    lines: dict
-    best: tuple
-    x_ticks: list
-    y_ticks: list
-    table: list
+    lines: dict[str, list[tuple[float, float]]]
+    best: tuple[float, float]
+    x_ticks: list[tuple[float, str]]
+    y_ticks: list[tuple[float, str]]
+    table: list[list[str]]
 
 
-def draw_curve(title, losses):
+def draw_curve(title: str, losses: dict[str, np.ndarray]) -> Curve:
     """Return the `Curve` of {split: (n_epochs,)} losses; those that are not numbers are left out.
 
     A training that runs may have written its last epoch of some splits only: it is left out too.
@@ -48,10 +48,10 @@ def draw_curve(title, losses):
     finite = np.concatenate([values[np.isfinite(values)] for values in losses.values()])
     low, high = spread(finite)
 
-    def x_of(epoch):
+    def x_of(epoch: int) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * ((epoch - 1) / max(n_epochs - 1, 1) if n_epochs > 1 else 0.5)
 
-    def y_of(loss):
+    def y_of(loss: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - loss) / (high - low)
 
     lines = {
@@ -76,7 +76,7 @@ def draw_curve(title, losses):
     )
 
 
-def spread(values):
+def spread(values: np.ndarray) -> tuple[float, float]:
     """Return limits that hold all values, apart from each other."""
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0

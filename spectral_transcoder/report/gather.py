@@ -1,23 +1,24 @@
-"""What a page shows, gathered from the folders of both experiments and of regenerated sounds."""
+"""Both experiments as the page shows them: their titles, folders, metrics, and the commands that compute them."""
 
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from spectral_transcoder.experiments.classification import experiment as classification_experiment
+from spectral_transcoder.experiments.engine.experiment import MetricRecord
+from spectral_transcoder.experiments.engine.plans import Plan
 from spectral_transcoder.experiments.transcoding import experiment as transcoding_experiment
 from spectral_transcoder.experiments.transcoding.plans import train_plans
 from spectral_transcoder.models.classifiers import CLASSIFIERS
-from spectral_transcoder.report.curves import draw_curve
+from spectral_transcoder.report.curves import Curve, draw_curve
 from spectral_transcoder.report.page import Study
-from spectral_transcoder.report.runs import find_runs, find_trainings
-from spectral_transcoder.report.tables import (
-    SYNTHETIC,
+from spectral_transcoder.report.rows import (
     name_of,
     published_classification_figures,
     published_training_figures,
-    tables_of_runs,
 )
+from spectral_transcoder.report.runs import FinishedRun, find_runs, find_trainings
+from spectral_transcoder.report.tables import PublishedFigures, tables_of_runs
 from spectral_transcoder.utils.paths import DATA_PATH, DATASETS
 
 TRAINING_COMMAND = "python3 exp_train_model/main_doce_training.py"
@@ -32,45 +33,45 @@ COMMANDS = {
 
 @dataclass(frozen=True)
 class Places:
-    """Where the experiments' folders are, as a command line tells.
+    """The folders that a command line names.
 
     Attributes
     ----------
     data_path : Path
-        Of the experiments.
+        Folder of the experiments.
     dataset_path : Path or None
-        Of the datasets and class outputs; None is inside `data_path`.
+        Folder of the datasets and class outputs; None is inside `data_path`.
     """
 
     data_path: Path
     dataset_path: Path | None
 
     @property
-    def datasets(self):
+    def datasets(self) -> Path:
         """The folder of the datasets."""
         return self.dataset_path or self.data_path / DATASETS
 
     @property
-    def options(self):
-        """What tells it to the experiments' scripts: nothing where all is at its default."""
+    def options(self) -> list[str]:
+        """The options that give these folders to the experiments' scripts; empty where they are the defaults."""
         data = [] if self.data_path == DATA_PATH else ["--data_path", str(self.data_path)]
         return data + (["--dataset_path", str(self.dataset_path)] if self.dataset_path else [])
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """An experiment as a page knows it.
+class ReportedExperiment:
+    """An experiment as the page shows it.
 
     Attributes
     ----------
     title, explanation, published_note : str
-        What a reader is told.
+        Texts for the reader.
     command : str
-        The script.
+        The script that computes it, as it is typed.
     folder : Path
-        Below the data path.
+        Its folder below the data path.
     metric_folder : str
-        Inside `folder`.
+        Folder of the metrics inside `folder`.
     metrics : tuple of MetricRecord
         Columns of its tables.
     group_by : tuple of str
@@ -78,9 +79,10 @@ class Experiment:
     published : callable
         (plan, factors) -> {metric: figure}.
     plans : dict of str to Plan
-        Today's, which know the defaults of hidden factors.
+        Today's plans, for the defaults of hidden factors.
     folds_option : str
-        The option that takes a modality of the factor of its name, 2-5, as 2,5: a selector may not know it.
+        Option of the script for the factor of the same name, whose modality 2-5 it takes as 2,5: a selector may
+        not know it.
     """
 
     title: str
@@ -89,25 +91,25 @@ class Experiment:
     command: str
     folder: Path
     metric_folder: str
-    metrics: tuple
-    group_by: tuple
-    published: object
-    plans: dict
+    metrics: tuple[MetricRecord, ...]
+    group_by: tuple[str, ...]
+    published: PublishedFigures
+    plans: dict[str, Plan]
     folds_option: str = ""
 
-    def runs(self, data_path, left_out):
-        """Return its runs below a data path; `left_out` is told of what cannot be read."""
+    def runs(self, data_path: Path, left_out: list[str]) -> list[FinishedRun]:
+        """Return its runs below a data path; what cannot be read goes to `left_out`."""
         names = [record.name for record in self.metrics]
         defaults = {name: plan.hidden for name, plan in self.plans.items()}
         return find_runs(data_path / self.folder, self.metric_folder, names, defaults, left_out)
 
-    def study(self, runs, places):
+    def study(self, runs: list[FinishedRun], places: Places) -> Study:
         """Return its part of the page."""
         tables = tables_of_runs(runs, self.metrics, self.group_by, self.published)
         command = shlex.join([*self.command.split(), "-s", "reference/", "-c", *places.options])
         return Study(self.title, self.explanation, tables, self.published_note, command)
 
-    def command_of(self, run, places):
+    def command_of(self, run: FinishedRun, places: Places) -> str:
         """Return the command that computes all steps of a run."""
         factors = dict(sorted(run.factors.items()))
         folds = factors.pop(self.folds_option, None)
@@ -117,7 +119,7 @@ class Experiment:
 
 
 EXPERIMENTS = (
-    Experiment(
+    ReportedExperiment(
         "Experiment 1: transcoding",
         "Each transcoder on clips that it was not trained on: how far its Mels are from the true ones, how far the "
         "classifier's scores are from those on true Mels, and on how many clips the classifier's first label is the "
@@ -134,10 +136,10 @@ EXPERIMENTS = (
         published_training_figures,
         train_plans(),
     ),
-    Experiment(
+    ReportedExperiment(
         "Experiment 2: classification",
-        "Whether the classes that are heard through a transcoder are worth anything: the sources of urban "
-        "recordings told from the classifier's scores, directly (deep 0) or through trained layers (deep 1). Numbers "
+        "Whether a classifier's scores on transcoded Mels still distinguish the sources in urban recordings: "
+        "the scores are used directly (deep 0) or through trained layers (deep 1). Numbers "
         "are means ± standard deviations over folds.",
         "Published figures are of UrbanSound8K and SONYC-UST themselves, beside a synthetic city too; for YamNet on "
         "transcoded Mels, of third octaves of audio at 16 kHz taken for 32 kHz. The best of each column is marked, the "
@@ -154,63 +156,8 @@ EXPERIMENTS = (
 )
 
 
-@dataclass(frozen=True)
-class Origin:
-    """How a result was computed.
-
-    Attributes
-    ----------
-    name : str
-        Which result.
-    command : str
-        That computes it again.
-    seed : str
-        Of the training.
-    dataset : str
-        Fingerprint of the dataset.
-    started : str
-        When its last step began.
-    duration_s : float
-        How long that took.
-    versions : dict of str to str
-        Of the software.
-    """
-
-    name: str
-    command: str
-    seed: str
-    dataset: str
-    started: str
-    duration_s: float
-    versions: dict
-
-
-def origin_of(run, experiment, places):
-    """Return the `Origin` of a run."""
-    marker = run.marker
-    details = ", ".join(
-        f"{name} {value}" for name, value in sorted(run.factors.items()) if name != "transcoder"
-    )
-    details += f", {SYNTHETIC}" if run.synthetic else ""
-    trained = "epoch" in run.factors or run.plan == "deep"
-    return Origin(
-        name=f"{name_of(run.plan, run.factors)} ({details})",
-        command=experiment.command_of(run, places),
-        seed=run.factors.get("seed", "0") if trained else "none is needed",
-        dataset=fingerprint_of(marker.configuration),
-        started=marker.started,
-        duration_s=marker.duration_s,
-        versions=marker.versions,
-    )
-
-
-def fingerprint_of(configuration):
-    """Return the fingerprint of the dataset (experiment 1) or of the clips (experiment 2) of a result."""
-    return str(configuration.get("dataset") or configuration.get("clips") or "not recorded")
-
-
-def curves_of(folder, left_out):
-    """Return the `Curve` of each training below a data path; `left_out` is told of what cannot be read."""
+def curves_of(folder: Path, left_out: list[str]) -> list[Curve]:
+    """Return the `Curve` of each training below a data path; what cannot be read goes to `left_out`."""
     curves = []
     for training in find_trainings(folder / transcoding_experiment.FOLDER / "loss", left_out):
         factors = dict(sorted(training.factors.items()))

@@ -9,7 +9,11 @@ from urllib.parse import unquote
 import jinja2
 
 from spectral_transcoder.experiments.engine.run_store import versions
-from spectral_transcoder.report.curves import HEIGHT, WIDTH
+from spectral_transcoder.report.curves import HEIGHT, WIDTH, Curve
+from spectral_transcoder.report.provenance import ResultProvenance
+from spectral_transcoder.report.runs import DatasetRecord
+from spectral_transcoder.report.sounds import Sound
+from spectral_transcoder.report.tables import ReportTable
 from spectral_transcoder.signal.mel_plots import DYNAMIC_RANGE_DB
 from spectral_transcoder.utils.files import atomic_path
 
@@ -27,23 +31,23 @@ class Study:
     title, explanation : str
         Above its tables.
     tables : list of ReportTable
-        None of them where nothing was computed.
+        Its tables; empty where nothing was computed.
     published_note : str
-        What the published figures are of.
+        The data that the published figures were measured on.
     command : str
-        That computes it.
+        The command that computes it.
     """
 
     title: str
     explanation: str
-    tables: list
+    tables: list[ReportTable]
     published_note: str
     command: str
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page shows; empty lists are told to be missing, with the command that makes them.
+    """All that the page shows; where a list is empty, the page names the command that fills it.
 
     Attributes
     ----------
@@ -53,26 +57,26 @@ class Report:
         Regenerated recordings.
     curves : list of Curve
         Trainings.
-    runs : list of Run
+    runs : list of ResultProvenance
         How each result was computed.
     datasets : list of DatasetRecord
         Datasets.
     commands : dict of str to str
-        By the name of a part: the command that makes it.
+        The command that makes each part, by the part's name.
     left_out : list of str
-        Why files could not be read.
+        The reason why each unreadable file is left out.
     """
 
-    studies: list
-    sounds: list
-    curves: list
-    runs: list
-    datasets: list
-    commands: dict
-    left_out: list
+    studies: list[Study]
+    sounds: list[Sound]
+    curves: list[Curve]
+    runs: list[ResultProvenance]
+    datasets: list[DatasetRecord]
+    commands: dict[str, str]
+    left_out: list[str]
 
 
-def write_page(report, folder):
+def write_page(report: Report, folder: Path) -> Path:
     """Write `index.html` into a folder, where its sounds and pictures are already, and return its path.
 
     Sounds and pictures of the page that was there before are removed, unless this one shows them too.
@@ -100,7 +104,7 @@ def write_page(report, folder):
     return path
 
 
-def shown_media(path):
+def shown_media(path: Path) -> set[Path]:
     """Return the files that a page shows, a set of Path; none where there is no page, or one that is not ours."""
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     if f"<title>{TITLE}</title>" not in text:

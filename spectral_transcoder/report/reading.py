@@ -1,12 +1,18 @@
-"""Files of a report, of which some may be damaged: what cannot be read is left out of the page, which tells so."""
+"""Reading files of which some may be damaged: what cannot be read is left out of the page, and listed there."""
 
 import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
 
 from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
-def readable(read, paths, left_out):
-    """Return what `read` makes of those paths that can be read; why others cannot is appended to `left_out`."""
+
+def readable(read: Callable[[Key], Value], paths: Iterable[Key], left_out: list[str]) -> list[Value]:
+    """Return the results of `read` for the paths that can be read; the reason for each other goes to `left_out`."""
     found = []
     for path in paths:
         try:
@@ -16,8 +22,8 @@ def readable(read, paths, left_out):
     return found
 
 
-def read_record(path, make):
-    """Return what `make` makes of the content of a JSON file.
+def read_record(path: Path, make: Callable[[Any], Value]) -> Value:
+    """Return `make(content)` for the content of a JSON file.
 
     Raises
     ------

@@ -1,9 +1,12 @@
 """Runs on the disk: which settings were computed, how, and what came of them.
 
-Read from markers and files alone, so that a run is shown whatever plans there are today.
+They are read from records and files alone, so that a run is shown whatever plans there are today.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,36 +22,36 @@ REMEDY = "remove it, or make it again"
 
 
 @dataclass(frozen=True)
-class Run:
+class FinishedRun:
     """A setting that was computed to its end.
 
     Attributes
     ----------
     plan : str
-        Its plan.
+        Name of the plan.
     factors : dict of str to str
-        Its modalities but for the step; factors at a hidden default are not among them.
+        Modalities of the setting but for the step; factors at a hidden default are not among them.
     defaults : dict of str to str
-        The hidden factors of its plan with their defaults; none of a plan that there is not today.
+        Hidden factors of the plan with their defaults; empty for a plan that no longer exists.
     marker : Marker
-        When, with what and how long it was computed.
+        The record of the computation: when, with what and how long.
     metrics : dict of str to np.ndarray
         Values per clip or fold, (n,), by metric.
     """
 
     plan: str
-    factors: dict
-    defaults: dict
+    factors: dict[str, str]
+    defaults: dict[str, str]
     marker: Marker
-    metrics: dict
+    metrics: dict[str, np.ndarray]
 
     @property
-    def synthetic(self):
+    def synthetic(self) -> bool:
         """Whether it was computed on a city that this project made itself, in the layout of a real corpus."""
         return bool(self.marker.configuration.get("synthetic"))
 
     @property
-    def modalities(self):
+    def modalities(self) -> dict[str, str]:
         """The modality of each factor, those at a hidden default too."""
         return self.defaults | self.factors
 
@@ -60,45 +63,45 @@ class Training:
     Attributes
     ----------
     identifier : str
-        Of the setting.
+        Identifier of the setting.
     losses : dict of str to np.ndarray
         (n_epochs,) by split.
     """
 
     identifier: str
-    losses: dict
+    losses: dict[str, np.ndarray]
 
     @property
-    def factors(self):
+    def factors(self) -> dict[str, str]:
         """Its modalities but for the step."""
         return factors_of(self.identifier)
 
 
 @dataclass(frozen=True)
 class DatasetRecord:
-    """What the manifest of a dataset says of it.
+    """What the manifest of a dataset says about it.
 
     Attributes
     ----------
     name, fingerprint, layout : str
-        Of the dataset.
+        The dataset's name, the fingerprint of its provenance, and the layout that it was read from.
     counts : list of (str, int, int)
-        Splits with their clips and seconds.
+        Splits with their numbers of clips and of seconds.
     seed : int or None
-        Of the split, where it was drawn.
+        Seed of the split, where it was drawn.
     versions : dict of str to str
-        Of the software.
+        Versions of the software.
     """
 
     name: str
     fingerprint: str
     layout: str
-    counts: list
+    counts: list[tuple[str, int, int]]
     seed: int | None
-    versions: dict
+    versions: dict[str, str]
 
     @classmethod
-    def of(cls, manifest):
+    def of(cls, manifest: dict[str, Any]) -> "DatasetRecord":
         """Return the record of a manifest."""
         return cls(
             str(manifest["name"]),
@@ -110,34 +113,40 @@ class DatasetRecord:
         )
 
 
-def factors_of(identifier):
+def factors_of(identifier: str) -> dict[str, str]:
     """Return the modalities of an identifier, all text, without the step."""
     return {factor: value for factor, value in parse_identifier(identifier).items() if factor != STEP}
 
 
-def find_runs(folder, metric_folder, names, defaults, left_out):
+def find_runs(
+    folder: Path,
+    metric_folder: str,
+    names: Sequence[str],
+    defaults: dict[str, dict[str, str]],
+    left_out: list[str],
+) -> list[FinishedRun]:
     """Return the runs of an experiment's folder that have some of the metrics.
 
     Parameters
     ----------
     folder : Path
-        Of the experiment; the markers are in its `state/`.
+        Folder of the experiment; the records of its runs are in `state/`.
     metric_folder : str
         The folder of metrics inside it.
     names : sequence of str
         Metrics to look for.
     defaults : dict of str to dict of str to str
-        By the name of a plan: its hidden factors with their defaults.
+        Hidden factors with their defaults, by the name of the plan.
     left_out : list of str
-        Is told of what cannot be read.
+        Gets a line for each file that cannot be read.
 
     Returns
     -------
-    list of Run
-        By plan, then by identifier.
+    list of FinishedRun
+        Sorted by plan, then by identifier.
     """
 
-    def read(path):
+    def read(path: Path) -> FinishedRun | None:
         marker = read_record(path, lambda content: Marker(**content))
         if marker.state != State.DONE.value:
             return None
@@ -145,21 +154,23 @@ def find_runs(folder, metric_folder, names, defaults, left_out):
         metrics = {
             name: np.atleast_1d(read_array(file, REMEDY)) for name, file in files.items() if file.is_file()
         }
-        return Run(marker.plan, factors_of(marker.identifier), defaults.get(marker.plan, {}), marker, metrics)
+        return FinishedRun(
+            marker.plan, factors_of(marker.identifier), defaults.get(marker.plan, {}), marker, metrics
+        )
 
     found = readable(read, sorted((folder / "state").glob("*.json")), left_out)
     runs = [run for run in found if run is not None and run.metrics]
     return sorted(runs, key=lambda run: (run.plan, run.marker.identifier))
 
 
-def find_trainings(folder, left_out):
-    """Return the trainings whose losses are in a folder, by identifier; `left_out` is told of damaged files."""
+def find_trainings(folder: Path, left_out: list[str]) -> list[Training]:
+    """Return the trainings whose losses are in a folder, by identifier; damaged files go to `left_out`."""
     found = readable(read_training, sorted(folder.glob(f"*{TRAIN_LOSSES}")), left_out)
     return [training for training in found if training.losses.keys() >= {"train", "valid"}]
 
 
-def read_training(path):
-    """Return the `Training` of which a file of `TRAIN_LOSSES` is; the first epoch may not be whole yet."""
+def read_training(path: Path) -> Training:
+    """Return the `Training` that a file of training losses belongs to; its first epoch may not be complete yet."""
     identifier = path.name.removesuffix(TRAIN_LOSSES)
     files = {split: path.with_name(f"{identifier}_losses_{split}.npy") for split in SPLITS}
     return Training(
@@ -167,8 +178,8 @@ def read_training(path):
     )
 
 
-def find_datasets(folder, left_out):
-    """Return the `DatasetRecord` of each dataset in a folder, by name; `left_out` is told of damaged manifests."""
+def find_datasets(folder: Path, left_out: list[str]) -> list[DatasetRecord]:
+    """Return the `DatasetRecord` of each dataset in a folder, by name; damaged manifests go to `left_out`."""
     paths = sorted(folder.glob("*/*_manifest.json"))
     records = readable(lambda path: read_record(path, DatasetRecord.of), paths, left_out)
     return sorted(records, key=lambda record: record.name)

@@ -1,6 +1,8 @@
-"""Regenerated recordings for a page: small sound files, spectrograms on one scale, classes that are heard."""
+"""Regenerated recordings for a page: small sound files, spectrograms on one scale, a classifier's labels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
@@ -29,11 +31,11 @@ class Version:
     Attributes
     ----------
     name, title : str
-        As in the file's name, and as a reader calls it.
+        Its name in the file's name, and its name for readers.
     audio, picture : str
         Addresses relative to the page's, quoted.
     duration_s : float
-        Of the sound.
+        Duration of the sound.
     """
 
     name: str
@@ -44,22 +46,22 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a classifier hears in a recording.
+class TopLabels:
+    """The labels that a classifier gives a recording.
 
     Attributes
     ----------
     classifier : str
-        Its name.
+        The classifier's name.
     classes : dict of str to list of (str, float)
-        By the title of the Mels: the highest labels with their scores.
+        The highest labels with their scores, by the title of the Mels that were classified.
     models : list of str
-        Which trained transcoders were used.
+        The trained transcoders that were used.
     """
 
     classifier: str
-    classes: dict
-    models: list
+    classes: dict[str, list[tuple[str, float]]]
+    models: list[str]
 
 
 @dataclass(frozen=True)
@@ -69,26 +71,26 @@ class Sound:
     Attributes
     ----------
     name : str
-        The recording's.
+        Name of the recording.
     versions : list of Version
         The recording itself first.
-    heard : list of Heard
-        By each classifier that was there.
+    top_labels : list of TopLabels
+        Labels by each classifier whose weights are there.
     ticks : list of (float, str)
-        Frequencies on the pictures' axis: how far up, in percent, and their names.
+        Frequencies on the pictures' axis: their heights in percent, and their names.
     duration_s, shown_s : float
-        Of the recording, and of the beginning of it that is shown, played and heard.
+        Duration of the recording, and of the beginning of it that is shown, played and classified.
     """
 
     name: str
-    versions: list
-    heard: list
-    ticks: list
+    versions: list[Version]
+    top_labels: list[TopLabels]
+    ticks: list[tuple[float, str]]
     duration_s: float
     shown_s: float
 
 
-def find_sounds(folder):
+def find_sounds(folder: Path) -> list[Path]:
     """Return the folders of recordings that `generate_audio.py` left below `folder`, by name."""
     return sorted(
         path.parent
@@ -97,7 +99,9 @@ def find_sounds(folder):
     )
 
 
-def bring_sound(folder, media, classifiers, longest_s, left_out):
+def bring_sound(
+    folder: Path, media: Path, classifiers: Sequence[str], longest_s: float, left_out: list[str]
+) -> Sound | None:
     """Write a recording's sounds and pictures to the page's folder, and return them as a `Sound`.
 
     Parameters
@@ -105,13 +109,13 @@ def bring_sound(folder, media, classifiers, longest_s, left_out):
     folder : Path
         `generated_audio/<name>`.
     media : Path
-        Where the page's sounds and pictures go.
+        Folder of the page's sounds and pictures.
     classifiers : list of str
-        Which are asked what they hear; their weights are there.
+        Names of the classifiers that classify it; their weights are there.
     longest_s : float
-        What is longer is cut, in seconds.
+        Longer recordings are cut to this many seconds.
     left_out : list of str
-        Is told of what cannot be read.
+        Gets a line for each file that cannot be read.
 
     Returns
     -------
@@ -124,51 +128,69 @@ def bring_sound(folder, media, classifiers, longest_s, left_out):
         return None
     whole_s = recordings[ORIGINAL].duration_s
     recordings = {name: beginning(recording, longest_s) for name, recording in recordings.items()}
+    shown = recordings[ORIGINAL]
+    labels = [classify_recording(shown, name) for name in classifiers]
+    versions = write_versions(recordings, media, folder.name)
+    return Sound(folder.name, versions, labels, frequency_ticks(), whole_s, shown.duration_s)
+
+
+def write_versions(recordings: dict[str, Recording], media: Path, stem: str) -> list[Version]:
+    """Write each version's sound and picture, all pictures on one scale, and return them as `Version`s.
+
+    Parameters
+    ----------
+    recordings : dict of str to Recording
+        By the version's name.
+    media : Path
+        Folder to write to.
+    stem : str
+        Beginning of the files' names.
+    """
     signals = {
         name: resample(recording.samples, recording.sr, PANN_MELS.sr)
         for name, recording in recordings.items()
     }
     mels = {name: PANN_MELS.mels(signal) for name, signal in signals.items()}
-    loudest = max(levels.max() for levels in mels.values())
+    loudest_db = max(levels.max() for levels in mels.values())
     versions = []
     for name, signal in signals.items():
-        stem = media / f"{folder.name}_{name}"
-        write_ogg(stem.with_name(f"{stem.name}.ogg"), signal, PANN_MELS.sr)
-        write_picture(stem.with_name(f"{stem.name}.png"), mels[name], loudest)
-        here = quote(f"{media.name}/{stem.name}")
+        file_name = f"{stem}_{name}"
+        write_ogg(media / f"{file_name}.ogg", signal, PANN_MELS.sr)
+        write_picture(media / f"{file_name}.png", mels[name], loudest_db)
+        address = quote(f"{media.name}/{file_name}")
         versions.append(
-            Version(name, ORDER.get(name, name), f"{here}.ogg", f"{here}.png", len(signal) / PANN_MELS.sr)
+            Version(
+                name, ORDER.get(name, name), f"{address}.ogg", f"{address}.png", len(signal) / PANN_MELS.sr
+            )
         )
-    shown = recordings[ORIGINAL]
-    heard = [hear(shown, name) for name in classifiers]
-    return Sound(folder.name, versions, heard, frequency_ticks(), whole_s, shown.duration_s)
+    return versions
 
 
-def read_versions(folder, left_out):
-    """Return {name: Recording} of a recording's versions, itself first; `left_out` is told of damaged ones."""
+def read_versions(folder: Path, left_out: list[str]) -> dict[str, Recording]:
+    """Return {name: Recording} of a recording's versions, itself first; damaged ones go to `left_out`."""
     paths = {name: version_path(folder, name) for name in ORDER}
     paths |= {name: path for name, path in others(folder).items() if name not in paths}
     there = [name for name, path in paths.items() if path.is_file()]
     return dict(readable(lambda name: (name, read_audio(paths[name])), there, left_out))
 
 
-def version_path(folder, name):
+def version_path(folder: Path, name: str) -> Path:
     """Return where `generate_audio.py` puts a version of a recording."""
     return folder / f"{folder.name}_{name if name == ORIGINAL else GENERATED + name}.wav"
 
 
-def others(folder):
+def others(folder: Path) -> dict[str, Path]:
     """Return {name: path} of the versions that this page knows no title for."""
     prefix = f"{folder.name}_{GENERATED}"
     return {path.stem.removeprefix(prefix): path for path in sorted(folder.glob(f"{prefix}*.wav"))}
 
 
-def beginning(recording, longest_s):
+def beginning(recording: Recording, longest_s: float) -> Recording:
     """Return the first seconds of a `Recording`."""
     return Recording(recording.samples[: int(longest_s * recording.sr)], recording.sr, recording.name)
 
 
-def write_picture(path, mels, loudest_db):
+def write_picture(path: Path, mels: np.ndarray, loudest_db: float) -> None:
     """Write log Mels as a picture, low frequencies below, from 80 dB under `loudest_db` up, atomically."""
     pixels = np.repeat(mels.T[::-1], PIXELS_PER_BAND, axis=0)
     with atomic_path(path) as temporary:
@@ -177,7 +199,7 @@ def write_picture(path, mels, loudest_db):
         )
 
 
-def frequency_ticks():
+def frequency_ticks() -> list[tuple[float, str]]:
     """Return some frequencies with their heights on a picture of PANN's Mels, in percent from below."""
     centres = mel_centres_hz(PANN_MELS)
     heights = 100 * (np.interp(PICTURE_TICKS_HZ, centres, np.arange(len(centres))) + 0.5) / len(centres)
@@ -185,8 +207,8 @@ def frequency_ticks():
     return list(zip(heights.tolist(), names, strict=True))
 
 
-def hear(recording, name):
-    """Return what a classifier hears in a recording through its true and its transcoded Mels."""
+def classify_recording(recording: Recording, name: str) -> TopLabels:
+    """Return the labels that a classifier gives a recording, on its true and on its transcoded Mels."""
     transcoders, paths = transcoders_for(name)
     classes = top_classes(recording, load_classifier(name), transcoders, N_CLASSES)
-    return Heard(name, classes, [describe(path) for path in paths.values()])
+    return TopLabels(name, classes, [describe(path) for path in paths.values()])

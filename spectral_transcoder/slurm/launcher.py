@@ -43,7 +43,7 @@ class Submission(TypedDict):
 
 
 @dataclass(frozen=True)
-class Chain:
+class JobChain:
     """A chain of settings, and what is known of it.
 
     Attributes
@@ -113,13 +113,13 @@ class Launcher:
         return 1 if failure else 0
 
     def _submit_in_order(
-        self, chains: list[Chain], after: str | None, failure: str | None, dry_run: bool
-    ) -> tuple[list[Chain], str | None]:
+        self, chains: list[JobChain], after: str | None, failure: str | None, dry_run: bool
+    ) -> tuple[list[JobChain], str | None]:
         """Submit chains, the reference's first; stop where the reference has failed and is not submitted again.
 
         Parameters
         ----------
-        chains : list of Chain
+        chains : list of JobChain
             Those to submit.
         after, failure : str or None
             The reference job that waits or runs, and how it failed, of `reference_of`.
@@ -128,7 +128,7 @@ class Launcher:
 
         Returns
         -------
-        submitted : list of Chain
+        submitted : list of JobChain
         failure : str or None
             How the reference failed, where it was not submitted again.
         """
@@ -158,8 +158,8 @@ class Launcher:
         summary = ", ".join(f"{counts[state]} {state.value}" for state in State)
         print(f"{len(chains)} chains of settings: {summary}")
 
-    def chains(self) -> list[Chain]:
-        """Return every `Chain`, as it is now."""
+    def chains(self) -> list[JobChain]:
+        """Return every `JobChain`, as it is now."""
         queue = queued_jobs() if has_slurm() else []
         record = read_record(self.folder)
         return [
@@ -170,11 +170,11 @@ class Launcher:
 
     def _chain(
         self, file: JobFile, index: int, selector: str, queue: list[QueuedJob], recorded: Submission | None
-    ) -> Chain:
+    ) -> JobChain:
         queued = next((job for job in queue if _computes(job, file, index, recorded)), None)
         last_job = queued.job if queued else recorded["job"] if recorded else None
         state, detail = self._state(selector, queued, recorded)
-        return Chain(file, index, selector, queued, last_job, state, detail)
+        return JobChain(file, index, selector, queued, last_job, state, detail)
 
     def _state(
         self, selector: str, queued: QueuedJob | None, recorded: Submission | None
@@ -208,7 +208,7 @@ class Launcher:
         done = marker is not None and marker.state == State.DONE.value
         return done and marker.run != recorded.get("run_before")
 
-    def _submit(self, file: JobFile, chains: list[Chain], after: str | None, dry_run: bool) -> str:
+    def _submit(self, file: JobFile, chains: list[JobChain], after: str | None, dry_run: bool) -> str:
         """Submit some chains of a file, and return the job's id."""
         array = file.array is not None
         pattern = f"{str(self.folder).replace('%', '%%')}/{file.name}_{'%A_%a' if array else '%j'}.log"
@@ -259,7 +259,7 @@ def states_to_submit(only: set[Path] | None, resubmit: bool) -> set[State]:
     return {State.PENDING}
 
 
-def print_summary(chains: list[Chain], submitted: list[Chain]) -> None:
+def print_summary(chains: list[JobChain], submitted: list[JobChain]) -> None:
     """Print how many of the chains were submitted, and the states of the others."""
     left = Counter(chain.state.value for chain in chains)
     left -= Counter(chain.state.value for chain in submitted)
@@ -275,7 +275,7 @@ def read_record(folder: Path) -> dict[str, Submission]:
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def reference_of(chains: list[Chain]) -> tuple[str | None, str | None]:
+def reference_of(chains: list[JobChain]) -> tuple[str | None, str | None]:
     """Return the id of the reference job that others wait for, and how it failed: each may be None."""
     unfinished = [chain for chain in chains if chain.file.is_reference and chain.state is not State.DONE]
     job = next((chain.queued.job for chain in unfinished if chain.queued), None)

@@ -29,7 +29,7 @@ class CityClip:
     subtype : str
         soundfile's name of the samples' format.
     tags : dict
-        What the corpus's tables say of it.
+        Values of its rows in the corpus's tables.
     """
 
     path: Path

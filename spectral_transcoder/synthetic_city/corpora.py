@@ -91,7 +91,7 @@ def claim(folder: Path, parameters: dict[str, Any]) -> None:
     UsageError
         The folder holds something else: made from other parameters, or not made here at all.
     DatasetError
-        What the folder was made from cannot be read.
+        The record of what the folder was made from cannot be read.
     """
     path = folder / RECORD
     if path.is_file():

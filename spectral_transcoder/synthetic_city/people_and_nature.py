@@ -62,7 +62,7 @@ def speak(
     rate_hz : float
         Syllables a second.
     liveliness : float
-        How much the pitch moves, as a part of it.
+        Standard deviation of the pitch, as a part of it.
     """
     n_samples = round(duration_s * sr)
     n_syllables = max(2, int(duration_s * rate_hz))

@@ -30,7 +30,7 @@ class Event:
     kind : str
         A name in `kinds.KINDS`.
     onset_s, offset_s : float
-        When it begins and ends, in seconds from the scene's beginning; at least 0.2 s apart.
+        Its beginning and end in seconds from the scene's beginning, at least 0.2 s apart.
     level_db : float
         Sound level of its loudest 125 ms at 1 m, dB SPL.
     distance_m : float
@@ -87,7 +87,7 @@ class Scene:
     def render(self, sr: int) -> np.ndarray:
         """Return the sound: (round(duration_s·sr),) float32, full scale being 106 dB SPL.
 
-        What would be louder than full scale is turned down as a whole, as whoever records would do.
+        A scene that would be louder than full scale is turned down as a whole.
         """
         n_samples = round(self.duration_s * sr)
         microphone = signals.noise(n_samples, np.random.default_rng(self.seed))
@@ -165,7 +165,7 @@ class Place:
     background : tuple of str
         Kinds that last through every scene there.
     chances : dict of str to float
-        How many events of a kind there are in 10 s, on average.
+        Mean number of events of each kind in 10 s.
     distances_m : (float, float)
         Nearest and farthest of single events.
     """
@@ -209,7 +209,7 @@ def draw_scene(place: Place, duration_s: float, rng: np.random.Generator) -> Sce
     Parameters
     ----------
     place : Place
-        What is heard there, and how often.
+        The place: its backgrounds, and how often its events occur.
     duration_s : float
         Its duration in seconds.
     rng : np.random.Generator

@@ -107,7 +107,7 @@ def wave(frequency_hz: np.ndarray, sr: int, period: np.ndarray, phase: float = 0
     period : np.ndarray
         One period, of `table`.
     phase : float
-        Where it begins, in periods.
+        Phase at its beginning, in periods.
     """
     cycles = np.cumsum(frequency_hz, dtype=np.float64) / sr + phase
     return period[((cycles % 1.0) * len(period)).astype(np.int32)]

@@ -15,7 +15,7 @@ from spectral_transcoder.downloads import progress
 from spectral_transcoder.downloads.checksums import Checksum
 from spectral_transcoder.downloads.fetch import Downloader, FileToFetch, Patience
 from spectral_transcoder.downloads.manifest import RemoteFile
-from spectral_transcoder.downloads.progress import Progress
+from spectral_transcoder.downloads.progress import TransferProgress
 from spectral_transcoder.utils.errors import DownloadError
 from tests.helpers.loopback import Fault, models_manifest, noise, run, start, tree
 
@@ -25,7 +25,7 @@ QUICK = Patience(attempts=4, attempts_unreachable=2, first_delay_s=0.001, longes
 
 
 def downloader(told=None):
-    return Downloader(Progress(0, told or io.StringIO()), QUICK, random.Random(71))
+    return Downloader(TransferProgress(0, told or io.StringIO()), QUICK, random.Random(71))
 
 
 def job(server, path, content=CONTENT, size=True, urls=None, checksum=None):
@@ -224,7 +224,7 @@ def test_what_is_there_is_verified_and_what_is_damaged_is_replaced(server, tmp_p
 def test_without_a_terminal_a_plain_line_now_and_then(server, tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0)
     server.files["file"], told = CONTENT, io.StringIO()
-    Downloader(Progress(len(CONTENT), told), QUICK).fetch(job(server, tmp_path / "file"))
+    Downloader(TransferProgress(len(CONTENT), told), QUICK).fetch(job(server, tmp_path / "file"))
     assert "... 65.5 KB of 300.0 KB\n" in told.getvalue() and "\r" not in told.getvalue()
 
 

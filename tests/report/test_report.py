@@ -387,8 +387,8 @@ def test_sounds_of_the_report_before_are_removed(make, data, generated, tmp_path
     assert [path.name for path in media.iterdir()] == ["mine.ogg"]
 
 
-def test_what_is_heard_is_what_is_played(tmp_path):
-    """The first second of a tone and noise is heard as the tone alone is."""
+def test_what_is_classified_is_what_is_played(tmp_path):
+    """The first second of a tone and noise is classified as the tone alone is."""
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(32000) / 32000)
     noise = np.random.default_rng(0).uniform(-0.9, 0.9, 32000)
     sounds = []
@@ -397,12 +397,12 @@ def test_what_is_heard_is_what_is_played(tmp_path):
         soundfile.write(tmp_path / name / f"{name}_original.wav", signal, 32000)
         sounds.append(bring_sound(tmp_path / name, tmp_path / "media", ["MiniYamNet"], 1.0, []))
     long, short = sounds
-    assert long.heard == short.heard
+    assert long.top_labels == short.top_labels
     assert (long.duration_s, long.shown_s, short.duration_s) == (2.0, 1.0, 1.0)
 
 
 def test_the_page_says_what_is_cut(make, data, generated):
-    said = "The first 0.5 of 1.0 seconds: shown, played and heard"
+    said = "The first 0.5 of 1.0 seconds: shown, played and classified"
     assert said in make(data, generated, "--longest_s", 0.5).text
     assert "The first" not in make(data, generated).text
 

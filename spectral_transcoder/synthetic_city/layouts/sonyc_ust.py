@@ -125,7 +125,7 @@ def answers(heard: dict[str, float], columns: list[str], asked: set[str] | None 
     heard : dict of str to float
         Distance in m by fine class.
     columns : list of str
-        Of the table; those that ask nothing are left alone.
+        Columns of the table; those that ask nothing are left alone.
     asked : set of str, optional
         Numbers of the coarse classes that the annotator was asked for; by default all.
     """
