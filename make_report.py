@@ -10,6 +10,7 @@ web server as it is; nothing is fetched from elsewhere. Sounds and pictures of t
 removed. What cannot be read is left out, and listed on the page and on stderr. Takes seconds for each sound.
 """
 
+import argparse
 import math
 import sys
 from pathlib import Path
