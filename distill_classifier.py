@@ -24,7 +24,9 @@ import torch
 from spectral_transcoder.models.checkpoints import write_tensors
 from spectral_transcoder.models.classifiers import Classifier, classifier_record, load_classifier
 from spectral_transcoder.training.distillation import agreement, fingerprint, read_sounds, taught_seconds
-from spectral_transcoder.training.loop import Recipe, fit, score_loss
+from spectral_transcoder.training.loop import fit
+from spectral_transcoder.training.losses import score_loss
+from spectral_transcoder.training.recipe import Recipe
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import DatasetError
 from spectral_transcoder.utils.files import atomic_path, sha256

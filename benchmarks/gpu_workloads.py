@@ -23,7 +23,7 @@ from spectral_transcoder.training.loop import (
     Chunks,
     Recipe,
     Run,
-    TaughtLoss,
+    TeacherLoss,
     make_fabric,
     mel_loss,
     score_loss,
@@ -189,7 +189,7 @@ def prepare(workload: Workload, corpus: Corpus, precision: str) -> Run:
     elif workload.prop_logit is not None:
         record = classifier_record(workload.classifier)
         teacher = Classifier(record, record.build()).to(corpus.device)
-        loss_function = TaughtLoss(teacher, workload.prop_logit, autocast=fabric.autocast)
+        loss_function = TeacherLoss(teacher, workload.prop_logit, autocast=fabric.autocast)
     chunks = corpus.chunks(workload)
     few = chunks.take(slice(4 * corpus.batch_size), corpus.device)
     recipe = Recipe(epochs=1, learning_rate=1e-3, batch_size=corpus.batch_size)

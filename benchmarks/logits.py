@@ -7,9 +7,9 @@ The loop takes one file after the other: librosa reads it for the true Mels, the
 reads it again for the third octaves, which are sums over the bins of each band of each frame, and the classifier
 hears what PINV makes of them. It is measured as published, PINV's pseudo-inverse and Mel filters being built for
 each file, and lean, with those built once. Ours is timed with its processes running, as they are for a corpus that
-takes minutes; starting them costs some seconds once. All ways hear with YamNetMobile, whose weights are random unless
-they are there, write a file for each clip and kind of outputs, and are checked to give the same. Takes a minute or
-two; nothing is kept.
+takes minutes; starting them costs some seconds once. All ways predict with YamNetMobile, whose weights are random
+unless they are there, write a file for each clip and kind of outputs, and are checked to give the same. Takes a minute
+or two; nothing is kept.
 """
 
 import argparse
@@ -25,9 +25,9 @@ import soundfile
 import torch
 from plain import plain_levels, plain_mels
 
-from spectral_transcoder.evaluation.prediction_writer import FILES_PER_BATCH, Batch, hear_batch, write
+from spectral_transcoder.evaluation.prediction_writer import FILES_PER_BATCH, Batch, predict_batch, write
 from spectral_transcoder.evaluation.predictions import LogitFolder
-from spectral_transcoder.evaluation.tagging import find_listener
+from spectral_transcoder.evaluation.tagging import find_pipeline
 from spectral_transcoder.models.classifiers import CLASSIFIERS
 from spectral_transcoder.models.pinv import Pinv
 from spectral_transcoder.signal.audio import AUDIO_SUFFIXES, peak_normalise
@@ -56,15 +56,15 @@ def main():
         models = args.models_path
         if not (models / CLASSIFIERS[CLASSIFIER].weights).is_file():
             models = write_random_weights(temporary)
-        listeners = tuple(find_listener(CLASSIFIER, name, models) for name in ("self", "pinv"))
+        pipelines = tuple(find_pipeline(CLASSIFIER, name, models) for name in ("self", "pinv"))
         batches = [
-            Batch(tuple(path.name for path in files[start : start + FILES_PER_BATCH]), listeners)
+            Batch(tuple(path.name for path in files[start : start + FILES_PER_BATCH]), pipelines)
             for start in range(0, len(files), FILES_PER_BATCH)
         ]
         looped, ours = LogitFolder("LOOP", temporary), LogitFolder("OURS", temporary)
         ways = {
-            "loop as published": partial(loop, files, listeners, looped, lean=False),
-            "lean loop": partial(loop, files, listeners, looped, lean=True),
+            "loop as published": partial(loop, files, pipelines, looped, lean=False),
+            "lean loop": partial(loop, files, pipelines, looped, lean=True),
             "ours": partial(hear_all, batches, folder, ours),
         }
         rates, cpu_s = {name: [] for name in ways}, {name: [] for name in ways}
@@ -117,7 +117,7 @@ def write_random_weights(folder):
 
 def steady_rate(batches, folder, logits, jobs):
     """Return files per second once all processes work: they go round three times, the first unmeasured."""
-    results = in_processes(partial(hear_batch, folder), batches * 3, jobs)
+    results = in_processes(partial(predict_batch, folder), batches * 3, jobs)
     done, start = 0, None
     for index, (batch, outcomes) in enumerate(results, start=1):
         for file, scores in zip(batch.files, outcomes, strict=True):
@@ -132,13 +132,13 @@ def hear_all(batches, folder, logits):
     """Write the outputs of all batches in this process."""
     with one_torch_thread():
         for batch in batches:
-            for file, scores in zip(batch.files, hear_batch(folder, batch), strict=True):
+            for file, scores in zip(batch.files, predict_batch(folder, batch), strict=True):
                 write(logits, file, scores)
 
 
-def loop(files, listeners, logits, lean):
+def loop(files, pipelines, logits, lean):
     """Write the outputs of one file after the other, as one writes it first."""
-    third_octaves, (true, transcoded) = ThirdOctaves(), listeners
+    third_octaves, (true, transcoded) = ThirdOctaves(), pipelines
     classifier, front_end = true.load_classifier(), true.front_end
     pinv = Pinv(third_octaves, front_end)
     for file in files:

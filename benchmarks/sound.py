@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from spectral_transcoder.datasets.corpora import find_sounds
+from spectral_transcoder.datasets.audio_folder import find_sounds
 from spectral_transcoder.evaluation.regeneration import TITLES, transcoders_for
 from spectral_transcoder.models.classifiers import load_classifier
 from spectral_transcoder.signal.audio import Recording, read_audio

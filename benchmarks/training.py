@@ -17,7 +17,7 @@ from spectral_transcoder.models.transcoders import Transcoder, TranscoderSetting
 from spectral_transcoder.signal.mel_spectrograms import YAMNET_MELS, mel_filters
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.synthetic_city.demo_street import street_scene
-from spectral_transcoder.training.loop import Chunks, TaughtLoss
+from spectral_transcoder.training.losses import Chunks, TeacherLoss
 
 BATCH = 64
 
@@ -35,7 +35,7 @@ def main():
 
     ours = Transcoder(TranscoderSettings("cnn_pinv", "YamNet", "power"))
     theirs = Published(ours, teacher)
-    loss_function = TaughtLoss(teacher, prop_logit=100)
+    loss_function = TeacherLoss(teacher, prop_logit=100)
 
     def loss_in_bf16():
         with torch.autocast("cpu", torch.bfloat16):

@@ -23,7 +23,7 @@ from pathlib import Path
 from spectral_transcoder.datasets.labelled import LABELLED_CORPORA, open_labelled_corpus
 from spectral_transcoder.evaluation.prediction_writer import create_logits
 from spectral_transcoder.evaluation.predictions import LogitFolder
-from spectral_transcoder.evaluation.tagging import TRANSCODERS, find_listener
+from spectral_transcoder.evaluation.tagging import TRANSCODERS, find_pipeline
 from spectral_transcoder.models.classifiers import CLASSIFIERS, classifier_record
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
@@ -34,20 +34,23 @@ N_SHOWN = 20  # unreadable clips that are listed; the manifests have them all
 
 
 def main():
-    """Compute the outputs of all listeners that are there, and tell what is missing."""
+    """Compute the outputs of all pipelines that are there, and tell what is missing."""
     args = parse_arguments()
     args.device = cli.choose_device(args.device)
     corpus, audio_folder = open_labelled_corpus(args.audio_dataset_name, args.audio_dataset_path)
-    listeners, missing = find_listeners(args)
-    if not listeners:
+    pipelines, missing = find_pipelines(args)
+    if not pipelines:
         raise MissingFileError("; ".join(missing))
     for reason in missing:
         print(f"left out: {reason}", file=sys.stderr)
     root = args.output_path or args.data_path / DATASETS
-    kinds = ", ".join(f"{listener.classifier} on {listener.transcoder}" for listener in listeners)
-    print(f"{corpus.record.name}: {len(corpus.files)} clips, heard by {kinds}, on {args.device}", flush=True)
+    kinds = ", ".join(f"{pipeline.classifier} on {pipeline.transcoder}" for pipeline in pipelines)
+    print(
+        f"{corpus.record.name}: {len(corpus.files)} clips, predictions by {kinds}, on {args.device}",
+        flush=True,
+    )
 
-    unreadable = create_logits(corpus, audio_folder, root, listeners, args.jobs, args.device, args.force)
+    unreadable = create_logits(corpus, audio_folder, root, pipelines, args.jobs, args.device, args.force)
     for reason in list(unreadable.values())[:N_SHOWN]:
         print(f"error: {reason}", file=sys.stderr)
     if unreadable:
@@ -56,19 +59,19 @@ def main():
     return 1 if unreadable or any(missing.values()) else 0
 
 
-def find_listeners(args):
-    """Return the listeners that can be had, and why others cannot: {reason: whether they were asked for by name}."""
-    listeners, missing = [], {}
+def find_pipelines(args):
+    """Return the pipelines that can be had, and why others cannot: {reason: whether they were asked for by name}."""
+    pipelines, missing = [], {}
     for classifier in args.classifier or CLASSIFIERS:
         here = classifier_record(classifier).path_in(args.models_path).is_file()
         for transcoder in args.transcoder or TRANSCODERS:
             try:
-                listeners.append(
-                    find_listener(classifier, transcoder, args.models_path, args.reference_models_path)
+                pipelines.append(
+                    find_pipeline(classifier, transcoder, args.models_path, args.reference_models_path)
                 )
             except MissingFileError as error:
                 missing[str(error)] = bool(args.classifier or (here and args.transcoder))
-    return listeners, missing
+    return pipelines, missing
 
 
 def parse_arguments():

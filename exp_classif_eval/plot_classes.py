@@ -17,10 +17,10 @@ from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
 from spectral_transcoder.evaluation.classification_metrics import confusion_matrix
 from spectral_transcoder.experiments.classification.class_pictures import draw_class_bars, draw_confusion
 from spectral_transcoder.experiments.classification.experiment import (
-    add_options,
     build_experiment,
     scored_parts,
 )
+from spectral_transcoder.experiments.classification.options import add_options
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError

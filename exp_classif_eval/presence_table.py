@@ -15,7 +15,7 @@ together. Takes seconds.
 from pathlib import Path
 
 from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
-from spectral_transcoder.experiments.classification.experiment import add_options, logit_folder
+from spectral_transcoder.experiments.classification.options import add_options, logit_folder
 from spectral_transcoder.experiments.classification.presence_table import presence_table, summary
 from spectral_transcoder.experiments.engine.table_pictures import draw_table
 from spectral_transcoder.utils import cli

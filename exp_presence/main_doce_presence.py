@@ -11,14 +11,14 @@ minute of sound. exp_presence/plot_agreement.py draws it beside the published fi
 """
 
 from spectral_transcoder.experiments.engine.cli import run_experiment
-from spectral_transcoder.experiments.presence.experiment import build_experiment, step
+from spectral_transcoder.experiments.presence.experiment import build_experiment, load_steps
 from spectral_transcoder.experiments.presence.options import add_options
 from spectral_transcoder.utils import cli
 
 
 def main() -> int:
     """Do what the command line asks."""
-    return run_experiment(build_experiment, step, __doc__, add_options)
+    return run_experiment(build_experiment, load_steps, __doc__, add_options)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from spectral_transcoder.datasets.chunks import open_dataset
-from spectral_transcoder.evaluation.teacher_scores import oracle_scores
+from spectral_transcoder.evaluation.teacher_scores import teacher_scores
 from spectral_transcoder.evaluation.transcoding_metrics import Clips, logit_metrics
 from spectral_transcoder.models.classifiers import classifier_record, load_classifier
 from spectral_transcoder.models.registry import describe, find_reference_model, parse_identifier
@@ -38,7 +38,7 @@ def main():
     listeners = {
         record.name: load_classifier(record.name, record.path_in(args.models_path)) for record in records
     }
-    oracles = {name: oracle_scores(dataset, "eval", name, models=args.models_path) for name in listeners}
+    oracles = {name: teacher_scores(dataset, "eval", name, models=args.models_path) for name in listeners}
     if len({record.front_end for record in records}) > 1:
         raise UsageError(f"--classifier {','.join(listeners)}: expected classifiers of one kind of Mels")
 

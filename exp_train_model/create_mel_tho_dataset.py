@@ -24,9 +24,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis
-from spectral_transcoder.datasets.corpora import SEED, SPLITS, TAU_DATASET_TYPES, folder_corpus, tau_corpus
 from spectral_transcoder.datasets.creation.run import create_dataset
+from spectral_transcoder.datasets.splits import SEED, SPLITS
+from spectral_transcoder.datasets.tau import TAU_DATASET_TYPES, tau_corpus
 from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS, PUBLISHED_FRONT_ENDS
 from spectral_transcoder.signal.third_octaves import EDGES, ThirdOctaves
 from spectral_transcoder.utils import cli

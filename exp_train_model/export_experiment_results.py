@@ -10,7 +10,7 @@ Output: export/results_training_PANN.png, export/results_training_YamNet.png. Ta
 
 import numpy as np
 
-from spectral_transcoder.experiments.engine.run_store import Ledger
+from spectral_transcoder.experiments.engine.run_store import RunStore
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding.experiment import PAPERS, add_options, build_experiment
 from spectral_transcoder.experiments.transcoding.paper import FURTHER_ROWS, ROWS, compare, paper_table
@@ -56,12 +56,12 @@ def main():
 
 def read_column(experiment, name, classifier, options):
     """Return the per-clip values of a metric by row of the table, without rows that have none of today's data."""
-    column, ledger = {}, Ledger(experiment)
+    column, store = {}, RunStore(experiment)
     for row in (*ROWS, *FURTHER_ROWS):
         selection = [row.choices(options.dataset, classifier, options.epoch) | {"step": "metric"}]
         (setting,) = select(experiment.plans, repr(selection))
         path = experiment.file("metric", setting, f"{PER_CLIP.get(name, name)}.npy")
-        if path.is_file() and not ledger.is_outdated(setting):
+        if path.is_file() and not store.is_outdated(setting):
             column[row.name] = np.load(path)
     return column
 

@@ -11,13 +11,13 @@ minutes, a training up to hours.
 """
 
 from spectral_transcoder.experiments.engine.cli import run_experiment
-from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment, step
+from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment, load_steps
 from spectral_transcoder.utils import cli
 
 
 def main():
     """Do what the command line asks."""
-    return run_experiment(build_experiment, step, __doc__, add_options)
+    return run_experiment(build_experiment, load_steps, __doc__, add_options)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from spectral_transcoder.datasets.corpora import SPLITS
+from spectral_transcoder.datasets.splits import SPLITS
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment
 from spectral_transcoder.experiments.transcoding.paper import ROWS

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from spectral_transcoder.experiments.engine.cli import experiment_parser, run_experiment
-from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment, step
+from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment, load_steps
 from spectral_transcoder.experiments.transcoding.paper import add_selection_options, selection_of
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
@@ -37,7 +37,11 @@ def main() -> int:
     sys.argv[0] = str(MAIN_SCRIPT)
     start = time.monotonic()
     status = run_experiment(
-        build_experiment, step, __doc__, add_options, ["-l", *further, *compute, "-s", selection_of(options)]
+        build_experiment,
+        load_steps,
+        __doc__,
+        add_options,
+        ["-l", *further, *compute, "-s", selection_of(options)],
     )
     print(f"{options.exp_type} experiment on {options.dataset}: {(time.monotonic() - start) / 60:.1f} min")
     return status

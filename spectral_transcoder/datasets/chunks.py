@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spectral_transcoder.datasets.corpora import SPLITS, TAU_DATASET_TYPES, tau_dataset_name
+from spectral_transcoder.datasets.splits import SPLITS
+from spectral_transcoder.datasets.tau import TAU_DATASET_TYPES, tau_dataset_name
 from spectral_transcoder.signal.framing import split_seconds
 from spectral_transcoder.signal.mel_spectrograms import (
     PANN_MELS,
@@ -235,7 +236,7 @@ class DatasetSplit:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class ChunkDataset:
     """A finished dataset.
 
     Attributes
@@ -253,8 +254,8 @@ class Dataset:
     manifest: dict = field(repr=False)
 
     @property
-    def fingerprint(self):
-        """A sha256 that changes with any parameter or value: what was computed from a dataset notes it."""
+    def provenance(self):
+        """A sha256 that changes with any parameter or value: what was computed from a dataset records it."""
         return self.manifest["fingerprint"]
 
     @property
@@ -305,7 +306,7 @@ def open_dataset(data_folder, name):
 
     Returns
     -------
-    Dataset
+    ChunkDataset
 
     Raises
     ------
@@ -323,7 +324,7 @@ def open_dataset(data_folder, name):
                 f"the dataset {name} in {data_folder} is unfinished: {command} goes on with it"
             )
         raise MissingFileError(f"no dataset {name} in {data_folder}: make it with {command}")
-    return Dataset(folder, name, manifest)
+    return ChunkDataset(folder, name, manifest)
 
 
 def command_for(name):
@@ -346,7 +347,7 @@ def read_manifest(folder, name):
     path = Path(folder) / manifest_file(name)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        expected = fingerprint(manifest["parameters"], manifest["files"])
+        expected = provenance(manifest["parameters"], manifest["files"])
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -356,7 +357,7 @@ def read_manifest(folder, name):
     return manifest
 
 
-def fingerprint(parameters, files):
-    """Return the sha256 of a dataset's parameters and files, wherever it lies and whatever made it."""
+def provenance(parameters, files):
+    """Return the sha256 of a dataset's parameters and files: the same wherever it lies and whatever made it."""
     canonical = json.dumps({"parameters": parameters, "files": files}, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -21,7 +21,7 @@ import torch
 
 import spectral_transcoder
 from spectral_transcoder.evaluation.predictions import LogitFolder
-from spectral_transcoder.evaluation.tagging import analyse, hear
+from spectral_transcoder.evaluation.tagging import extract_features, predict
 from spectral_transcoder.synthetic_city.corpora import is_synthetic
 from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path, full_disk_reported, sha256
@@ -30,26 +30,26 @@ from spectral_transcoder.utils.parallel import in_processes
 from spectral_transcoder.utils.progress import progress_bar
 
 FILES_PER_BATCH = 16
-MARK_BYTES = 1 << 16  # of each end of a sound
+HASHED_BYTES = 1 << 16  # of each end of a sound
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Files that are read and heard together.
+    """Files that are read and classified together.
 
     Attributes
     ----------
     files : tuple of str
         Names inside the folder of sounds.
-    listeners : tuple of Listener
-        Whose outputs these files lack.
+    pipelines : tuple of TaggingPipeline
+        Whose predictions these files lack.
     """
 
     files: tuple
-    listeners: tuple
+    pipelines: tuple
 
 
-def create_logits(corpus, audio_folder, root, listeners, jobs=1, device="cpu", force=False):
+def create_logits(corpus, audio_folder, root, pipelines, jobs=1, device="cpu", force=False):
     """Write the class outputs of a corpus, those that are not there yet.
 
     Parameters
@@ -60,7 +60,7 @@ def create_logits(corpus, audio_folder, root, listeners, jobs=1, device="cpu", f
         Where its sounds lie.
     root : Path
         The folder that holds `<DATASET>-LOGITS/`.
-    listeners : list of Listener
+    pipelines : list of TaggingPipeline
         What kinds of outputs.
     jobs : int
         Processes that read, and on a CPU compute.
@@ -83,10 +83,10 @@ def create_logits(corpus, audio_folder, root, listeners, jobs=1, device="cpu", f
     logits.folder.mkdir(parents=True, exist_ok=True)
     with sole_writer(logits.folder):
         corpus.save(logits.clips_path)
-        marks = forget_changed_sounds(logits, corpus.files, Path(audio_folder))
-        for listener in listeners:
-            prepare(logits, listener, force)
-        batches = missing_batches(logits, corpus.files, listeners)
+        sounds = forget_changed_sounds(logits, corpus.files, Path(audio_folder))
+        for pipeline in pipelines:
+            prepare(logits, pipeline, force)
+        batches = missing_batches(logits, corpus.files, pipelines)
         unreadable = {}
         with full_disk_reported(logits.folder):
             for batch, outcomes in compute(batches, audio_folder, jobs, device):
@@ -98,93 +98,94 @@ def create_logits(corpus, audio_folder, root, listeners, jobs=1, device="cpu", f
         if len(unreadable) == len(corpus.files):
             raise DatasetError(f"no clip could be read; the first: {next(iter(unreadable.values()))}")
         os.sync()
-        heard = {"clips": sha256(logits.clips_path), "sounds": marks, "unreadable": unreadable}
-        heard["synthetic"] = is_synthetic(Path(audio_folder).parent)
-        for listener in listeners:
-            finish(logits, listener, heard)
+        inputs = {"clips": sha256(logits.clips_path), "sounds": sounds, "unreadable": unreadable}
+        inputs["synthetic"] = is_synthetic(Path(audio_folder).parent)
+        for pipeline in pipelines:
+            finish(logits, pipeline, inputs)
     return unreadable
 
 
 def forget_changed_sounds(logits, files, audio_folder):
-    """Remove all outputs of sounds that are not, or not known to be, those that were heard.
+    """Remove all outputs of sounds that are not, or not known to be, those that were classified.
 
     Returns
     -------
     str
-        The sha256 of the marks of all these sounds, by which results know them.
+        The sha256 of the provenance of all these sounds, by which results know them.
     """
     with ThreadPoolExecutor() as pool:
-        marks = dict(zip(files, pool.map(mark_of, (audio_folder / file for file in files)), strict=True))
-    known = logits.read_marks()
-    changed = [file for file, mark in marks.items() if known.get(file) != mark]
+        found = pool.map(sound_provenance, (audio_folder / file for file in files))
+        sounds = dict(zip(files, found, strict=True))
+    known = logits.read_sounds()
+    changed = [file for file, provenance in sounds.items() if known.get(file) != provenance]
     for kind in logits.kinds() if changed else []:
         logits.write_manifest(*kind, logits.read_manifest(*kind) | {"complete": False})
         for file in changed:
             logits.path(file, *kind).unlink(missing_ok=True)
-    logits.write_marks(known | marks)
-    return hashlib.sha256(json.dumps(sorted(marks.items())).encode()).hexdigest()
+    logits.write_sounds(known | sounds)
+    return hashlib.sha256(json.dumps(sorted(sounds.items())).encode()).hexdigest()
 
 
-def mark_of(path):
+def sound_provenance(path):
     """Return the size of a sound and a hash of its two ends, by which it is known again."""
     if not path.is_file():
         return "missing"
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        digest = hashlib.sha256(file.read(MARK_BYTES))
-        file.seek(max(0, size - MARK_BYTES))
-        digest.update(file.read(MARK_BYTES))
+        digest = hashlib.sha256(file.read(HASHED_BYTES))
+        file.seek(max(0, size - HASHED_BYTES))
+        digest.update(file.read(HASHED_BYTES))
     return f"{size}-{digest.hexdigest()[:16]}"
 
 
-def prepare(logits, listener, force):
+def prepare(logits, pipeline, force):
     """Begin or go on with one kind of outputs; what was made with other weights is removed."""
-    kind = listener.classifier, listener.transcoder
+    kind = pipeline.classifier, pipeline.transcoder
     manifest = logits.read_manifest(*kind)
-    origin = origin_of(listener)
-    if force or manifest is None or manifest["origin"] != origin:
+    provenance = provenance_of(pipeline)
+    if force or manifest is None or manifest["provenance"] != provenance:
         for path in logits.folder.glob(f"*_{logits.name(*kind)}.npy"):
             path.unlink()
-    logits.write_manifest(*kind, {"origin": origin, "complete": False})
+    logits.write_manifest(*kind, {"provenance": provenance, "complete": False})
 
 
-def origin_of(listener):
+def provenance_of(pipeline):
     """Return what outputs depend on beyond the sounds, as it comes back from JSON."""
-    transcoder = listener.load_transcoder()
-    origin = {
-        "classifier": listener.classifier,
-        "weights": sha256(listener.weights),
-        "transcoder": listener.transcoder,
+    transcoder = pipeline.load_transcoder()
+    provenance = {
+        "classifier": pipeline.classifier,
+        "weights": sha256(pipeline.weights),
+        "transcoder": pipeline.transcoder,
         "settings": transcoder and transcoder.settings.to_dict(),
-        "model": listener.model and sha256(listener.model),
+        "model": pipeline.model and sha256(pipeline.model),
     }
-    return json.loads(json.dumps(origin))
+    return json.loads(json.dumps(provenance))
 
 
-def finish(logits, listener, heard):
-    """Say that one kind of outputs is complete, of what, and what a reader of it wants to know."""
-    kind = listener.classifier, listener.transcoder
-    transcoder = listener.load_transcoder()
+def finish(logits, pipeline, inputs):
+    """Note that one kind of outputs is complete, from which sounds, and how its transcoder was trained."""
+    kind = pipeline.classifier, pipeline.transcoder
+    transcoder = pipeline.load_transcoder()
     manifest = logits.read_manifest(*kind) | {
         "complete": True,
-        **heard,
-        "model": listener.model and listener.model.name,
+        **inputs,
+        "model": pipeline.model and pipeline.model.name,
         "training": transcoder and transcoder.training_record,
         "version": spectral_transcoder.__version__,
     }
     logits.write_manifest(*kind, manifest)
 
 
-def missing_batches(logits, files, listeners):
+def missing_batches(logits, files, pipelines):
     """Return the batches of what is not there; files that lack the same kinds of outputs go together."""
     # a power failure may leave names of files that the disk never got
     there = {entry.name for entry in os.scandir(logits.folder) if entry.stat().st_size}
     lacking = {}
     for file in files:
         missing = tuple(
-            listener
-            for listener in listeners
-            if logits.path(file, listener.classifier, listener.transcoder).name not in there
+            pipeline
+            for pipeline in pipelines
+            if logits.path(file, pipeline.classifier, pipeline.transcoder).name not in there
         )
         if missing:
             lacking.setdefault(missing, []).append(file)
@@ -196,45 +197,45 @@ def missing_batches(logits, files, listeners):
 
 
 def compute(batches, audio_folder, jobs, device):
-    """Yield (batch, outcomes): of each file its scores by listener, or why it could not be read."""
+    """Yield (batch, outcomes): of each file its scores by pipeline, or why it could not be read."""
     on_cpu = torch.device(device).type == "cpu"
-    task = partial(hear_batch if on_cpu else analyse_batch, Path(audio_folder))
+    task = partial(predict_batch if on_cpu else extract_batch, Path(audio_folder))
     results = in_processes(task, batches, min(jobs, max(1, len(batches))))
     for batch, outcomes in progress_bar(results, len(batches), f"batches of {FILES_PER_BATCH} files"):
-        yield batch, outcomes if on_cpu else hear_analysed(batch, outcomes, device)
+        yield batch, outcomes if on_cpu else predict_extracted(batch, outcomes, device)
 
 
-def analyse_batch(audio_folder, batch):
-    """Return the `Analysis` of each file of a batch, or why it could not be read."""
+def extract_batch(audio_folder, batch):
+    """Return the `Features` of each file of a batch, or why it could not be read."""
     outcomes = []
     for file in batch.files:
         try:
-            outcomes.append(analyse(audio_folder / file, batch.listeners))
+            outcomes.append(extract_features(audio_folder / file, batch.pipelines))
         except SpectralTranscoderError as error:
             outcomes.append(str(error))
     return outcomes
 
 
-def hear_batch(audio_folder, batch):
-    """Return the scores by listener of each file of a batch, or why it could not be read."""
-    return hear_analysed(batch, analyse_batch(audio_folder, batch), "cpu")
+def predict_batch(audio_folder, batch):
+    """Return the scores by pipeline of each file of a batch, or why it could not be read."""
+    return predict_extracted(batch, extract_batch(audio_folder, batch), "cpu")
 
 
-def hear_analysed(batch, outcomes, device):
-    """Return what `analyse_batch` did, with each analysis replaced by its scores by listener."""
+def predict_extracted(batch, outcomes, device):
+    """Return what `extract_batch` did, with the features of each file replaced by its scores by pipeline."""
     readable = [index for index, outcome in enumerate(outcomes) if not isinstance(outcome, str)]
     if not readable:
         return outcomes
-    heard = hear([outcomes[index] for index in readable], batch.listeners, device)
+    predictions = predict([outcomes[index] for index in readable], batch.pipelines, device)
     outcomes = list(outcomes)
     for position, index in enumerate(readable):
-        outcomes[index] = {listener: scores[position] for listener, scores in heard.items()}
+        outcomes[index] = {pipeline: scores[position] for pipeline, scores in predictions.items()}
     return outcomes
 
 
 def write(logits, file, scores):
     """Write the outputs of one file."""
-    for listener, values in scores.items():
-        path = logits.path(file, listener.classifier, listener.transcoder)
+    for pipeline, values in scores.items():
+        path = logits.path(file, pipeline.classifier, pipeline.transcoder)
         with atomic_path(path, flush=False) as temporary:
             np.save(temporary, values)

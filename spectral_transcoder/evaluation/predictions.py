@@ -1,8 +1,8 @@
 """Stored class outputs of a labelled corpus: which files, how they were made, and reading them.
 
 <DATASET>-LOGITS/ holds a file <clip>_<classifier>_<gt or transcoder>.npy for each clip, the clips with their
-labels, marks of the sounds that were heard, and a manifest <classifier>_<gt or transcoder>.json for each kind of
-outputs.
+labels, the provenance of its sounds (sizes and hashes), and a manifest <classifier>_<gt or transcoder>.json for
+each kind of outputs.
 """
 
 import json
@@ -52,20 +52,20 @@ class LogitFolder:
         return self.folder / f"{self.dataset}_clips.csv"
 
     @property
-    def marks_path(self):
-        """The marks of the sounds that the outputs are of."""
+    def sounds_path(self):
+        """The provenance of each sound that was classified: its size and a hash."""
         return self.folder / f"{self.dataset}_sounds.csv"
 
-    def read_marks(self):
-        """Return {file: mark} of the sounds that were heard."""
-        if not self.marks_path.is_file():
+    def read_sounds(self):
+        """Return {file: provenance} of the sounds that were classified."""
+        if not self.sounds_path.is_file():
             return {}
-        return dict(pd.read_csv(self.marks_path, dtype=str).to_numpy())
+        return dict(pd.read_csv(self.sounds_path, dtype=str).to_numpy())
 
-    def write_marks(self, marks):
-        """Write {file: mark}."""
-        with atomic_path(self.marks_path) as temporary:
-            pd.DataFrame(marks.items(), columns=["file", "mark"]).to_csv(temporary, index=False)
+    def write_sounds(self, sounds):
+        """Write {file: provenance}."""
+        with atomic_path(self.sounds_path) as temporary:
+            pd.DataFrame(sounds.items(), columns=["file", "provenance"]).to_csv(temporary, index=False)
 
     def name(self, classifier, transcoder):
         """Return what the files of one kind of outputs have in common: yamnet_cnn, pann_gt, …"""
@@ -82,7 +82,7 @@ class LogitFolder:
     def read_manifest(self, classifier, transcoder):
         """Return the manifest of one kind of outputs, or None where there is none."""
         path = self.manifest_path(classifier, transcoder)
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return read_manifest(path) if path.is_file() else None
 
     def write_manifest(self, classifier, transcoder, manifest):
         """Write the manifest of one kind of outputs."""
@@ -91,9 +91,8 @@ class LogitFolder:
 
     def kinds(self):
         """Return the (classifier, transcoder) of which there are outputs, sorted."""
-        manifests = (json.loads(path.read_text(encoding="utf-8")) for path in self.folder.glob("*.json"))
-        origins = [manifest["origin"] for manifest in manifests]
-        return sorted((origin["classifier"], origin["transcoder"]) for origin in origins)
+        made_from = [read_manifest(path)["provenance"] for path in self.folder.glob("*.json")]
+        return sorted((provenance["classifier"], provenance["transcoder"]) for provenance in made_from)
 
     def create_command(self, classifier, transcoder):
         """Return the command that makes one kind of outputs."""
@@ -142,3 +141,11 @@ class LogitFolder:
         if not manifest["complete"]:
             return "unfinished"
         return "complete" if manifest["clips"] == sha256(self.clips_path) else "outdated"
+
+
+def read_manifest(path):
+    """Return the manifest of one kind of outputs; earlier versions called its `provenance` `origin`."""
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    if "origin" in manifest:
+        manifest["provenance"] = manifest.pop("origin")
+    return manifest

@@ -1,9 +1,9 @@
-"""What classifiers make of recordings, through their true or transcoded Mels, many recordings at once.
+"""Predictions of classifiers for recordings, from true or transcoded Mels, many recordings at once.
 
     file ──read once──▶ levels [S, 8, 29] ──transcoder──▶ Mels ──classifier──▶ scores [n_labels]
                    └──▶ true Mels ─────────────────────────┘
 
-A `Listener` is a classifier with what stands between it and the sound. Recordings of any lengths share batches.
+A `TaggingPipeline` is a classifier with the transcoder that makes its Mels. Recordings of any lengths share batches.
 """
 
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ TRANSCODERS = (TRUE_MELS, *TRAINED, *UNTRAINED)
 
 
 @dataclass(frozen=True)
-class Listener:
-    """A classifier, and through what it hears.
+class TaggingPipeline:
+    """A classifier, and the transcoder that makes the Mels which it classifies.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Listener:
 
     @property
     def front_end(self):
-        """Whose Mels it hears."""
+        """The front end whose Mels it classifies."""
         return classifier_record(self.classifier).front_end
 
     def load_transcoder(self, device="cpu"):
@@ -90,8 +90,8 @@ def cached_transcoder(front_end, network, model, device):
     return load_transcoder(model).to(device)
 
 
-def find_listener(classifier, transcoder, models=PRETRAINED_MODELS, references=REFERENCE_MODELS):
-    """Return the listener of a classifier and a transcoder.
+def find_pipeline(classifier, transcoder, models=PRETRAINED_MODELS, references=REFERENCE_MODELS):
+    """Return the pipeline of a classifier and a transcoder.
 
     Parameters
     ----------
@@ -118,9 +118,9 @@ def find_listener(classifier, transcoder, models=PRETRAINED_MODELS, references=R
         raise MissingFileError(f"no weights of {classifier} at {weights}; fetch them: {record.fetch_command}")
     name, equals, path = transcoder.partition("=")
     if not equals and name == TRUE_MELS:
-        return Listener(classifier, weights)
+        return TaggingPipeline(classifier, weights)
     if not equals and name in UNTRAINED:
-        return Listener(classifier, weights, name, network=name)
+        return TaggingPipeline(classifier, weights, name, network=name)
     if not equals and name not in TRAINED:
         raise UsageError(
             f"transcoder {transcoder!r}: expected one of {', '.join(TRANSCODERS)}, or name=path of a "
@@ -134,9 +134,9 @@ def find_listener(classifier, transcoder, models=PRETRAINED_MODELS, references=R
             f"none of {', '.join(TRANSCODERS)}, {TRUE_SUFFIX}"
         )
     model = Path(path) if equals else find_trained(classifier, name, Path(references))
-    listener = Listener(classifier, weights, name, model=model)
-    check(listener.load_transcoder(), listener)
-    return listener
+    pipeline = TaggingPipeline(classifier, weights, name, model=model)
+    check(pipeline.load_transcoder(), pipeline)
+    return pipeline
 
 
 def find_trained(classifier, name, folder):
@@ -154,28 +154,28 @@ def find_trained(classifier, name, folder):
     return path
 
 
-def check(transcoder, listener):
-    """Raise UsageError where a transcoder cannot serve a listener."""
-    if transcoder.front_end.name != listener.front_end.name:
+def check(transcoder, pipeline):
+    """Raise UsageError where a transcoder cannot serve a pipeline."""
+    if transcoder.front_end.name != pipeline.front_end.name:
         raise UsageError(
-            f"{listener.model} makes {transcoder.front_end.name} Mels: {listener.classifier} expects "
-            f"{listener.front_end.name} Mels"
+            f"{pipeline.model} makes {transcoder.front_end.name} Mels: {pipeline.classifier} expects "
+            f"{pipeline.front_end.name} Mels"
         )
     if transcoder.settings.source != "levels":
         raise UsageError(
-            f"{listener.model} starts from {transcoder.settings.source}, which sensors do not send"
+            f"{pipeline.model} starts from {transcoder.settings.source}, which sensors do not send"
         )
 
 
 @dataclass(frozen=True)
-class Analysis:
-    """What listeners need of one recording.
+class Features:
+    """What pipelines need of one recording.
 
     Attributes
     ----------
     levels : dict of ThirdOctaves to (np.ndarray, int)
         (n_seconds, n_frames, n_bands) float32 in dB, each second analysed alone, and the recording's length in
-        samples at that analysis's rate.
+        samples at the rate of these third octaves.
     mels : dict of str to np.ndarray
         By front end, what its classifiers take: (n, n_frames, n_mels) float32.
     """
@@ -185,12 +185,12 @@ class Analysis:
 
 
 @torch.no_grad()
-def analyse(path, listeners):
-    """Read a sound file once and compute what the listeners need of it.
+def extract_features(path, pipelines):
+    """Read a sound file once and compute what the pipelines need of it.
 
     Returns
     -------
-    Analysis
+    Features
 
     Raises
     ------
@@ -199,54 +199,54 @@ def analyse(path, listeners):
     """
     recording = read_audio(path)
     levels, mels = {}, {}
-    for listener in listeners:
-        transcoder = listener.load_transcoder()
+    for pipeline in pipelines:
+        transcoder = pipeline.load_transcoder()
         if transcoder is None:
-            mels[listener.front_end.name] = None
+            mels[pipeline.front_end.name] = None
         else:
             levels[transcoder.third_octaves] = None
-    for record in levels:  # always from the analysis's own rate (SPEC defect 1)
+    for record in levels:  # always from the rate of the third octaves (docs/method.md, section 9, defect 1)
         signal = recording.at(record.sr)
         levels[record] = record.levels(signal, "per_second"), len(signal)
     for name in mels:
         front_end = FRONT_ENDS[name]
         mels[name] = front_end.classifier_input(recording.at(front_end.sr))
-    return Analysis(levels, mels)
+    return Features(levels, mels)
 
 
-def hear(analyses, listeners, device="cpu"):
+def predict(features, pipelines, device="cpu"):
     """Return the scores of many recordings, computed together.
 
     Parameters
     ----------
-    analyses : list of Analysis
+    features : list of Features
         Of n recordings of any lengths.
-    listeners : sequence of Listener
+    pipelines : sequence of TaggingPipeline
         For whom they were analysed.
     device : str
         cpu or cuda.
 
     Returns
     -------
-    dict of Listener to np.ndarray
+    dict of TaggingPipeline to np.ndarray
         (n, n_labels) float32 in 0 … 1.
     """
-    heard, transcoded = {}, {}
-    for listener in listeners:
-        transcoder = listener.load_transcoder(device)
+    predictions, transcoded = {}, {}
+    for pipeline in pipelines:
+        transcoder = pipeline.load_transcoder(device)
         if transcoder is None:
-            mels = [torch.from_numpy(analysis.mels[listener.front_end.name]) for analysis in analyses]
-        else:  # two classifiers may hear one transcoder
+            mels = [torch.from_numpy(one.mels[pipeline.front_end.name]) for one in features]
+        else:  # two classifiers may share one transcoder
             if transcoder not in transcoded:
-                transcoded[transcoder] = transcode_all(transcoder, analyses)
+                transcoded[transcoder] = transcode_all(transcoder, features)
             mels = transcoded[transcoder]
-        heard[listener] = classify_all(listener.load_classifier(device), mels)
-    return heard
+        predictions[pipeline] = classify_all(pipeline.load_classifier(device), mels)
+    return predictions
 
 
-def transcode_all(transcoder, analyses):
+def transcode_all(transcoder, features):
     """Return the Mels of many recordings as `Transcoder.transcode` does of one: list of (n, T, 64) tensors."""
-    levels, lengths = zip(*(analysis.levels[transcoder.third_octaves] for analysis in analyses), strict=True)
+    levels, lengths = zip(*(one.levels[transcoder.third_octaves] for one in features), strict=True)
     seconds = transcoder.transcode_seconds(torch.from_numpy(np.concatenate(levels)))
     chunks = seconds.split([len(one) for one in levels])
     mels = [transcoder.join(*pair) for pair in zip(chunks, lengths, strict=True)]

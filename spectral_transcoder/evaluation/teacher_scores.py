@@ -13,12 +13,12 @@ from spectral_transcoder.utils.paths import PRETRAINED_MODELS
 CHUNKS_PER_BLOCK = 512
 
 
-def oracle_scores(dataset, split, classifier_name, device="cpu", models=PRETRAINED_MODELS):
+def teacher_scores(dataset, split, classifier_name, device="cpu", models=PRETRAINED_MODELS):
     """Return a classifier's scores on the true Mels of a split, from its cache where that is valid.
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : ChunkDataset
         Whose Mels.
     split : str
         "train", "valid" or "eval".
@@ -37,18 +37,22 @@ def oracle_scores(dataset, split, classifier_name, device="cpu", models=PRETRAIN
     """
     record = classifier_record(classifier_name)
     scores_path = dataset.folder / "oracles" / f"{dataset.name}_{split}_{classifier_name}.npy"
-    origin_path = scores_path.with_suffix(".json")
+    provenance_path = scores_path.with_suffix(".json")
     classifier = load_classifier(classifier_name, record.path_in(models), device)
-    origin = {"dataset": dataset.fingerprint, "weights": sha256(record.path_in(models))}
+    provenance = {"dataset": dataset.provenance, "weights": sha256(record.path_in(models))}
     # processes and jobs that start together compute them once
     with exclusive_lock(scores_path.with_suffix(".lock")):
-        if not (origin_path.is_file() and json.loads(origin_path.read_text(encoding="utf-8")) == origin):
-            origin_path.unlink(missing_ok=True)  # scores and origin never disagree, wherever this is stopped
+        if not (
+            provenance_path.is_file()
+            and json.loads(provenance_path.read_text(encoding="utf-8")) == provenance
+        ):
+            # scores and provenance never disagree, wherever this is stopped
+            provenance_path.unlink(missing_ok=True)
             scores = compute_scores(classifier, dataset.split(split).mels(record.front_end), split)
             with atomic_path(scores_path) as temporary:
                 np.save(temporary, scores)
-            with atomic_path(origin_path) as temporary:
-                temporary.write_text(json.dumps(origin), encoding="utf-8")
+            with atomic_path(provenance_path) as temporary:
+                temporary.write_text(json.dumps(provenance), encoding="utf-8")
         return np.load(scores_path, mmap_mode="r")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from spectral_transcoder.evaluation.presence import class_scores
-from spectral_transcoder.evaluation.tagging import Listener, analyse
+from spectral_transcoder.evaluation.tagging import TaggingPipeline, extract_features
 from spectral_transcoder.models.classifiers import ClassifierRecord, classifier_record
 from spectral_transcoder.models.transcoders import Transcoder
 from spectral_transcoder.signal.level_series import normalising_offset_db, resample_levels
@@ -47,7 +47,7 @@ class WindowLength:
         return range(0, max(1, n_seconds - self.window_s + 1), self.hop_s)
 
 
-def sound_window_scores(pipeline: Listener, path: Path, length: WindowLength) -> np.ndarray:
+def sound_window_scores(pipeline: TaggingPipeline, path: Path, length: WindowLength) -> np.ndarray:
     """Return the label scores of the windows of a sound file: (n_windows, n_labels) in 0 … 1.
 
     The file is peak-normalised. True Mels are those of the whole file, cut; transcoded ones are made second by
@@ -58,17 +58,17 @@ def sound_window_scores(pipeline: Listener, path: Path, length: WindowLength) ->
     AudioError, MissingFileError
         It cannot be read.
     """
-    analysis = analyse(path, [pipeline])
+    features = extract_features(path, [pipeline])
     transcoder = pipeline.load_transcoder()
     if transcoder is None:
-        return _true_window_scores(pipeline, analysis.mels[pipeline.front_end.name], length)
-    levels_db, n_samples = analysis.levels[transcoder.third_octaves]
+        return _true_window_scores(pipeline, features.mels[pipeline.front_end.name], length)
+    levels_db, n_samples = features.levels[transcoder.third_octaves]
     n_seconds = max(1, n_samples // transcoder.third_octaves.sr)
     return _transcoded_window_scores(pipeline, transcoder, levels_db[:n_seconds], length)
 
 
 def level_window_scores(
-    pipeline: Listener,
+    pipeline: TaggingPipeline,
     levels_db: np.ndarray,
     period_s: float,
     length: WindowLength,
@@ -78,7 +78,7 @@ def level_window_scores(
 
     Parameters
     ----------
-    pipeline : Listener
+    pipeline : TaggingPipeline
         A classifier with a transcoder.
     levels_db : np.ndarray
         (frames, 29) in dB, without gaps.
@@ -119,7 +119,7 @@ def recording_class_scores(scores: np.ndarray, labels: tuple[str, ...], grouping
     return class_scores(scores, labels, grouping)[1].mean(axis=0)
 
 
-def _true_window_scores(pipeline: Listener, mels: np.ndarray, length: WindowLength) -> np.ndarray:
+def _true_window_scores(pipeline: TaggingPipeline, mels: np.ndarray, length: WindowLength) -> np.ndarray:
     """Return the scores of windows of true Mels, patches (n, T, M) or one spectrogram (1, T, M)."""
     front_end, classifier = pipeline.front_end, pipeline.load_classifier()
     if front_end.patches:
@@ -133,7 +133,7 @@ def _true_window_scores(pipeline: Listener, mels: np.ndarray, length: WindowLeng
 
 @torch.no_grad()
 def _transcoded_window_scores(
-    pipeline: Listener, transcoder: Transcoder, levels_db: np.ndarray, length: WindowLength
+    pipeline: TaggingPipeline, transcoder: Transcoder, levels_db: np.ndarray, length: WindowLength
 ) -> np.ndarray:
     """Return the scores of windows of levels (S, frames, bands), second by second."""
     classifier, sr = pipeline.load_classifier(), transcoder.third_octaves.sr

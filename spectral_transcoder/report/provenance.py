@@ -40,7 +40,7 @@ class ResultProvenance:
 
 def provenance_of(run: FinishedRun, command: str) -> ResultProvenance:
     """Return the `ResultProvenance` of a run."""
-    marker = run.marker
+    record = run.record
     details = ", ".join(
         f"{name} {value}" for name, value in sorted(run.factors.items()) if name != "transcoder"
     )
@@ -50,13 +50,13 @@ def provenance_of(run: FinishedRun, command: str) -> ResultProvenance:
         name=f"{name_of(run.plan, run.factors)} ({details})",
         command=command,
         seed=run.factors.get("seed", "0") if trained else "none is needed",
-        dataset=fingerprint_of(marker.configuration),
-        started=marker.started,
-        duration_s=marker.duration_s,
-        versions=marker.versions,
+        dataset=fingerprint_of(record.provenance),
+        started=record.started,
+        duration_s=record.duration_s,
+        versions=record.versions,
     )
 
 
-def fingerprint_of(configuration: dict[str, Any]) -> str:
+def fingerprint_of(made_from: dict[str, Any]) -> str:
     """Return the fingerprint of the dataset (experiment 1) or of the clips (experiment 2) of a result."""
-    return str(configuration.get("dataset") or configuration.get("clips") or "not recorded")
+    return str(made_from.get("dataset") or made_from.get("clips") or "not recorded")

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from spectral_transcoder.datasets.corpora import SPLITS
-from spectral_transcoder.experiments.engine.run_store import Marker, State
+from spectral_transcoder.datasets.splits import SPLITS
+from spectral_transcoder.experiments.engine.run_store import RunRecord, State
 from spectral_transcoder.models.registry import parse_identifier
 from spectral_transcoder.report.reading import read_record, readable
 from spectral_transcoder.utils.arrays import read_array
@@ -33,7 +33,7 @@ class FinishedRun:
         Modalities of the setting but for the step; factors at a hidden default are not among them.
     defaults : dict of str to str
         Hidden factors of the plan with their defaults; empty for a plan that no longer exists.
-    marker : Marker
+    record : RunRecord
         The record of the computation: when, with what and how long.
     metrics : dict of str to np.ndarray
         Values per clip or fold, (n,), by metric.
@@ -42,13 +42,13 @@ class FinishedRun:
     plan: str
     factors: dict[str, str]
     defaults: dict[str, str]
-    marker: Marker
+    record: RunRecord
     metrics: dict[str, np.ndarray]
 
     @property
     def synthetic(self) -> bool:
         """Whether it was computed on a city that this project made itself, in the layout of a real corpus."""
-        return bool(self.marker.configuration.get("synthetic"))
+        return bool(self.record.provenance.get("synthetic"))
 
     @property
     def modalities(self) -> dict[str, str]:
@@ -147,20 +147,20 @@ def find_runs(
     """
 
     def read(path: Path) -> FinishedRun | None:
-        marker = read_record(path, lambda content: Marker(**content))
-        if marker.state != State.DONE.value:
+        record = read_record(path, RunRecord.from_json)
+        if record.state != State.DONE.value:
             return None
-        files = {name: folder / metric_folder / f"{marker.identifier}_{name}.npy" for name in names}
+        files = {name: folder / metric_folder / f"{record.identifier}_{name}.npy" for name in names}
         metrics = {
             name: np.atleast_1d(read_array(file, REMEDY)) for name, file in files.items() if file.is_file()
         }
         return FinishedRun(
-            marker.plan, factors_of(marker.identifier), defaults.get(marker.plan, {}), marker, metrics
+            record.plan, factors_of(record.identifier), defaults.get(record.plan, {}), record, metrics
         )
 
     found = readable(read, sorted((folder / "state").glob("*.json")), left_out)
     runs = [run for run in found if run is not None and run.metrics]
-    return sorted(runs, key=lambda run: (run.plan, run.marker.identifier))
+    return sorted(runs, key=lambda run: (run.plan, run.record.identifier))
 
 
 def find_trainings(folder: Path, left_out: list[str]) -> list[Training]:

@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from spectral_transcoder.experiments.engine.cli import experiment_parser
 from spectral_transcoder.experiments.engine.plans import STEP, Setting
-from spectral_transcoder.experiments.engine.run_store import Ledger, Marker, State
+from spectral_transcoder.experiments.engine.run_store import RunRecord, RunStore, State
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding.experiment import FOLDER, add_options, build_experiment
 from spectral_transcoder.slurm.job_files import JobFile, in_words
@@ -86,7 +86,7 @@ class Launcher:
         self.files = files
         options = experiment_parser(__doc__, add_options).parse_args(list(files[0].options))
         self.experiment = build_experiment(options)
-        self.ledger = Ledger(self.experiment)
+        self.store = RunStore(self.experiment)
         self.folder = (options.data_path / FOLDER / "slurm").resolve()
 
     def launch(self, only: set[Path] | None = None, resubmit: bool = False, dry_run: bool = False) -> int:
@@ -181,7 +181,7 @@ class Launcher:
     ) -> tuple[State, str]:
         """Return the state of a chain, and what there is to say of it."""
         settings = select(self.experiment.plans, selector)
-        looks = [self.ledger.look(setting) for setting in settings]
+        looks = [self.store.look(setting) for setting in settings]
         states = [state for state, _ in looks]
         if set(states) == {State.DONE}:
             return State.DONE, ""
@@ -194,7 +194,7 @@ class Launcher:
             return State.RUNNING, _running(settings[position], looks[position][1])
         if State.FAILED in states:
             position = states.index(State.FAILED)
-            log = self.ledger.log_path(settings[position])
+            log = self.store.log_path(settings[position])
             return State.FAILED, f"{looks[position][1].error}\nlog: {log}"
         if recorded and self._has_succeeded(settings, recorded):
             return State.PENDING, OUT_OF_DATE
@@ -204,9 +204,9 @@ class Launcher:
 
     def _has_succeeded(self, settings: list[Setting], recorded: Submission) -> bool:
         """Whether the last step has ended well since the recorded job was submitted, whatever changed later."""
-        marker = self.ledger.marker(settings[-1])
-        done = marker is not None and marker.state == State.DONE.value
-        return done and marker.run != recorded.get("run_before")
+        record = self.store.record(settings[-1])
+        done = record is not None and record.state == State.DONE.value
+        return done and record.run != recorded.get("run_before")
 
     def _submit(self, file: JobFile, chains: list[JobChain], after: str | None, dry_run: bool) -> str:
         """Submit some chains of a file, and return the job's id."""
@@ -232,9 +232,9 @@ class Launcher:
         return job
 
     def _last_run(self, selector: str) -> str | None:
-        """Return which computation the last step of a chain has its marker from, or None."""
-        marker = self.ledger.marker(select(self.experiment.plans, selector)[-1])
-        return marker.run if marker else None
+        """Return which computation the last step of a chain has its record from, or None."""
+        record = self.store.record(select(self.experiment.plans, selector)[-1])
+        return record.run if record else None
 
     @contextlib.contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
@@ -302,5 +302,5 @@ def _computes(job: QueuedJob, file: JobFile, index: int, recorded: Submission | 
     return by_hand and (file.array is None or job.job.endswith(f"_{index}"))
 
 
-def _running(setting: Setting, marker: Marker) -> str:
-    return f"{getattr(setting, STEP)} since {marker.started} on {marker.host}"
+def _running(setting: Setting, record: RunRecord) -> str:
+    return f"{getattr(setting, STEP)} since {record.started} on {record.host}"

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from spectral_transcoder.experiments.engine.cli import experiment_parser
 from spectral_transcoder.experiments.engine.experiment import Experiment
 from spectral_transcoder.experiments.engine.plans import Setting
-from spectral_transcoder.experiments.engine.run_store import Ledger, State
+from spectral_transcoder.experiments.engine.run_store import RunStore, State
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment
 from spectral_transcoder.slurm.cluster import PATIENCE_S
@@ -77,11 +77,11 @@ def run_until_signal(command: list[str]) -> tuple[int, list[signal.Signals]]:
 
 def progress_made(experiment: Experiment, settings: Iterable[Setting]) -> list:
     """Return a value that changes with every epoch and every finished setting."""
-    ledger = Ledger(experiment)
+    store = RunStore(experiment)
     made = []
     for setting in settings:
-        marker, state = ledger.marker(setting), experiment.file("model", setting, "training_state")
-        made.append(marker.run if marker and marker.state == State.DONE.value else None)
+        record, state = store.record(setting), experiment.file("model", setting, "training_state")
+        made.append(record.run if record and record.state == State.DONE.value else None)
         made.append(state.stat().st_mtime_ns if state.is_file() else None)
     return made
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from spectral_transcoder.datasets.corpora import find_sounds
+from spectral_transcoder.datasets.audio_folder import find_sounds
 from spectral_transcoder.evaluation import transcoding_metrics
 from spectral_transcoder.signal.audio import read_audio
-from spectral_transcoder.training.loop import Chunks
+from spectral_transcoder.training.losses import Chunks
 from spectral_transcoder.utils.errors import AudioError, MissingFileError
 
 MIXED = 0.5  # share of the seconds to which another sound is added

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from benchmarks.plain import plain_arrays
+from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis, mel_freq, open_dataset
-from spectral_transcoder.datasets.corpora import SPLITS, folder_corpus
 from spectral_transcoder.datasets.creation.run import create_dataset
+from spectral_transcoder.datasets.splits import SPLITS
 from spectral_transcoder.signal.audio import peak_normalise, read_audio
 from spectral_transcoder.signal.mel_spectrograms import EFFICIENTAT_MELS, PANN_MELS, YAMNET_MELS
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
@@ -209,6 +210,6 @@ def test_the_fingerprint_tells_datasets_apart_not_places(made, tmp_path):
     other = create_dataset(
         folder_corpus(sounds, "other", seed=1), tmp_path, ChunkAnalysis(mel_time=True), jobs=1
     )
-    expected = open_dataset(data, "noises").fingerprint
+    expected = open_dataset(data, "noises").provenance
     assert same["fingerprint"] == expected
     assert other["fingerprint"] != expected

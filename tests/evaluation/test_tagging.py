@@ -5,7 +5,7 @@ import pytest
 import soundfile
 import torch
 
-from spectral_transcoder.evaluation.tagging import Listener, analyse, find_listener, hear
+from spectral_transcoder.evaluation.tagging import TaggingPipeline, extract_features, find_pipeline, predict
 from spectral_transcoder.models.classifiers import CLASSIFIERS, load_classifier
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.signal.audio import read_audio
@@ -48,40 +48,40 @@ def references(tmp_path_factory):
     return folder
 
 
-def alone(listener, path, models):
+def alone(pipeline, path, models):
     """Return the scores of one file as the library computes those of one recording."""
-    classifier = load_classifier(listener.classifier, models / CLASSIFIERS[listener.classifier].weights)
-    recording, transcoder = read_audio(path), listener.load_transcoder()
+    classifier = load_classifier(pipeline.classifier, models / CLASSIFIERS[pipeline.classifier].weights)
+    recording, transcoder = read_audio(path), pipeline.load_transcoder()
     if transcoder is None:
-        mels = listener.front_end.classifier_input(recording.at(listener.front_end.sr))
+        mels = pipeline.front_end.classifier_input(recording.at(pipeline.front_end.sr))
     else:
         mels = transcoder.transcode(recording.at(32000))  # SPEC defect 1
-        mels = mels if listener.front_end.patches else mels[None]
+        mels = mels if pipeline.front_end.patches else mels[None]
     return classifier.recording_scores(mels)
 
 
 def test_recordings_of_any_length_heard_together_score_as_alone(sounds, models, references):
-    listeners = [
-        find_listener("YamNetMobile", name, models, references)
+    pipelines = [
+        find_pipeline("YamNetMobile", name, models, references)
         for name in ("self", "pinv", "cnn", "cnn_mels")
     ]
-    heard = hear([analyse(path, listeners) for path in sounds], listeners)
-    for listener in listeners:
-        assert heard[listener].shape == (len(sounds), 521)
-        for path, scores in zip(sounds, heard[listener], strict=True):
-            np.testing.assert_allclose(scores, alone(listener, path, models), atol=1e-4)
-        assert heard[listener].std(0).max() > 0.05  # so that a mistaken recording would show
-    assert np.abs(heard[listeners[1]] - heard[listeners[2]]).max() > 0.05
+    predictions = predict([extract_features(path, pipelines) for path in sounds], pipelines)
+    for pipeline in pipelines:
+        assert predictions[pipeline].shape == (len(sounds), 521)
+        for path, scores in zip(sounds, predictions[pipeline], strict=True):
+            np.testing.assert_allclose(scores, alone(pipeline, path, models), atol=1e-4)
+        assert predictions[pipeline].std(0).max() > 0.05  # so that a mistaken recording would show
+    assert np.abs(predictions[pipelines[1]] - predictions[pipelines[2]]).max() > 0.05
 
 
 def test_pann_hears_whole_files_of_one_length_together(sounds, models):
-    listeners = [find_listener("PANN", name, models) for name in ("self", "pinv")]
+    pipelines = [find_pipeline("PANN", name, models) for name in ("self", "pinv")]
     some = sounds[:1] + sounds[3:5]
-    heard = hear([analyse(path, listeners) for path in some], listeners)
-    for listener in listeners:
-        assert heard[listener].std(0).max() > 0.05
-        for path, scores in zip(some, heard[listener], strict=True):
-            np.testing.assert_allclose(scores, alone(listener, path, models), atol=1e-4)
+    predictions = predict([extract_features(path, pipelines) for path in some], pipelines)
+    for pipeline in pipelines:
+        assert predictions[pipeline].std(0).max() > 0.05
+        for path, scores in zip(some, predictions[pipeline], strict=True):
+            np.testing.assert_allclose(scores, alone(pipeline, path, models), atol=1e-4)
 
 
 def test_a_file_is_decoded_once_for_all_listeners(sounds, models, references, monkeypatch):
@@ -90,39 +90,39 @@ def test_a_file_is_decoded_once_for_all_listeners(sounds, models, references, mo
         "spectral_transcoder.evaluation.tagging.read_audio",
         lambda path: decoded.append(path) or read_audio(path),
     )
-    analyse(
+    extract_features(
         sounds[1],
-        [find_listener("YamNetMobile", name, models, references) for name in ("self", "pinv", "cnn")],
+        [find_pipeline("YamNetMobile", name, models, references) for name in ("self", "pinv", "cnn")],
     )
     assert decoded == [sounds[1]]
 
 
 def test_missing_weights_are_named_with_the_command_that_fetches_them(models, references):
     with pytest.raises(MissingFileError, match=r"download_pretrained_models\.py --models YamNet$"):
-        find_listener("YamNet", "self", models)
+        find_pipeline("YamNet", "self", models)
     with pytest.raises(MissingFileError, match=r"cnn_mels for PANN.*download_pretrained_models\.py"):
-        find_listener("PANN", "cnn_mels", models, references)
+        find_pipeline("PANN", "cnn_mels", models, references)
 
 
 def test_a_transcoder_that_another_classifier_taught_is_none(models, tmp_path, references):
     taught = references / TAUGHT.format("YamNetMobile")
     (tmp_path / TAUGHT.format("YamNet")).write_bytes(taught.read_bytes())
     with pytest.raises(MissingFileError, match="taught by YamNet"):
-        find_listener("YamNetMobile", "cnn", models, tmp_path)
+        find_pipeline("YamNetMobile", "cnn", models, tmp_path)
 
 
 def test_a_transcoder_of_ones_own_has_a_name_and_the_classifiers_mels(models, references, tmp_path):
     path = references / TAUGHT.format("YamNetMobile")  # an equals sign inside a path is part of it
-    assert find_listener("YamNetMobile", f"my-own={path}", models) == Listener(
+    assert find_pipeline("YamNetMobile", f"my-own={path}", models) == TaggingPipeline(
         "YamNetMobile", models / "yamnet_mobile_relu6.pth", "my-own", model=path
     )
     with pytest.raises(UsageError, match="PANN expects PANN Mels"):
-        find_listener("PANN", f"my-own={path}", models)
+        find_pipeline("PANN", f"my-own={path}", models)
     for wrong in (f"cnn={path}", f"a/b={path}", str(path), "mine"):
         with pytest.raises(UsageError, match="name=path"):
-            find_listener("YamNetMobile", wrong, models)
+            find_pipeline("YamNetMobile", wrong, models)
     with pytest.raises(MissingFileError):
-        find_listener("YamNetMobile", f"mine={tmp_path / 'nowhere'}", models)
+        find_pipeline("YamNetMobile", f"mine={tmp_path / 'nowhere'}", models)
     Transcoder(TranscoderSettings("pinv", "YamNet", source="mel_freq")).save(tmp_path / "stretched_model")
     with pytest.raises(UsageError, match="mel_freq"):
-        find_listener("YamNetMobile", f"mine={tmp_path / 'stretched_model'}", models)
+        find_pipeline("YamNetMobile", f"mine={tmp_path / 'stretched_model'}", models)

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 import torch
 
-from spectral_transcoder.evaluation.tagging import TRUE_MELS, find_listener
+from spectral_transcoder.evaluation.tagging import TRUE_MELS, find_pipeline
 from spectral_transcoder.evaluation.window_scores import (
     WindowLength,
     level_window_scores,
@@ -45,7 +45,7 @@ def test_patches_take_a_second_and_spectrograms_three():
 
 
 def test_true_windows_of_a_second_are_the_classifiers_patches(sound):
-    pipeline = find_listener(EMBEDDED, TRUE_MELS)
+    pipeline = find_pipeline(EMBEDDED, TRUE_MELS)
     scores = sound_window_scores(pipeline, sound[0], WindowLength(1))
     assert scores.shape == (5, 521)
     classifier = pipeline.load_classifier()
@@ -58,14 +58,14 @@ def test_true_windows_of_a_second_are_the_classifiers_patches(sound):
 
 
 def test_longer_windows_are_means_of_their_seconds(sound):
-    pipeline = find_listener(EMBEDDED, "pinv")
+    pipeline = find_pipeline(EMBEDDED, "pinv")
     seconds = sound_window_scores(pipeline, sound[0], WindowLength(1))
     windows = sound_window_scores(pipeline, sound[0], WindowLength(3))
     assert np.allclose(windows, [seconds[0:3].mean(0), seconds[2:5].mean(0)], atol=1e-6)
 
 
 def test_levels_of_a_sound_score_as_the_sound_does(sound):
-    pipeline = find_listener(EMBEDDED, "pinv")
+    pipeline = find_pipeline(EMBEDDED, "pinv")
     levels = ThirdOctaves(offset_db=0).levels(sound[1].astype(float))  # dB re full scale, as a sensor frames
     of_levels = level_window_scores(pipeline, levels, 0.125, WindowLength(1), offset_db=0)
     of_sound = sound_window_scores(pipeline, sound[0], WindowLength(1))
@@ -73,7 +73,7 @@ def test_levels_of_a_sound_score_as_the_sound_does(sound):
 
 
 def test_normalised_levels_score_the_same_at_any_gain(sound):
-    pipeline = find_listener(EMBEDDED, "pinv")
+    pipeline = find_pipeline(EMBEDDED, "pinv")
     levels = ThirdOctaves().levels(sound[1].astype(float))
     first, second = (level_window_scores(pipeline, levels + gain, 0.125, WindowLength(1)) for gain in (0, 44))
     assert np.allclose(first, second, atol=1e-4)
@@ -81,8 +81,8 @@ def test_normalised_levels_score_the_same_at_any_gain(sound):
 
 def test_levels_without_a_transcoder_or_too_short_are_refused():
     with pytest.raises(UsageError, match="no true Mels"):
-        level_window_scores(find_listener(EMBEDDED, TRUE_MELS), np.zeros((80, 29)), 0.125, WindowLength(1))
-    pipeline = find_listener(EMBEDDED, "pinv")
+        level_window_scores(find_pipeline(EMBEDDED, TRUE_MELS), np.zeros((80, 29)), 0.125, WindowLength(1))
+    pipeline = find_pipeline(EMBEDDED, "pinv")
     with pytest.raises(UsageError, match="20 bands"):
         level_window_scores(pipeline, np.zeros((80, 20)), 0.125, WindowLength(1))
     with pytest.raises(UsageError, match="a second or more"):

@@ -39,7 +39,7 @@ def build(options):
         options.data_path,
         {"model": "model", "metric": "metric"},
         METRICS,
-        configuration=lambda setting, experiment: {"scale": options.scale},
+        provenance=lambda setting, experiment: {"scale": options.scale},
         options=options,
     )
 
@@ -67,7 +67,7 @@ def step(setting, experiment):
         os.kill(os.getpid(), signal.SIGKILL)
     if Path(experiment.options.data_path, "stop").exists():
         raise Interrupted("kept a checkpoint")
-    globals()[setting.step](setting, experiment)
+    NUMBERS[setting.step](setting, experiment)
     call(experiment, "end", setting)
 
 
@@ -89,5 +89,12 @@ def metric(setting, experiment):
         experiment.save_metric(setting, "hit_rate", 0.125 * setting.size)
 
 
+NUMBERS = {"train": train, "evaluate": evaluate, "metric": metric}
+
+
+def load_steps():
+    return dict.fromkeys(STEPS, step)
+
+
 if __name__ == "__main__":
-    cli.run(lambda: run_experiment(build, step, __doc__, add_options))
+    cli.run(lambda: run_experiment(build, load_steps, __doc__, add_options))

@@ -14,9 +14,14 @@ import soundfile
 import torch
 
 from spectral_transcoder.datasets.labelled import open_labelled_corpus
-from spectral_transcoder.evaluation.prediction_writer import Batch, analyse_batch, hear_analysed, hear_batch
+from spectral_transcoder.evaluation.prediction_writer import (
+    Batch,
+    extract_batch,
+    predict_batch,
+    predict_extracted,
+)
 from spectral_transcoder.evaluation.predictions import LogitFolder
-from spectral_transcoder.evaluation.tagging import analyse, find_listener, hear
+from spectral_transcoder.evaluation.tagging import extract_features, find_pipeline, predict
 from spectral_transcoder.experiments.classification.experiment import FOLDER as CLASSIFICATION_FOLDER
 from spectral_transcoder.synthetic_city.corpora import make_corpus
 from spectral_transcoder.utils.errors import MissingFileError
@@ -65,7 +70,7 @@ def outputs(tmp_path):
 def test_outputs_are_written_for_each_clip_and_what_is_missing_is_named(create, tmp_path, models, corpus):
     status, said, complained = create()
     assert status == 1  # a clip could not be read
-    assert "5 clips, heard by YamNetMobile on self, YamNetMobile on pinv" in said
+    assert "5 clips, predictions by YamNetMobile on self, YamNetMobile on pinv" in said
     for command in ("--models PANN", "--models YamNet"):
         assert f"download_pretrained_models.py {command}" in complained
     assert "no transcoder cnn for YamNetMobile" in complained and "none was published" in complained
@@ -73,15 +78,17 @@ def test_outputs_are_written_for_each_clip_and_what_is_missing_is_named(create, 
     found = {path.name for path in outputs(tmp_path).glob("*.npy")}
     stems = [name.removesuffix(".wav") for name in CLIPS if not name.startswith("14")]
     # the classifier whose weights are here, and the embedded one
-    heard = [
+    predictions = [
         (name, kind) for name in ("yamnetmobile", "miniyamnet") for kind in ("gt", "pinv", "pinv_texture")
     ]
-    assert found == {f"{stem}_{name}_{kind}.npy" for stem in stems for name, kind in heard}
+    assert found == {f"{stem}_{name}_{kind}.npy" for stem in stems for name, kind in predictions}
 
-    listener = find_listener("YamNetMobile", "pinv", models)
-    one = hear([analyse(corpus / "URBAN-SOUND-8K" / "audio" / "13-4-1-3.wav", [listener])], [listener])
+    pipeline = find_pipeline("YamNetMobile", "pinv", models)
+    one = predict(
+        [extract_features(corpus / "URBAN-SOUND-8K" / "audio" / "13-4-1-3.wav", [pipeline])], [pipeline]
+    )
     stored = np.load(outputs(tmp_path) / "13-4-1-3_yamnetmobile_pinv.npy")
-    np.testing.assert_allclose(stored, one[listener][0], atol=1e-4)
+    np.testing.assert_allclose(stored, one[pipeline][0], atol=1e-4)
 
     folder = LogitFolder("URBAN-SOUND-8K", tmp_path / "data" / "data")
     read, scores = folder.read("YamNetMobile", "pinv")
@@ -130,7 +137,9 @@ def test_outputs_of_other_weights_are_made_again(create, tmp_path):
     other = write_random_classifier(tmp_path / "other", "YamNetMobile", seed=1)
     create("--classifier", "YamNetMobile", "--transcoder", "self", models=other)
     assert np.abs(np.load(path) - first).max() > 0.05
-    origins = [json.loads(one.read_text())["origin"]["weights"] for one in outputs(tmp_path).glob("*.json")]
+    origins = [
+        json.loads(one.read_text())["provenance"]["weights"] for one in outputs(tmp_path).glob("*.json")
+    ]
     assert len(set(origins)) == 2
 
 
@@ -149,7 +158,7 @@ def test_outputs_of_a_synthetic_city_say_so(call_script, tmp_path):
     assert status == 0, complained
     markers = list((tmp_path / CLASSIFICATION_FOLDER / "state").glob("*.json"))
     assert len(markers) == 2
-    assert all(json.loads(marker.read_text())["configuration"]["synthetic"] for marker in markers)
+    assert all(json.loads(marker.read_text())["provenance"]["synthetic"] for marker in markers)
     (tmp_path / "city" / "URBAN-SOUND-8K" / "city.json").unlink()
     call_script(SCRIPT, *where, *kind, "--data_path", tmp_path)
     assert folder.read_manifest("MiniYamNet", "self")["synthetic"] is False
@@ -169,14 +178,14 @@ def test_sonyc_ust_is_heard_too(create, corpus):
 
 def test_the_device_may_hear_what_workers_read(corpus, models):
     batch = Batch(
-        tuple(CLIPS), tuple(find_listener("YamNetMobile", name, models) for name in ("self", "pinv"))
+        tuple(CLIPS), tuple(find_pipeline("YamNetMobile", name, models) for name in ("self", "pinv"))
     )
     audio = corpus / "URBAN-SOUND-8K" / "audio"
-    apart = hear_analysed(batch, analyse_batch(audio, batch), torch.device("cpu"))
-    for one, other in zip(hear_batch(audio, batch), apart, strict=True):
+    apart = predict_extracted(batch, extract_batch(audio, batch), torch.device("cpu"))
+    for one, other in zip(predict_batch(audio, batch), apart, strict=True):
         assert isinstance(one, str) == isinstance(other, str)
-        for listener in () if isinstance(one, str) else batch.listeners:
-            np.testing.assert_array_equal(one[listener], other[listener])
+        for pipeline in () if isinstance(one, str) else batch.pipelines:
+            np.testing.assert_array_equal(one[pipeline], other[pipeline])
 
 
 @pytest.mark.parametrize(

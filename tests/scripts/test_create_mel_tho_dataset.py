@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis, open_dataset
-from spectral_transcoder.datasets.corpora import folder_corpus
 from spectral_transcoder.datasets.creation import files, run
 from spectral_transcoder.datasets.creation.run import create_dataset
 from spectral_transcoder.signal.audio import read_audio
@@ -368,7 +368,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_files(tmp_path):
 PEAK_MEMORY = """
 import resource, sys
 from spectral_transcoder.signal.audio import read_audio
-from spectral_transcoder.datasets.corpora import folder_corpus
+from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.creation import files, run
 from spectral_transcoder.datasets.creation.run import create_dataset
 create_dataset(folder_corpus(sys.argv[1]), sys.argv[2], jobs=2)

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torchvision.models import efficientnet_b0
 
+from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis
-from spectral_transcoder.datasets.corpora import folder_corpus
 from spectral_transcoder.datasets.creation.run import create_dataset
 from spectral_transcoder.models.classifiers import CLASSIFIERS
 from spectral_transcoder.models.end_to_end import EFFICIENTNETS

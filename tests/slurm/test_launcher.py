@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
+from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis
-from spectral_transcoder.datasets.corpora import folder_corpus
 from spectral_transcoder.datasets.creation.run import create_dataset
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.slurm.job_files import REFERENCE_FILE, JobFile
@@ -57,15 +57,15 @@ def launcher(tmp_path, remake, sbatch):
 
 
 def compute(launcher, selector, error=None):
-    """Leave the markers of a chain behind: all steps done, or the last one failed."""
+    """Leave the records of a chain behind: all steps done, or the last one failed."""
     *first, last = select(launcher.experiment.plans, selector)
     for setting in first:
-        launcher.ledger.finish(setting, launcher.ledger.start(setting), 1.0)
-    marker = launcher.ledger.start(last)
+        launcher.store.finish(setting, launcher.store.start(setting), 1.0)
+    record = launcher.store.start(last)
     if error:
-        launcher.ledger.fail(last, marker, 1.0, error)
+        launcher.store.fail(last, record, 1.0, error)
     else:
-        launcher.ledger.finish(last, marker, 1.0)
+        launcher.store.finish(last, record, 1.0)
 
 
 def states(launcher):

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import yaml
 
-from spectral_transcoder.datasets.corpora import tau_corpus
+from spectral_transcoder.datasets.tau import tau_corpus
 from spectral_transcoder.downloads.datasets import recalculated_path, write_recalculated
 from spectral_transcoder.models.classifiers import load_classifier
 from spectral_transcoder.models.labels import groupings, label_names

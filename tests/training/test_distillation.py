@@ -15,7 +15,7 @@ from spectral_transcoder.training.distillation import (
     read_sounds,
     taught_seconds,
 )
-from spectral_transcoder.training.loop import Run
+from spectral_transcoder.training.loop import TrainingRun
 from spectral_transcoder.utils.errors import MissingFileError
 from tests.helpers.made_corpora import write_clip
 
@@ -156,7 +156,7 @@ def test_an_interrupted_run_goes_on_and_another_one_does_not(
         options = ["--seconds", 16, "--epochs", 2, "--output", material / output]
         return call_script("distill_classifier.py", *what, *options)
 
-    epoch, trained = Run.epoch, []
+    epoch, trained = TrainingRun.epoch, []
 
     def interrupted_epoch(run, index):
         trained.append(index)
@@ -164,7 +164,7 @@ def test_an_interrupted_run_goes_on_and_another_one_does_not(
             raise KeyboardInterrupt
         return epoch(run, index)
 
-    monkeypatch.setattr(Run, "epoch", interrupted_epoch)
+    monkeypatch.setattr(TrainingRun, "epoch", interrupted_epoch)
     assert distill("mini.pth", 0, 0)[0] == 130
     assert (material / "mini.training_state").is_file()
     assert not distill("mini.pth", sounds, teacher)[0]

@@ -7,19 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from spectral_transcoder.datasets.splits import SPLITS
 from spectral_transcoder.models.checkpoints import write_tensors
 from spectral_transcoder.training import loop
-from spectral_transcoder.training.loop import (
-    SPLITS,
-    Chunks,
-    DivergedError,
-    Recipe,
-    TaughtLoss,
-    fit,
-    launch,
-    make_fabric,
-    mel_loss,
-)
+from spectral_transcoder.training.loop import DivergedError, fit, launch, make_fabric
+from spectral_transcoder.training.losses import Chunks, TeacherLoss, mel_loss
+from spectral_transcoder.training.recipe import Recipe
 from spectral_transcoder.utils.errors import UsageError
 
 torch.set_num_threads(1)
@@ -132,9 +125,13 @@ def test_the_state_of_another_run_is_not_gone_on_with(tmp_path):
     assert train(tmp_path / "state", RECIPE)[1] == expected
     network = Student()
     torch.manual_seed(0)
-    history = fit(network, mel_loss, make_splits(), RECIPE, tmp_path / "state", origin={"dataset": "another"})
+    history = fit(
+        network, mel_loss, make_splits(), RECIPE, tmp_path / "state", provenance={"dataset": "another"}
+    )
     assert len(history["train"]) == RECIPE.epochs
-    again = fit(Student(), mel_loss, make_splits(), RECIPE, tmp_path / "state", origin={"dataset": "another"})
+    again = fit(
+        Student(), mel_loss, make_splits(), RECIPE, tmp_path / "state", provenance={"dataset": "another"}
+    )
     assert again == history
 
 
@@ -216,7 +213,7 @@ def test_the_taught_loss_is_that_of_the_paper(prop_logit):
     torch.manual_seed(0)
     teacher, mels, true_mels = Teacher(), torch.randn(6, 4, 64), torch.randn(6, 4, 64)
     scores = teacher.logits(true_mels).sigmoid()
-    loss = TaughtLoss(teacher, prop_logit)(mels, Chunks(torch.zeros(6, 8, 29), true_mels, scores))
+    loss = TeacherLoss(teacher, prop_logit)(mels, Chunks(torch.zeros(6, 8, 29), true_mels, scores))
     q, p = teacher.logits(mels).sigmoid().double().numpy(), scores.double().numpy()
     bce = -np.mean(p * np.log(q) + (1 - p) * np.log(1 - q))
     mse = np.mean((mels - true_mels).double().numpy() ** 2)
@@ -228,7 +225,7 @@ def test_levels_are_compared_over_the_second_whatever_the_texture():
     torch.manual_seed(0)
     teacher, true_mels = Teacher(), torch.randn(6, 4, 64)
     chunks = Chunks(torch.zeros(6, 8, 29), true_mels, teacher.logits(true_mels).sigmoid())
-    taught, steady = TaughtLoss(teacher, 100), TaughtLoss(teacher, 100, level_weight=0.5)
+    taught, steady = TeacherLoss(teacher, 100), TeacherLoss(teacher, 100, level_weight=0.5)
     textured = true_mels + torch.tensor([3.0, -3.0, 3.0, -3.0])[:, None]
     assert steady(textured, chunks).item() == pytest.approx(taught(textured, chunks).item(), rel=1e-5)
     louder = true_mels + 2

@@ -6,7 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from spectral_transcoder.datasets.corpora import SPLITS
+from spectral_transcoder.datasets.splits import SPLITS
 from spectral_transcoder.signal.audio import open_sound
 from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError
 from spectral_transcoder.utils.progress import progress_bar
@@ -19,7 +19,7 @@ class PlannedClip:
     Attributes
     ----------
     file, split : str
-        As in `corpora.Clip`.
+        As in `splits.Clip`.
     first_row, n_seconds : int
         Its rows, one for each whole second.
     """
@@ -31,7 +31,7 @@ class PlannedClip:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CreationPlan:
     """What a creation will do.
 
     Attributes
@@ -54,7 +54,7 @@ class Plan:
 
 
 def make_plan(corpus, analysis):
-    """Read the header of each clip and return the `Plan`.
+    """Read the header of each clip and return the `CreationPlan`.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def make_plan(corpus, analysis):
         rows[clip.split] += planned[-1].n_seconds
     refuse_empty_splits(planned, skipped)
     parameters = {**corpus.parameters, **analysis.parameters, "clips_sha256": digest.hexdigest()}
-    return Plan(tuple(planned), tuple(skipped), parameters)
+    return CreationPlan(tuple(planned), tuple(skipped), parameters)
 
 
 def read_header(path):

@@ -22,11 +22,10 @@ from spectral_transcoder.datasets.chunks import (
     FNAMES,
     UNFINISHED,
     ChunkAnalysis,
-    fingerprint,
     manifest_file,
+    provenance,
     read_manifest,
 )
-from spectral_transcoder.datasets.corpora import SPLITS
 from spectral_transcoder.datasets.creation.files import (
     FinishedClips,
     compact,
@@ -36,6 +35,7 @@ from spectral_transcoder.datasets.creation.files import (
     write_split_csv,
 )
 from spectral_transcoder.datasets.creation.plan import make_plan, refuse_empty_splits, skipped_clip
+from spectral_transcoder.datasets.splits import SPLITS
 from spectral_transcoder.utils.errors import DatasetError, UsageError
 from spectral_transcoder.utils.files import atomic_path, full_disk_reported, sha256
 from spectral_transcoder.utils.locks import sole_writer
@@ -102,7 +102,7 @@ class Creation:
         Of the dataset.
     analysis : ChunkAnalysis
         What is computed.
-    plan : Plan
+    plan : CreationPlan
         Of this corpus and analysis.
     """
 
@@ -126,7 +126,7 @@ class Creation:
             foreign = sorted(self.folder.glob(f"{self.corpus.name}_*"))
             if foreign:
                 raise DatasetError(
-                    f"{foreign[0]} is of unknown origin: --force replaces it, or give --dataset_name"
+                    f"{foreign[0]} is of unknown provenance: --force replaces it, or give --dataset_name"
                 )
             return False
         refuse_differences(self.folder, manifest["parameters"], self.plan.parameters)
@@ -234,7 +234,7 @@ class Creation:
             "corpus_path": str(self.corpus.folder),
             "skipped": skipped,
             "files": files,
-            "fingerprint": fingerprint(self.plan.parameters, files),
+            "fingerprint": provenance(self.plan.parameters, files),
         }
 
 

@@ -1,6 +1,5 @@
 """Experiment 2 as an `Experiment`: plans, folders, metrics, options, published figures (SPEC sections 7 and 8)."""
 
-import argparse
 from functools import lru_cache
 from pathlib import Path
 
@@ -8,8 +7,8 @@ import pandas as pd
 import yaml
 
 from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
-from spectral_transcoder.evaluation.predictions import LogitFolder
 from spectral_transcoder.evaluation.tagging import TRANSCODERS
+from spectral_transcoder.experiments.classification.options import ALL_FOLDS, N_FOLDS, logit_folder
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
 from spectral_transcoder.experiments.engine.plans import Plan
 from spectral_transcoder.experiments.transcoding.plans import ADDED_CLASSIFIERS
@@ -22,8 +21,6 @@ KINDS = {"model": "heads", "output": "predictions", "metric": "metrics", "score"
 STEPS = ("train", "evaluate", "metric")
 PUBLISHED_TRANSCODERS = ("self", "cnn")  # `self` is the true Mels here
 CLASSIFIERS = ("PANN", "YamNet")
-ALL_FOLDS = "all"
-N_FOLDS = 10
 N_SEEDS = (1, 2, 3, 5, 10)
 
 METRICS = (
@@ -36,34 +33,6 @@ METRICS = (
 )
 
 
-def add_options(parser):
-    """Add the options of experiment 2."""
-    parser.add_argument(
-        "--dataset_path", type=Path, help="folder of the class outputs (default: data in --data_path)"
-    )
-    parser.add_argument(
-        "--test_folds",
-        type=fold_list,
-        default=ALL_FOLDS,
-        help="UrbanSound8K: folds that are scored, e.g. 2 or 2,5; heads are trained on the others (default: each)",
-    )
-
-
-def fold_list(text):
-    """Return the modality that a comma list of folds is: 2,5 is 2-5."""
-    folds = text.split(",")
-    if text != ALL_FOLDS and not all(
-        fold.isdigit() and 1 <= int(fold) <= N_FOLDS and folds.count(fold) == 1 for fold in folds
-    ):
-        raise argparse.ArgumentTypeError(f"{text}: expected folds of 1 … {N_FOLDS}, such as 2,5, or all")
-    return text if text == ALL_FOLDS else "-".join(sorted(folds, key=int))
-
-
-def logit_folder(options, dataset):
-    """Return the class outputs of a dataset."""
-    return LogitFolder(dataset, options.dataset_path or options.data_path / "data")
-
-
 def build_experiment(options):
     """Return experiment 2 for the folders of a command line and the outputs that are there."""
     kinds = {dataset: logit_folder(options, dataset).kinds() for dataset in LABELLED_CORPORA}
@@ -74,7 +43,7 @@ def build_experiment(options):
         options.data_path / FOLDER,
         KINDS,
         METRICS,
-        configuration=configuration,
+        provenance=provenance,
         options=options,
         published=published_figures,
         remarks=scored_parts,
@@ -133,21 +102,20 @@ def meant_by_outputs(kinds):
     return meant
 
 
-def step(setting, experiment):
-    """Compute a setting: its factor `step` is train, evaluate or metric."""
+def load_steps():
+    """Return the steps of experiment 2 by name; torch, which they need, is imported only now."""
+    from spectral_transcoder.experiments.classification.steps import STEPS as steps
 
-    from spectral_transcoder.experiments.classification import steps
-
-    getattr(steps, setting.step)(setting, experiment)
+    return steps
 
 
-def configuration(setting, experiment):
-    """Return what a setting's result depends on beyond its factors: the outputs, the sounds and the labels."""
+def provenance(setting, experiment):
+    """Return what a setting's result is made from beyond its factors: the outputs, the sounds and the labels."""
     folder = logit_folder(experiment.options, setting.dataset)
     manifest = folder.read_manifest(setting.classifier, setting.transcoder) or {}
     clips = sha256(folder.clips_path) if folder.clips_path.is_file() else None
-    return {"clips": clips} | {
-        key: manifest.get(key) for key in ("origin", "complete", "unreadable", "sounds", "synthetic")
+    return {"clips": clips, "outputs": manifest.get("provenance")} | {
+        key: manifest.get(key) for key in ("complete", "unreadable", "sounds", "synthetic")
     }
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from spectral_transcoder.evaluation import classification_metrics as metrics
 from spectral_transcoder.evaluation.presence import class_scores
-from spectral_transcoder.experiments.classification.experiment import ALL_FOLDS, logit_folder
+from spectral_transcoder.experiments.classification.options import ALL_FOLDS, logit_folder
 from spectral_transcoder.models.checkpoints import load_state, load_tensors, write_tensors
 from spectral_transcoder.models.labels import label_names
 from spectral_transcoder.training.heads import Head, HeadRecipe, train_head
@@ -23,7 +23,7 @@ TRAIN = "train"
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ScoringData:
     """What a setting works on.
 
     Attributes
@@ -42,7 +42,7 @@ class Evidence:
 
     @classmethod
     def of(cls, setting, experiment):
-        """Return the evidence of a setting.
+        """Return the scoring data of a setting.
 
         Raises
         ------
@@ -73,57 +73,57 @@ class Evidence:
 
 def train(setting, experiment):
     """Train a head for each tested part and seed."""
-    evidence = Evidence.of(setting, experiment)
+    data = ScoringData.of(setting, experiment)
     heads = {}
-    runs = [(part, seed) for part in evidence.tested for seed in range(setting.seeds)]
+    runs = [(part, seed) for part in data.tested for seed in range(setting.seeds)]
     with experiment.progress(len(runs), "training", "head") as progress:
         for part, seed in runs:
-            rows = evidence.training_rows(part)
-            recipe = recipe_of(setting, evidence, seed)
-            head = train_head(evidence.outputs[rows], evidence.corpus.labels[rows], recipe)
+            rows = data.training_rows(part)
+            recipe = recipe_of(setting, data, seed)
+            head = train_head(data.outputs[rows], data.corpus.labels[rows], recipe)
             heads[f"{part} {seed}"] = {"recipe": asdict(recipe), "state_dict": head.state_dict()}
             progress.advance(f"tested on {part}, seed {seed}: {len(rows)} clips")
     write_tensors(experiment.file("model", setting, "heads"), heads)
 
 
-def recipe_of(setting, evidence, seed):
+def recipe_of(setting, data, seed):
     """Return how the heads of a setting are trained."""
-    return HeadRecipe(setting.head == "corrected", evidence.corpus.record.single_label, seed)
+    return HeadRecipe(setting.head == "corrected", data.corpus.record.single_label, seed)
 
 
 def evaluate(setting, experiment):
     """Keep the scores of the classes of each tested clip, of each seed."""
-    evidence = Evidence.of(setting, experiment)
-    rows = evidence.rows(evidence.tested)
+    data = ScoringData.of(setting, experiment)
+    rows = data.rows(data.tested)
     if not len(rows):
-        raise DatasetError(f"{setting.dataset} has no clips of {', '.join(evidence.tested)}")
+        raise DatasetError(f"{setting.dataset} has no clips of {', '.join(data.tested)}")
     if setting.deep:
-        scores = head_scores(setting, experiment, evidence)
+        scores = head_scores(setting, experiment, data)
     else:
-        outputs, grouping = evidence.outputs, evidence.corpus.record.grouping
+        outputs, grouping = data.outputs, data.corpus.record.grouping
         scores = class_scores(outputs, label_names(outputs.shape[1]), grouping)[1][None]
     with atomic_path(experiment.file("output", setting, "predictions.npz")) as temporary:
         np.savez(
             temporary,
-            files=evidence.corpus.files[rows],
-            parts=evidence.corpus.parts[rows],
-            labels=evidence.corpus.labels[rows],
+            files=data.corpus.files[rows],
+            parts=data.corpus.parts[rows],
+            labels=data.corpus.labels[rows],
             scores=scores[:, rows],
         )
 
 
-def head_scores(setting, experiment, evidence):
+def head_scores(setting, experiment, data):
     """Return the scores of each part's own heads: (n_seeds, n, K), NaN where a clip is not tested."""
     path = experiment.file("model", setting.at("train"), "heads")
     heads = load_tensors(path)
-    n_classes = len(evidence.corpus.record.classes)
-    scores = np.full((setting.seeds, len(evidence.outputs), n_classes), np.nan, np.float32)
-    for part in evidence.tested:
-        rows = evidence.rows([part])
+    n_classes = len(data.corpus.record.classes)
+    scores = np.full((setting.seeds, len(data.outputs), n_classes), np.nan, np.float32)
+    for part in data.tested:
+        rows = data.rows([part])
         for seed in range(setting.seeds):
-            head = Head(recipe_of(setting, evidence, seed), evidence.outputs.shape[1], n_classes)
+            head = Head(recipe_of(setting, data, seed), data.outputs.shape[1], n_classes)
             load_state(head, heads[f"{part} {seed}"]["state_dict"], path)
-            scores[seed, rows] = head.scores(evidence.outputs[rows])
+            scores[seed, rows] = head.scores(data.outputs[rows])
     return scores
 
 
@@ -159,3 +159,10 @@ def score_row(labels, scores, record):
     row = {"clips": len(labels)} | metrics.all_metrics(labels, scores, record.single_label)
     row |= {f"f1 {name}": value for name, value in zip(record.classes, f1, strict=True)}
     return row | {f"auprc {name}": value for name, value in zip(record.classes, auprc, strict=True)}
+
+
+STEPS = {
+    "train": train,
+    "evaluate": evaluate,
+    "metric": metric,
+}  # what the engine calls, by the factor `step`

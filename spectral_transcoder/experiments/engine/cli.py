@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections import Counter
 
-from spectral_transcoder.experiments.engine.run_store import Ledger, State
+from spectral_transcoder.experiments.engine.run_store import RunStore, State
 from spectral_transcoder.experiments.engine.runner import InThisProcess, Runner, compute_one
 from spectral_transcoder.experiments.engine.selectors import select, selector_of
 from spectral_transcoder.experiments.engine.tables import export, exportable, results_table
@@ -16,17 +16,18 @@ from spectral_transcoder.utils.paths import EXPORT
 WORKER = "--worker"
 
 
-def run_experiment(build, step, description, add_options=None, argv=None):
+def run_experiment(build, load_steps, description, add_options=None, argv=None):
     """Do what a command line asks of an experiment.
 
     Parameters
     ----------
     build : callable
         (options) -> Experiment: the plans and folders may depend on the options.
-    step : callable
-        (setting, experiment): computes a setting, its factor `step` telling what, and writes its files.
+    load_steps : callable
+        () -> {name of a step: (setting, experiment) that computes a setting of it and writes its files}. It is
+        called when something is computed, so that listings and tables need not wait for what steps import.
     description : str
-        Of the script, for its help.
+        The script's description, for its help.
     add_options : callable, optional
         (parser): adds the experiment's own options.
     argv : list of str, optional
@@ -46,13 +47,13 @@ def run_experiment(build, step, description, add_options=None, argv=None):
         stop_with_launcher()
         (setting,) = settings
         with interruptible():
-            return int(compute_one(experiment, setting, step, options.force, printing_to_log=True))
+            return int(compute_one(experiment, setting, load_steps(), options.force, printing_to_log=True))
     if options.list:
         list_states(experiment, settings)
     status = 0
     if options.compute:
         with interruptible():
-            status = Runner(experiment, _computer(experiment, step, options, argv)).run(settings)
+            status = Runner(experiment, _computer(experiment, load_steps, options, argv)).run(settings)
     if options.display is not None or options.export:
         show_results(experiment, settings, metrics, options)
     return status
@@ -84,31 +85,31 @@ def experiment_parser(description, add_options=None):
     return parser
 
 
-def _computer(experiment, step, options, argv):
+def _computer(experiment, load_steps, options, argv):
     if options.compute == 1:
-        return InThisProcess(experiment, step, options.force)
+        return InThisProcess(experiment, load_steps(), options.force)
     command = [sys.executable, sys.argv[0], *argv, WORKER, "-s"]  # the last -s counts
     return Workers(experiment, command, options.compute, options.force)
 
 
 def list_states(experiment, settings):
     """Print each setting's selector with its state, and how many are in each."""
-    ledger, counts = Ledger(experiment), Counter()
+    store, counts = RunStore(experiment), Counter()
     for setting in settings:
-        state, marker = ledger.look(setting)
+        state, record = store.look(setting)
         counts[state] += 1
-        detail = _detail(state, marker, ledger.log_path(setting))
+        detail = _detail(state, record, store.log_path(setting))
         print(f"{state.value:8}{selector_of(setting)}{detail}")
     print(f"{len(settings)} settings: {', '.join(f'{counts[state]} {state.value}' for state in State)}")
 
 
-def _detail(state, marker, log):
+def _detail(state, record, log):
     if state is State.FAILED:
-        return f"\n        {marker.error}\n        log: {log}"
+        return f"\n        {record.error}\n        log: {log}"
     if state is State.RUNNING:
-        return f"  since {marker.started} on {marker.host}, process {marker.pid}"
+        return f"  since {record.started} on {record.host}, process {record.pid}"
     if state is State.DONE:
-        return f"  in {marker.duration_s:.1f} s"
+        return f"  in {record.duration_s:.1f} s"
     return ""
 
 

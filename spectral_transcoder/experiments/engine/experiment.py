@@ -76,8 +76,8 @@ class Experiment(doce.Experiment):
         text that ends with "/".
     metrics : sequence of MetricRecord
         In the order of the tables' columns and of the indices of `-d`.
-    configuration : callable, optional
-        (setting, experiment) -> dict that JSON can hold: what a result depends on beyond its factors; None is
+    provenance : callable, optional
+        (setting, experiment) -> dict that JSON can hold: what a result is made from beyond its factors; None is
         what is not here.
     options : argparse.Namespace, optional
         The command line's.
@@ -95,7 +95,7 @@ class Experiment(doce.Experiment):
         folder,
         kinds,
         metrics,
-        configuration=None,
+        provenance=None,
         options=None,
         published=None,
         remarks=None,
@@ -103,7 +103,7 @@ class Experiment(doce.Experiment):
         super().__init__()
         self.project.name = name
         self.plans, self.steps, self.metrics = plans, tuple(steps), tuple(metrics)
-        self.configuration = configuration or (lambda setting, experiment: {})
+        self.provenance = provenance or (lambda setting, experiment: {})
         self.options = options or SimpleNamespace(plain=False)
         self.published = published or (lambda setting: {})
         self.remarks = remarks or (lambda setting, experiment: {})
@@ -131,9 +131,9 @@ class Experiment(doce.Experiment):
         with atomic_path(self.file("metric", setting, f"{name}.npy")) as temporary:
             np.save(temporary, np.atleast_1d(values))
 
-    def configuration_of(self, setting):
-        """Return what a setting's result depends on beyond its factors, as it comes back from JSON."""
-        return json.loads(json.dumps(self.configuration(setting, self)))
+    def provenance_of(self, setting):
+        """Return what a setting's result is made from beyond its factors, as it comes back from JSON."""
+        return json.loads(json.dumps(self.provenance(setting, self)))
 
     def progress(self, total, description, unit):
         """Return a `Progress` over `total` units: a bar, or lines if the command line asks for them."""

@@ -1,6 +1,6 @@
-"""Whether a setting is pending, running, done or failed, as markers and locks on disk tell.
+"""Whether a setting is pending, running, done or failed, as records and locks on disk tell.
 
-A marker is a JSON file per setting, `state/<identifier>.json`, written atomically: "running" when a step
+A record is a JSON file per setting, `state/<identifier>.json`, written atomically: "running" when a step
 starts, "done" or "failed" when it ends. A process that is killed leaves "running" behind, so a setting runs
 only while somebody holds its chain's lock as well. One lock serves all steps of a chain: nobody trains a
 model that another launcher is evaluating.
@@ -56,15 +56,15 @@ def versions():
 
 
 @dataclass(frozen=True)
-class Marker:
+class RunRecord:
     """What is known of the last computation of a setting.
 
     Attributes
     ----------
     plan, identifier : str
         The setting.
-    configuration : dict
-        What the result depends on beyond the factors.
+    provenance : dict
+        What the result was made from beyond the factors: hashes of data and weights.
     previous : str or None
         `run` of the result of the step before, from which this one was computed.
     state : str
@@ -81,7 +81,7 @@ class Marker:
 
     plan: str
     identifier: str
-    configuration: dict
+    provenance: dict
     previous: str | None
     state: str = State.RUNNING.value
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -92,18 +92,26 @@ class Marker:
     duration_s: float | None = None
     error: str | None = None
 
+    @classmethod
+    def from_json(cls, content):
+        """Return the record that a file holds; earlier versions called its `provenance` `configuration`."""
+        values = {"configuration": {}, **content}
+        earlier = values.pop("configuration")
+        renamed = {{"origin": "outputs"}.get(key, key): value for key, value in earlier.items()}
+        return cls(**{"provenance": renamed, **values})
 
-class Ledger:
-    """The markers and locks of an experiment's settings."""
+
+class RunStore:
+    """The records and locks of an experiment's settings."""
 
     def __init__(self, experiment):
         self.experiment = experiment
         self.folder = Path(experiment.path.state)
 
-    def marker(self, setting):
-        """Return the marker of a setting, or None where there is none that can be read."""
+    def record(self, setting):
+        """Return the record of a setting, or None where there is none that can be read."""
         try:
-            return Marker(**json.loads(self._marker_path(setting).read_text()))
+            return RunRecord.from_json(json.loads(self._record_path(setting).read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
@@ -112,21 +120,21 @@ class Ledger:
         return self.look(setting)[0]
 
     def look(self, setting):
-        """Return the `State` of a setting and the marker that tells so: (State, Marker or None)."""
-        marker = self.marker(setting)
-        if marker is None:
+        """Return the `State` of a setting and the record that tells so: (State, RunRecord or None)."""
+        record = self.record(setting)
+        if record is None:
             return State.PENDING, None
-        state = State(marker.state)
+        state = State(record.state)
         if state is State.RUNNING and not self._is_locked(setting):
             state = State.PENDING
-        if state is State.DONE and not self._is_current(setting, marker):
+        if state is State.DONE and not self._is_current(setting, record):
             state = State.PENDING
-        return state, marker
+        return state, record
 
     def is_outdated(self, setting):
-        """Whether what a setting has written is, as its marker tells, not its result of today."""
-        state, marker = self.look(setting)
-        return marker is not None and state is not State.DONE
+        """Whether what a setting has written is, as its record tells, not its result of today."""
+        state, record = self.look(setting)
+        return record is not None and state is not State.DONE
 
     @contextlib.contextmanager
     def locked(self, setting):
@@ -149,7 +157,7 @@ class Ledger:
             _lock(file, path)
             HELD.add(path)
             try:
-                # NFS remembers which names exist: making one here renews that, so that the marker which the
+                # NFS remembers which names exist: making one here renews that, so that the record which the
                 # last holder of the lock wrote is seen.
                 tempfile.TemporaryFile(dir=self.folder).close()
                 yield
@@ -157,42 +165,42 @@ class Ledger:
                 HELD.discard(path)
 
     def start(self, setting):
-        """Write that a setting is running, which ends what was true of it before; return the marker."""
-        configuration = self.experiment.configuration_of(setting)
-        marker = Marker(setting.plan, setting.id(), configuration, self._previous_run(setting))
-        return self._write(setting, marker)
+        """Write that a setting is running, which ends what was true of it before; return the record."""
+        provenance = self.experiment.provenance_of(setting)
+        record = RunRecord(setting.plan, setting.id(), provenance, self._previous_run(setting))
+        return self._write(setting, record)
 
-    def finish(self, setting, marker, duration_s):
+    def finish(self, setting, record, duration_s):
         """Write that a setting is done: the last thing that its computation does."""
-        self._write(setting, replace(marker, state=State.DONE.value, duration_s=round(duration_s, 3)))
+        self._write(setting, replace(record, state=State.DONE.value, duration_s=round(duration_s, 3)))
 
-    def fail(self, setting, marker, duration_s, error):
+    def fail(self, setting, record, duration_s, error):
         """Write that a setting has failed, with the last line of the error."""
         lines = str(error).strip().splitlines() or ["unknown error"]
-        failed = replace(marker, state=State.FAILED.value, duration_s=round(duration_s, 3), error=lines[-1])
+        failed = replace(record, state=State.FAILED.value, duration_s=round(duration_s, 3), error=lines[-1])
         self._write(setting, failed)
 
     def log_path(self, setting):
         """Return where what a setting's computation prints is kept."""
         return Path(self.experiment.path.log) / f"{setting.id()}.log"
 
-    def _is_current(self, setting, marker):
-        """Whether a done setting has today's configuration, and was computed from today's previous step.
+    def _is_current(self, setting, record):
+        """Whether a done setting has today's provenance, and was computed from today's previous step.
 
         What is None today is not here, so that nothing can be said of it: results may be looked at elsewhere
         than where they were computed.
         """
-        today = self.experiment.configuration_of(setting)
-        if any(value is not None and marker.configuration.get(key) != value for key, value in today.items()):
+        today = self.experiment.provenance_of(setting)
+        if any(value is not None and record.provenance.get(key) != value for key, value in today.items()):
             return False
-        if marker.previous != self._previous_run(setting):
+        if record.previous != self._previous_run(setting):
             return False
-        return marker.previous is None or self.state(setting.previous()) is State.DONE
+        return record.previous is None or self.state(setting.previous()) is State.DONE
 
     def _previous_run(self, setting):
         previous = setting.previous()
-        marker = previous and self.marker(previous)
-        return marker.run if marker else None
+        record = previous and self.record(previous)
+        return record.run if record else None
 
     def _is_locked(self, setting):
         path = self._lock_path(setting)
@@ -204,12 +212,12 @@ class Ledger:
         except RunningElsewhere:
             return True
 
-    def _write(self, setting, marker):
-        with atomic_path(self._marker_path(setting)) as temporary:
-            temporary.write_text(json.dumps(asdict(marker), indent=1))
-        return marker
+    def _write(self, setting, record):
+        with atomic_path(self._record_path(setting)) as temporary:
+            temporary.write_text(json.dumps(asdict(record), indent=1))
+        return record
 
-    def _marker_path(self, setting):
+    def _record_path(self, setting):
         return self.folder / f"{setting.id()}.json"
 
     def _lock_path(self, setting):

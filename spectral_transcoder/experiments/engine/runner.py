@@ -12,7 +12,7 @@ import traceback
 from collections import Counter
 
 from spectral_transcoder.experiments.engine.plans import STEP
-from spectral_transcoder.experiments.engine.run_store import Ledger, RunningElsewhere, State
+from spectral_transcoder.experiments.engine.run_store import RunningElsewhere, RunStore, State
 from spectral_transcoder.experiments.engine.selectors import selector_of
 from spectral_transcoder.utils.errors import Interrupted, SpectralTranscoderError
 
@@ -37,7 +37,7 @@ SAYINGS = {
 }
 
 
-def compute_one(experiment, setting, step, force=False, printing_to_log=False):
+def compute_one(experiment, setting, steps, force=False, printing_to_log=False):
     """Compute a setting unless it is done, holding its chain's lock.
 
     Parameters
@@ -46,8 +46,8 @@ def compute_one(experiment, setting, step, force=False, printing_to_log=False):
         Whose setting it is.
     setting : Setting
         What to compute.
-    step : callable
-        (setting, experiment): computes and writes.
+    steps : dict of str to callable
+        By the name of a step, (setting, experiment): computes and writes.
     force : bool
         Compute what is done, too.
     printing_to_log : bool
@@ -56,44 +56,44 @@ def compute_one(experiment, setting, step, force=False, printing_to_log=False):
     Returns
     -------
     Outcome
-        Also of a step that raised: the error is in the marker and the log.
+        Also of a step that raised: the error is in the record and the log.
 
     Raises
     ------
     Interrupted
         The step was asked to stop; the setting is pending again.
     """
-    ledger = Ledger(experiment)
-    if not force and ledger.state(setting) is State.DONE:
+    store = RunStore(experiment)
+    if not force and store.state(setting) is State.DONE:
         return Outcome.UP_TO_DATE
     try:
-        with ledger.locked(setting):
-            if not force and ledger.state(setting) is State.DONE:  # by another launcher, meanwhile
+        with store.locked(setting):
+            if not force and store.state(setting) is State.DONE:  # by another launcher, meanwhile
                 return Outcome.UP_TO_DATE
-            return _compute_locked(experiment, ledger, setting, step, printing_to_log)
+            return _compute_locked(experiment, store, setting, steps, printing_to_log)
     except RunningElsewhere:
         return Outcome.RUNNING_ELSEWHERE
 
 
-def _compute_locked(experiment, ledger, setting, step, printing_to_log):
+def _compute_locked(experiment, store, setting, steps, printing_to_log):
     start = time.monotonic()
-    marker = ledger.start(setting)
-    log = ledger.log_path(setting)
+    record = store.start(setting)
+    log = store.log_path(setting)
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(f"{setting.id()}\nsince {marker.started} on {marker.host}, process {marker.pid}\n")
+    log.write_text(f"{setting.id()}\nsince {record.started} on {record.host}, process {record.pid}\n")
     if printing_to_log:
         _print_to(log)
     try:
-        step(setting, experiment)
+        steps[setting.values.get(STEP, experiment.steps[-1])](setting, experiment)
     except Interrupted:
         raise
     except Exception as error:
         with log.open("a") as file:
             traceback.print_exc(file=file)
         name = "" if isinstance(error, SpectralTranscoderError) else f"{type(error).__name__}: "
-        ledger.fail(setting, marker, time.monotonic() - start, f"{name}{error}")
+        store.fail(setting, record, time.monotonic() - start, f"{name}{error}")
         return Outcome.FAILED
-    ledger.finish(setting, marker, time.monotonic() - start)
+    store.finish(setting, record, time.monotonic() - start)
     return Outcome.COMPUTED
 
 
@@ -119,7 +119,7 @@ class Runner:
 
     def __init__(self, experiment, compute):
         self.experiment, self.compute = experiment, compute
-        self.ledger = Ledger(experiment)
+        self.store = RunStore(experiment)
         self.stopped_chains, self.counts = set(), Counter()
 
     def run(self, settings):
@@ -157,12 +157,12 @@ class Runner:
         self.counts[outcome] += 1
         if outcome in (Outcome.FAILED, Outcome.RUNNING_ELSEWHERE):
             self.stopped_chains.add(setting.chain)
-            marker = self.ledger.marker(setting)
+            record = self.store.record(setting)
             if outcome is Outcome.FAILED:
-                detail = f"{marker.error}\n  log: {self.ledger.log_path(setting)}"
+                detail = f"{record.error}\n  log: {self.store.log_path(setting)}"
             else:
                 detail = (
-                    f"a step of its chain runs on {marker.host}" if marker else "a step of its chain runs"
+                    f"a step of its chain runs on {record.host}" if record else "a step of its chain runs"
                 )
             self.progress.say(f"{SAYINGS[outcome]}: {selector_of(setting)}\n  {detail}")
         self.progress.advance(f"{SAYINGS[outcome]} {selector_of(setting)}")
@@ -184,14 +184,14 @@ class InThisProcess:
     ----------
     experiment : Experiment
         Whose settings they are.
-    step : callable
-        (setting, experiment): computes and writes.
+    steps : dict of str to callable
+        By the name of a step, (setting, experiment): computes and writes.
     force : bool
         Compute what is done, too.
     """
 
-    def __init__(self, experiment, step, force=False):
-        self.experiment, self.step, self.force = experiment, step, force
+    def __init__(self, experiment, steps, force=False):
+        self.experiment, self.steps, self.force = experiment, steps, force
 
     def __call__(self, settings, report):
         """Compute settings, and report each as it ends."""
@@ -203,4 +203,4 @@ class InThisProcess:
             self.experiment.do(mask, self._compute, report, progress=False)
 
     def _compute(self, setting, experiment, report):
-        report(setting, compute_one(experiment, setting, self.step, self.force))
+        report(setting, compute_one(experiment, setting, self.steps, self.force))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from spectral_transcoder.experiments.engine.plans import STEP
-from spectral_transcoder.experiments.engine.run_store import Ledger
+from spectral_transcoder.experiments.engine.run_store import RunStore
 from spectral_transcoder.experiments.engine.table_pictures import draw_table
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
 from spectral_transcoder.utils.files import atomic_path
@@ -114,8 +114,8 @@ def results_table(experiment, settings, metrics, over=None):
 
 def current(experiment, settings):
     """Return the settings whose results are of today's data, weights and earlier steps; tell how many are not."""
-    ledger = Ledger(experiment)
-    kept = [setting for setting in settings if not ledger.is_outdated(setting)]
+    store = RunStore(experiment)
+    kept = [setting for setting in settings if not store.is_outdated(setting)]
     if n_outdated := len(settings) - len(kept):
         print(
             f"{n_outdated} results are unfinished or outdated and left out: -c computes them", file=sys.stderr

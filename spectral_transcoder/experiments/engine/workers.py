@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import joblib
 
-from spectral_transcoder.experiments.engine.run_store import Ledger, RunningElsewhere, State
+from spectral_transcoder.experiments.engine.run_store import RunningElsewhere, RunStore, State
 from spectral_transcoder.experiments.engine.runner import Outcome
 from spectral_transcoder.experiments.engine.selectors import selector_of
 from spectral_transcoder.utils.errors import Interrupted
@@ -38,7 +38,7 @@ class Workers:
     """
 
     def __init__(self, experiment, command, n_processes, force=False):
-        self.ledger, self.command, self.n_processes = Ledger(experiment), list(command), n_processes
+        self.store, self.command, self.n_processes = RunStore(experiment), list(command), n_processes
         self.force = force
         self.alive, self.stopping = set(), False
         threads = max(1, joblib.cpu_count() // n_processes)
@@ -75,7 +75,7 @@ class Workers:
     def _work(self, setting):
         if self.stopping:
             return Outcome.INTERRUPTED
-        if not self.force and self.ledger.state(setting) is State.DONE:  # no need to start a process
+        if not self.force and self.store.state(setting) is State.DONE:  # no need to start a process
             return Outcome.UP_TO_DATE
         process = subprocess.Popen(
             [*self.command, selector_of(setting)],
@@ -96,9 +96,9 @@ class Workers:
     def _died(self, setting, status):
         """Mark a setting as failed whose worker could not do so itself: killed, or ended before it began."""
         try:
-            with self.ledger.locked(setting):
-                marker = self.ledger.start(setting)
-                self.ledger.fail(setting, marker, 0.0, f"its process ended {_in_words(status)}")
+            with self.store.locked(setting):
+                record = self.store.start(setting)
+                self.store.fail(setting, record, 0.0, f"its process ended {_in_words(status)}")
         except RunningElsewhere:
             return Outcome.RUNNING_ELSEWHERE
         return Outcome.FAILED

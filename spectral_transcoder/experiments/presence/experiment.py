@@ -1,9 +1,9 @@
 """Experiment 3 as an `Experiment`: plans, folders, metrics, published figures (docs/method.md, section 13)."""
 
 import argparse
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import pandas as pd
 import yaml
@@ -15,8 +15,8 @@ from spectral_transcoder.experiments.presence.options import (
     LEVELS,
     SOUND,
     annotated,
+    chosen_pipeline,
     dataset_name,
-    find_pipeline,
     input_transcoders,
     pipelines_here,
     trained_transcoders,
@@ -42,7 +42,7 @@ def build_experiment(options: argparse.Namespace) -> Experiment:
         options.data_path / FOLDER,
         KINDS,
         metrics_of(annotated(options).classes),
-        configuration=provenance,
+        provenance=provenance,
         options=options,
         remarks=intervals,
     )
@@ -95,14 +95,9 @@ def metrics_of(classes: tuple[str, ...]) -> tuple[MetricRecord, ...]:
     )
 
 
-def step(setting: Setting, experiment: Experiment) -> None:
-    """Compute a setting: its factor `step` is evaluate or metric."""
-    getattr(load_steps(), setting.step)(setting, experiment)
-
-
-def load_steps() -> ModuleType:
-    """Return the module of the steps; torch, which they need, is imported only now."""
-    from spectral_transcoder.experiments.presence import steps
+def load_steps() -> dict[str, Callable]:
+    """Return the steps of experiment 3 by name; torch, which they need, is imported only now."""
+    from spectral_transcoder.experiments.presence.steps import STEPS as steps
 
     return steps
 
@@ -117,7 +112,7 @@ def provenance(setting: Setting, experiment: Experiment) -> dict:
     else:
         made["sounds"] = {name: file_sha256(options.recordings / name) for name in told.recordings}
     try:
-        pipeline = find_pipeline(options, setting.classifier, setting.transcoder)
+        pipeline = chosen_pipeline(options, setting.classifier, setting.transcoder)
     except SpectralTranscoderError:
         return made | {"weights": None}
     return made | {"weights": file_sha256(pipeline.weights), "transcoder": file_sha256(pipeline.model)}

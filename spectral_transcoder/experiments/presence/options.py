@@ -9,7 +9,7 @@ from spectral_transcoder.datasets.annotated_recordings import (
     AnnotatedRecordings,
     read_times_of_presence,
 )
-from spectral_transcoder.evaluation.tagging import TRANSCODERS, TRUE_MELS, Listener, find_listener
+from spectral_transcoder.evaluation.tagging import TRANSCODERS, TRUE_MELS, TaggingPipeline, find_pipeline
 from spectral_transcoder.experiments.engine.plans import RESERVED
 from spectral_transcoder.utils.cli import comma_list
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
@@ -70,16 +70,16 @@ def trained_transcoders(options: argparse.Namespace) -> dict[str, str]:
     return named
 
 
-def find_pipeline(options: argparse.Namespace, classifier: str, transcoder: str) -> Listener:
-    """Return the classifier with the transcoder of that name; see `tagging.find_listener`."""
+def chosen_pipeline(options: argparse.Namespace, classifier: str, transcoder: str) -> TaggingPipeline:
+    """Return the classifier with the transcoder of that name; see `tagging.find_pipeline`."""
     asked = trained_transcoders(options).get(transcoder, transcoder)
-    return find_listener(classifier, asked, options.models_path, options.reference_models_path)
+    return find_pipeline(classifier, asked, options.models_path, options.reference_models_path)
 
 
 @lru_cache
 def _is_there(classifier: str, transcoder: str, models: Path, references: Path) -> bool:
     try:
-        find_listener(classifier, transcoder, models, references)
+        find_pipeline(classifier, transcoder, models, references)
     except (MissingFileError, UsageError):
         return False
     return True

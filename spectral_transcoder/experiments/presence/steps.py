@@ -21,7 +21,7 @@ from spectral_transcoder.evaluation.window_scores import (
 )
 from spectral_transcoder.experiments.engine.experiment import Experiment
 from spectral_transcoder.experiments.engine.plans import Setting
-from spectral_transcoder.experiments.presence.options import LEVELS, annotated, find_pipeline
+from spectral_transcoder.experiments.presence.options import LEVELS, annotated, chosen_pipeline
 from spectral_transcoder.models.classifiers import classifier_record
 from spectral_transcoder.models.labels import groupings
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
@@ -54,7 +54,7 @@ def evaluate(setting: Setting, experiment: Experiment) -> None:
 def window_scorer(setting: Setting, experiment: Experiment) -> Callable[[str], np.ndarray]:
     """Return what gives the label scores of a recording's windows by its name: (n_windows, n_labels)."""
     options = experiment.options
-    pipeline = find_pipeline(options, setting.classifier, setting.transcoder)
+    pipeline = chosen_pipeline(options, setting.classifier, setting.transcoder)
     length = window_length(setting.classifier, setting.window_s)
     if setting.input != LEVELS:
         return lambda name: sound_window_scores(pipeline, sound_path(options.recordings, name), length)
@@ -103,3 +103,6 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table, atomically."""
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False)
+
+
+STEPS = {"evaluate": evaluate, "metric": metric}  # what the engine calls, by the factor `step`

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
+from spectral_transcoder.experiments.engine.options import add_dataset_path, dataset_folder
 from spectral_transcoder.experiments.transcoding.plans import (
     ADDED_CLASSIFIERS,
     MEL_DATASETS,
@@ -61,9 +62,7 @@ METRICS = (
 
 def add_options(parser):
     """Add the options of experiment 1."""
-    parser.add_argument(
-        "--dataset_path", type=Path, help="folder of the datasets (default: data in --data_path)"
-    )
+    add_dataset_path(parser, "datasets")
     parser.add_argument(
         "--corpus", action="append", default=[], help="a further modality of dataset; those found are known"
     )
@@ -78,11 +77,6 @@ def add_options(parser):
     )
 
 
-def dataset_folder(options):
-    """Return the folder that holds the datasets, each in a folder of its name."""
-    return options.dataset_path or options.data_path / "data"
-
-
 def build_experiment(options):
     """Return experiment 1 for the folders and corpora of a command line."""
     corpora = dict.fromkeys([*options.corpus, *find_corpora(dataset_folder(options))])
@@ -93,7 +87,7 @@ def build_experiment(options):
         options.data_path / FOLDER,
         KINDS,
         METRICS,
-        configuration=configuration,
+        provenance=provenance,
         options=options,
     )
 
@@ -104,18 +98,15 @@ def find_corpora(folder):
     return [name for name in names if (folder / EVALUATION_DATA.format(name)).is_file()]
 
 
-def step(setting, experiment):
-    """Compute a setting: its factor `step` is train, evaluate or metric."""
-    getattr(_train_steps(), setting.step)(setting, experiment)
+def provenance(setting, experiment):
+    """Return what a setting's result is made from beyond its factors."""
+    from spectral_transcoder.experiments.transcoding import task  # torch is slow to import
+
+    return task.provenance(setting, experiment)
 
 
-def configuration(setting, experiment):
-    """Return what a setting's result depends on beyond its factors."""
-    return _train_steps().configuration(setting, experiment)
-
-
-def _train_steps():
-    """Import the steps where they are needed: torch is slow to import, and tables of results need none."""
-    from spectral_transcoder.experiments.transcoding import steps
+def load_steps():
+    """Return the steps of experiment 1 by name; torch, which they need, is imported only now."""
+    from spectral_transcoder.experiments.transcoding.steps import STEPS as steps
 
     return steps

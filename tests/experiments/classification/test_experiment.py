@@ -13,7 +13,8 @@ from matplotlib.image import imread
 from spectral_transcoder.datasets.labelled import LabelledCorpus, corpus_record
 from spectral_transcoder.evaluation.predictions import LogitFolder
 from spectral_transcoder.experiments.classification import experiment as classification_experiment
-from spectral_transcoder.experiments.classification.experiment import classif_plans, fold_list
+from spectral_transcoder.experiments.classification.experiment import classif_plans
+from spectral_transcoder.experiments.classification.options import fold_list
 from spectral_transcoder.experiments.engine import cli
 from spectral_transcoder.experiments.engine.selectors import select, selector_of
 from spectral_transcoder.models.labels import label_names
@@ -300,7 +301,9 @@ def test_other_outputs_are_scored_anew(score, root):
     corpus = urban_corpus()
     folder = store(root / "data", "URBAN-SOUND-8K", "YamNet", "mine", corpus, speaking(corpus, WRONG))
     manifest = folder.read_manifest("YamNet", "mine")
-    folder.write_manifest("YamNet", "mine", manifest | {"origin": manifest["origin"] | {"weights": "other"}})
+    folder.write_manifest(
+        "YamNet", "mine", manifest | {"provenance": manifest["provenance"] | {"weights": "other"}}
+    )
     assert "2 computed" in score("-s", selector, "-c")[1]
     assert next(iter(metrics_of(root, "acc_classif").values()))[0] == 38 / 40
 

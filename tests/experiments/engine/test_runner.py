@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from spectral_transcoder.experiments.engine.run_store import Ledger, State
+from spectral_transcoder.experiments.engine.run_store import RunStore, State
 from spectral_transcoder.experiments.engine.selectors import select
 from tests.helpers.toy_experiment import build
 
@@ -62,7 +62,7 @@ class Toy:
         parts = last.partition(": ")[2].split(", ")
         return {part.split()[1]: int(part.split()[0]) for part in parts if not part.startswith("0 ")}
 
-    def markers(self):
+    def records(self):
         return [json.loads(path.read_text()) for path in (self.folder / "state").glob("*.json")]
 
 
@@ -85,14 +85,14 @@ def test_steps_in_order_and_once(toy, n_processes):
 
 def test_a_marker_says_how_its_result_was_made(toy):
     toy.run("-s", "deep/size=1+rate=-3", "-c")
-    marker = next(m for m in toy.markers() if "step=evaluate" in m["identifier"])
-    assert marker["state"] == "done"
-    assert marker["configuration"] == {"scale": 1.0}
-    assert {"host", "pid", "started", "duration_s"} <= marker.keys()
-    assert {"torch", "doce", "spectral_transcoder"} <= marker["versions"].keys()
+    record = next(m for m in toy.records() if "step=evaluate" in m["identifier"])
+    assert record["state"] == "done"
+    assert record["provenance"] == {"scale": 1.0}
+    assert {"host", "pid", "started", "duration_s"} <= record.keys()
+    assert {"torch", "doce", "spectral_transcoder"} <= record["versions"].keys()
 
 
-def test_a_changed_configuration_is_computed_again(toy):
+def test_a_changed_provenance_is_computed_again(toy):
     toy.run("-s", "deep/size=1", "-c")
     assert toy.states("deep/size=1") == {"done": 6}
     out = toy.run("-s", "deep/size=1", "-c", "--scale", "2")
@@ -196,9 +196,9 @@ def test_an_interrupted_step_is_pending(toy, n_processes):
 def test_asking_for_a_state_inside_a_step_keeps_the_lock(tmp_path):
     experiment = build(SimpleNamespace(data_path=tmp_path, scale=1.0))
     (setting,) = select(experiment.plans, "deep/size=1+rate=-3+step=train")
-    with Ledger(experiment).locked(setting):
-        Ledger(experiment).start(setting)
-        assert Ledger(experiment).state(setting) is State.RUNNING
+    with RunStore(experiment).locked(setting):
+        RunStore(experiment).start(setting)
+        assert RunStore(experiment).state(setting) is State.RUNNING
         listing = Toy(tmp_path).run("-s", "deep/size=1+rate=-3+step=train", "-l")
     assert "1 running" in listing
 

@@ -12,7 +12,7 @@ from spectral_transcoder.experiments.engine import cli
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.engine.tables import export, results_table
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
-from tests.helpers.toy_experiment import add_options, build, plans, step
+from tests.helpers.toy_experiment import add_options, build, load_steps, plans, step
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def run(experiment, tmp_path, monkeypatch):
 
     def run(*argv):
         argv = [*argv, "--data_path", str(tmp_path)]
-        return cli.run_experiment(build, step, "toy", add_options, argv)
+        return cli.run_experiment(build, load_steps, "toy", add_options, argv)
 
     return run
 

@@ -41,15 +41,13 @@ def metric(setting, experiment):
         experiment.save_metric(setting, name, np.full(3, 0.5))
 
 
-TOY_STEPS = SimpleNamespace(
-    train=train, evaluate=lambda *_: None, metric=metric, configuration=lambda *_: {"dataset": "1"}
-)
+TOY_STEPS = {"train": train, "evaluate": lambda *_: None, "metric": metric}
 
 
 @pytest.fixture
 def script(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "spectral_transcoder.experiments.transcoding.steps", TOY_STEPS)
-    monkeypatch.setattr("spectral_transcoder.experiments.transcoding.steps", TOY_STEPS, raising=False)
+    monkeypatch.setattr(transcoding_experiment, "load_steps", lambda: TOY_STEPS)
+    monkeypatch.setattr(transcoding_experiment, "provenance", lambda *_: {"dataset": "1"})
     monkeypatch.setattr(cli, "EXPORT", tmp_path / "export")
 
     def run(*argv):

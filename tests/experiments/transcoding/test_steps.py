@@ -16,10 +16,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from torchvision.models import efficientnet_b0
 
+from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis, open_dataset
-from spectral_transcoder.datasets.corpora import SPLITS, folder_corpus
 from spectral_transcoder.datasets.creation.run import create_dataset
-from spectral_transcoder.evaluation.teacher_scores import oracle_scores
+from spectral_transcoder.datasets.splits import SPLITS
+from spectral_transcoder.evaluation.teacher_scores import teacher_scores
 from spectral_transcoder.experiments.engine import cli
 from spectral_transcoder.experiments.engine.cli import run_experiment
 from spectral_transcoder.experiments.engine.selectors import select
@@ -30,7 +31,7 @@ from spectral_transcoder.experiments.transcoding.experiment import (
     METRICS,
     add_options,
     build_experiment,
-    step,
+    load_steps,
 )
 from spectral_transcoder.models.classifiers import CLASSIFIERS, load_classifier
 from spectral_transcoder.models.end_to_end import EFFICIENTNETS, Baseline, BaselineSettings, load_baseline
@@ -84,7 +85,7 @@ def compute(data, models):
 
     def run(selector, *further):
         argv = ["-s", selector, "-c", "-p", "--data_path", str(data), "--models_path", str(models), *further]
-        return run_experiment(build, step, "test", add_options, argv), kept["experiment"]
+        return run_experiment(build, load_steps, "test", add_options, argv), kept["experiment"]
 
     return run
 
@@ -117,7 +118,7 @@ def test_every_kind_of_model_is_trained_evaluated_and_scored(compute, data, sele
     model = load(experiment.file("model", trained, "model"))
     assert model.training_record["recipe"]["epochs"] == trained.epoch
     dataset = open_dataset(data / "data", "made")
-    assert model.training_record["dataset"]["fingerprint"] == dataset.fingerprint
+    assert model.training_record["dataset"]["fingerprint"] == dataset.provenance
     for split in ("train", "valid", "eval"):
         assert np.load(experiment.file("loss", trained, f"losses_{split}.npy")).shape == (trained.epoch,)
     assert not experiment.file("model", trained, "training_state").exists()
@@ -203,7 +204,7 @@ def test_results_of_other_weights_or_data_are_outdated_and_those_looked_at_elsew
 
     def run(*further, models_path=models):
         argv = ["-s", selector, "-p", *where, "--models_path", str(models_path), *further]
-        status = run_experiment(build_experiment, step, "test", add_options, argv)
+        status = run_experiment(build_experiment, load_steps, "test", add_options, argv)
         return status, capsys.readouterr()
 
     assert run("-c")[0] == 0
@@ -220,14 +221,14 @@ def test_results_of_other_weights_or_data_are_outdated_and_those_looked_at_elsew
 
 def test_oracle_scores_are_computed_once_and_anew_for_other_weights(data, models, tmp_path):
     dataset = open_dataset(data / "data", "made")
-    first = np.array(oracle_scores(dataset, "valid", "YamNetMobile", models=models))
+    first = np.array(teacher_scores(dataset, "valid", "YamNetMobile", models=models))
     path = data / "data" / "made" / "oracles" / "made_valid_YamNetMobile.npy"
     written = path.stat().st_mtime_ns
-    assert np.array_equal(first, oracle_scores(dataset, "valid", "YamNetMobile", models=models))
+    assert np.array_equal(first, teacher_scores(dataset, "valid", "YamNetMobile", models=models))
     assert path.stat().st_mtime_ns == written
     torch.manual_seed(1)
     torch.save(YAMNet(nn.ReLU6()).state_dict(), tmp_path / CLASSIFIERS["YamNetMobile"].weights)
-    other = oracle_scores(dataset, "valid", "YamNetMobile", models=tmp_path)
+    other = teacher_scores(dataset, "valid", "YamNetMobile", models=tmp_path)
     assert not np.allclose(first, other)
 
 

@@ -1,0 +1,109 @@
+"""A corpus of any folder of sounds: the clips in it, the groups that stay together, their splits."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from spectral_transcoder.datasets.splits import SEED, SPLITS, Clip, Corpus, split_groups
+from spectral_transcoder.signal.audio import AUDIO_SUFFIXES
+from spectral_transcoder.utils.errors import MissingFileError, UsageError
+
+
+def folder_corpus(folder, name=None, group_by=None, seed=SEED, eval_files=None):
+    """Return a corpus of all sounds in a folder and the folders below it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where to look; hidden files are left alone.
+    name : str, optional
+        Of the dataset; the folder's name by default.
+    group_by : str, optional
+        Keeps clips of one group in one split. With a parenthesis it is a regular expression, searched in the
+        path relative to `folder`: its parentheses capture the group. Else a separator: the group is the file
+        name up to the first one ("-" for UrbanSound8K, whose names begin with the recording).
+        By default every clip is a group.
+    seed : int
+        Of the split.
+    eval_files : str, optional
+        A regular expression, searched in the path relative to `folder`: these clips are the evaluation split,
+        the others are training and validation. By default the evaluation split is drawn, too.
+
+    Returns
+    -------
+    Corpus
+
+    Raises
+    ------
+    MissingFileError
+        No such folder, or no sound in it.
+    UsageError
+        A wrong pattern, too few groups, or a group that `eval_files` would divide.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise MissingFileError(f"no folder {folder}: expected one that holds sounds")
+    files = sorted(find_sounds(folder))
+    if not files:
+        raise MissingFileError(f"the folder {folder} holds no sound: expected wav, flac, ogg, mp3 …")
+    group_of = {file: group_key(file, group_by) for file in files}
+    held_out = eval_groups(group_of, eval_files) if eval_files else set()
+    drawn = SPLITS[:2] if eval_files else SPLITS
+    sizes = Counter(group for group in group_of.values() if group not in held_out)
+    split_of = split_groups(sizes, seed, drawn) | dict.fromkeys(held_out, "eval")
+    clips = tuple(Clip(file, split_of[group_of[file]], group_of[file]) for file in files)
+    parameters = {
+        "layout": "folder",
+        "dataset_type": None,
+        "split": "random",
+        "seed": seed,
+        "group_by": group_by,
+        "eval_files": eval_files,
+    }
+    return Corpus(name or folder.resolve().name, folder, clips, parameters)
+
+
+def find_sounds(folder):
+    """Yield the sounds below a folder, relative to it, with slashes."""
+    for path in folder.rglob("*"):
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
+            relative = path.relative_to(folder)
+            if not any(part.startswith(".") for part in relative.parts):
+                yield relative.as_posix()
+
+
+def group_key(file, group_by):
+    """Return the group of a file; see `folder_corpus`."""
+    if not group_by:
+        return file
+    if "(" not in group_by:
+        return Path(file).stem.partition(group_by)[0]
+    match = compiled(group_by, "--group_by").search(file)
+    if match is None or not match.groups():
+        raise UsageError(
+            f"--group_by {group_by!r} captures nothing in {file}: expected a group for each file"
+        )
+    return "|".join(part or "" for part in match.groups())
+
+
+def compiled(pattern, option):
+    """Return a regular expression, compiled; raise UsageError naming the option that gave a wrong one."""
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"{option} {pattern!r} is no regular expression: {error}") from error
+
+
+def eval_groups(group_of, pattern):
+    """Return the groups whose files match `pattern`: all files of a group, or none; see `folder_corpus`."""
+    expression = compiled(pattern, "--eval_files")
+    matched = {file for file in group_of if expression.search(file)}
+    groups = {group_of[file] for file in matched}
+    divided = sorted(file for file, group in group_of.items() if group in groups and file not in matched)
+    if not matched:
+        raise UsageError(f"--eval_files {pattern!r} matches no file of the corpus")
+    if divided:
+        raise UsageError(
+            f"--eval_files {pattern!r} divides groups: {divided[0]} does not match, others of its group do"
+        )
+    return groups

@@ -1,0 +1,120 @@
+"""Clips of a corpus, the split of experiment 1 that each belongs to, and ways of splitting (SPEC section 5)."""
+
+import random
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sklearn.model_selection import train_test_split
+
+from spectral_transcoder.utils.errors import UsageError
+
+SPLITS = ("train", "valid", "eval")
+PROPORTIONS = {"train": 0.75, "valid": 0.125, "eval": 0.125}
+SEED = 71
+# What `dataset=<name>` in a selector means is a dataset of TAU, or another input of one.
+RESERVED_NAMES = ("full", "urban", "TEST", "urban_mel_time", "urban_mel_freq")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A sound file of a corpus.
+
+    Attributes
+    ----------
+    file : str
+        Its name, unique in the corpus: relative to the folder of sounds, with slashes.
+    split : str
+        "train", "valid" or "eval".
+    group : str
+        What it must not be separated from: clips of one group are in one split.
+    """
+
+    file: str
+    split: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Clips, each in its split, and how they were chosen.
+
+    Attributes
+    ----------
+    name : str
+        The dataset's name, the beginning of all its files.
+    folder : Path
+        Where the files of `clips` lie.
+    clips : tuple of Clip
+        In the order in which the corpus lists them.
+    parameters : dict
+        Layout, choice of clips, way of splitting, seed: what the manifest says.
+    """
+
+    name: str
+    folder: Path
+    clips: tuple
+    parameters: dict
+
+    def __post_init__(self):
+        if not re.fullmatch(r"[\w-][\w.-]*", self.name):
+            raise UsageError(
+                f"{self.name!r} cannot name a dataset: give --dataset_name letters, digits, - . and _, "
+                "of which . is not the first"
+            )
+        if self.name in RESERVED_NAMES:
+            raise UsageError(
+                f"{self.name!r} cannot name a dataset, since dataset={self.name} selects one of TAU's: "
+                "give another --dataset_name"
+            )
+        missing = set(SPLITS) - {clip.split for clip in self.clips}
+        if missing:
+            raise UsageError(
+                f"the corpus {self.name} has {len(self.clips)} clips and none of them for the splits "
+                f"{', '.join(sorted(missing))}: it takes more clips, groups or cities"
+            )
+
+
+def random_split(files, seed):
+    """Return {file: split} as published: a quarter apart, then that quarter half and half (SPEC section 5)."""
+    try:
+        train, rest = train_test_split(files, test_size=0.25, random_state=seed)
+        valid, evaluation = train_test_split(rest, test_size=0.5, random_state=seed)
+    except ValueError as error:
+        raise UsageError(f"{len(files)} clips cannot be split in three: it takes five or more") from error
+    return {
+        file: split for split, part in zip(SPLITS, (train, valid, evaluation), strict=True) for file in part
+    }
+
+
+def split_groups(sizes, seed, splits=SPLITS):
+    """Share groups out so that the clips of the splits are nearest to 75, 12.5 and 12.5 %.
+
+    Of fewer splits, those shares in proportion.
+
+    The largest go first, equal ones in random order, each to the split that lacks most; no split stays empty.
+
+    Parameters
+    ----------
+    sizes : dict of str to int
+        How many clips each group has.
+    seed : int
+        Of the order.
+
+    Returns
+    -------
+    dict of str to str
+        {group: split}.
+    """
+    groups = sorted(sizes)
+    random.Random(seed).shuffle(groups)
+    groups.sort(key=sizes.get, reverse=True)
+    per_share = sum(sizes.values()) / sum(PROPORTIONS[split] for split in splits)
+    lacking = {split: PROPORTIONS[split] * per_share for split in splits}
+    split_of = {}
+    for index, group in enumerate(groups):
+        empty = [split for split in splits if split not in split_of.values()]
+        candidates = empty if len(empty) == len(groups) - index else splits
+        split_of[group] = max(candidates, key=lacking.get)
+        lacking[split_of[group]] -= sizes[group]
+    return split_of

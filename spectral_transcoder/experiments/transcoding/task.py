@@ -1,0 +1,190 @@
+"""What a setting of experiment 1 works on: its dataset, classifier, model and recipe, and what it was made from."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from spectral_transcoder.datasets.chunks import mel_freq, open_dataset, read_manifest
+from spectral_transcoder.datasets.tau import TAU_DATASET_TYPES, tau_dataset_name
+from spectral_transcoder.evaluation.teacher_scores import teacher_scores
+from spectral_transcoder.experiments.engine.options import dataset_folder
+from spectral_transcoder.models import end_to_end
+from spectral_transcoder.models.classifiers import classifier_record, load_classifier
+from spectral_transcoder.models.registry import find_reference_model
+from spectral_transcoder.models.transcoders import TEXTURES, Transcoder, TranscoderSettings
+from spectral_transcoder.training.recipe import Recipe
+from spectral_transcoder.utils.files import sha256
+
+INPUTS = {"urban_mel_time": "mel_time", "urban_mel_freq": "mel_freq"}  # what transcoders of these start from
+STEADY = {"warmup_steps": 50, "schedule": "cosine", "clip_norm": 1.0}
+STEADY_LEVEL_WEIGHT = 0.2
+
+
+def dataset_name(modality):
+    """Return the dataset's name that a modality of the factor `dataset` stands for."""
+    modality = (
+        modality.removesuffix("_mel_time").removesuffix("_mel_freq") if modality in INPUTS else modality
+    )
+    for dataset_type, name in TAU_DATASET_TYPES.items():
+        if modality == name:
+            return tau_dataset_name(dataset_type)
+    return modality
+
+
+def provenance(setting, experiment):
+    """Return what a result depends on beyond the factors, None where it is missing.
+
+    The dataset's hash; the classifier's weights, where it teaches or judges; published weights.
+    """
+    name = dataset_name(setting.dataset)
+    manifest = read_manifest(dataset_folder(experiment.options) / name, name)
+    depends = {"dataset": manifest and manifest["fingerprint"]}
+    if setting.step != "train" or setting.ts:
+        weights = classifier_record(setting.classifier).path_in(experiment.options.models_path)
+        depends["weights"] = hash_of(weights)
+    if setting.plan == "published":
+        depends["model"] = hash_of(published_model(setting))
+    return depends
+
+
+def hash_of(path):
+    """Return the sha256 of a file, computed once while it stays as it is; None of no file."""
+    if path is None or not path.is_file():
+        return None
+    stat = path.stat()
+    return _hash_of(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache
+def _hash_of(path, n_bytes, changed_ns):
+    return sha256(path)
+
+
+def published_model(setting):
+    """Return the path of the published transcoder that a setting of the plan `published` scores, or None."""
+    return find_reference_model(setting.classifier, setting.transcoder == "cnn_logits", published_only=True)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A setting as plain values, which a process of its own can be given.
+
+    Attributes
+    ----------
+    plan, transcoder, classifier, dataset : str
+        Factors of the setting.
+    folder, models : Path
+        Of the datasets, and of the classifiers' weights.
+    options : dict
+        Sizes of the network.
+    pinv_way : str or None
+        None is the front end's own.
+    recipe : Recipe or None
+        How it is trained; None in the reference plan.
+    """
+
+    plan: str
+    transcoder: str
+    classifier: str
+    dataset: str
+    folder: Path
+    models: Path
+    options: dict
+    pinv_way: str | None
+    recipe: Recipe | None
+
+    @classmethod
+    def of(cls, setting, experiment):
+        """Return the task of a setting."""
+        sizes = ("hidden1", "hidden2", "kernel_size", "nb_layers", "nb_channels", "dilation")
+        values = setting.values
+        return cls(
+            plan=setting.plan,
+            transcoder=setting.transcoder,
+            classifier=setting.classifier,
+            dataset=setting.dataset,
+            folder=dataset_folder(experiment.options),
+            models=experiment.options.models_path,
+            options={name: values[name] for name in sizes if name in values} | noise_of(values),
+            pinv_way=pinv_way(setting),
+            recipe=recipe_of(values) if "epoch" in values else None,
+        )
+
+    @property
+    def record(self):
+        """The classifier's record."""
+        return classifier_record(self.classifier)
+
+    @property
+    def learns_scores(self):
+        """Whether the classifier's scores are in the loss."""
+        return self.transcoder in end_to_end.BASELINES or self.recipe.prop_logit is not None
+
+    def open(self):
+        """Return the dataset."""
+        return open_dataset(self.folder, dataset_name(self.dataset))
+
+    def teacher_scores(self, dataset, split, device="cpu"):
+        """Return the classifier's scores on the true Mels of a split: (n_chunks, n_labels)."""
+        return teacher_scores(dataset, split, self.classifier, device, self.models)
+
+    def load_classifier(self, device):
+        """Return the classifier with its weights."""
+        return load_classifier(self.classifier, self.record.path_in(self.models), device)
+
+    def build(self, third_octaves):
+        """Return the model, untrained: levels to Mels, or for baselines to scores."""
+        if self.transcoder in end_to_end.BASELINES:
+            settings = end_to_end.BaselineSettings(
+                self.transcoder, self.classifier, self.pinv_way, third_octaves
+            )
+            return end_to_end.Baseline(settings)
+        return Transcoder(
+            TranscoderSettings(
+                network=self.transcoder,
+                front_end=self.record.front_end.name,
+                pinv_way=self.pinv_way,
+                third_octaves=third_octaves,
+                options=self.options,
+                source=INPUTS.get(self.dataset, "levels"),
+            )
+        )
+
+    def inputs(self, split):
+        """Return what a model starts from, of a `DatasetSplit`: (n, frames, bands); the oracle from true Mels."""
+        front_end = self.record.front_end
+        if self.transcoder == "oracle":
+            return split.mels(front_end)
+        if self.dataset == "urban_mel_time":
+            return split.mel_time(front_end)
+        if self.dataset == "urban_mel_freq":
+            return mel_freq(split.mels(front_end), split.third_octaves.shape[1])
+        return split.third_octaves
+
+
+def noise_of(values):
+    """Return the option that seeds the noise of a texture; none for other networks."""
+    return {"noise_seed": values["seed"]} if values["transcoder"] in TEXTURES else {}
+
+
+def pinv_way(setting):
+    """Return the way that PINV takes Mels, by default the front end's own (docs/method.md, section 9, defect 6)."""
+    way = setting.values.get("pinv_way", "default")
+    return None if way == "default" else way
+
+
+def recipe_of(values):
+    """Return how a setting is trained: as published, or steadily (see the README's comparison)."""
+    taught = values["ts"] == 1 and "prop_logit" in values
+    further = (
+        {}
+        if values["recipe"] == "published"
+        else STEADY | {"level_weight": STEADY_LEVEL_WEIGHT if taught else 0.0}
+    )
+    return Recipe(
+        epochs=values["epoch"],
+        learning_rate=10.0 ** values["learning_rate"],
+        prop_logit=values.get("prop_logit"),
+        seed=values["seed"],
+        **further,
+    )

@@ -1,0 +1,78 @@
+"""Chunks of a split, and the losses of experiment 1 on a batch of them (docs/method.md, section 5)."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+LOGIT_WEIGHT = {"PANN": 1500.0, "YamNet": 10.0}  # k of docs/method.md, section 5, by front end
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """The chunks of one split.
+
+    Attributes
+    ----------
+    levels : torch.Tensor
+        (n, frames, bands) third-octave levels in dB.
+    mels : torch.Tensor or None
+        (n, T, 64) true log Mels, where the loss needs them.
+    scores : torch.Tensor or None
+        (n, n_labels) the classifier's scores on the true Mels, where the loss needs them.
+    """
+
+    levels: torch.Tensor
+    mels: torch.Tensor | None = None
+    scores: torch.Tensor | None = None
+
+    def __len__(self):
+        return len(self.levels)
+
+    def take(self, index, device):
+        """Return the chunks at `index` on a device."""
+        parts = (
+            part if part is None else part[index].to(device) for part in (self.levels, self.mels, self.scores)
+        )
+        return Chunks(*parts)
+
+
+def mel_loss(mels, chunks):
+    """Return the mean squared error of Mels, the loss of CNN-mels."""
+    return nn.functional.mse_loss(mels, chunks.mels)
+
+
+def score_loss(scores, chunks):
+    """Return the binary cross-entropy between scores in 0 … 1 and the classifier's, the loss of the baselines."""
+    return nn.functional.binary_cross_entropy(scores, chunks.scores)
+
+
+@dataclass(frozen=True)
+class TeacherLoss:
+    """The loss of a transcoder trained on the outputs of a frozen classifier: CNN-logits, and the hybrid.
+
+    (1 - p)·MSE + k·p·BCE with p = prop_logit / 100; BCE alone where p is 1. To the BCE, level_weight / k times
+    the error of the levels may be added. The BCE is taken from logits, which is the same value as from scores
+    but keeps its gradient where a score is saturated.
+    """
+
+    classifier: nn.Module
+    prop_logit: float
+    level_weight: float = 0.0
+    autocast: Callable = contextlib.nullcontext  # the context of the precision that the classifier runs in
+
+    def __call__(self, mels, chunks):
+        """Return the loss of transcoded Mels [B, T, 64]."""
+        with self.autocast():
+            logits = self.classifier.network.logits(mels)
+        agreement = nn.functional.binary_cross_entropy_with_logits(logits.float(), chunks.scores)
+        share = self.prop_logit / 100
+        weight = LOGIT_WEIGHT[self.classifier.record.front_end.name]
+        if self.level_weight:
+            levels = nn.functional.mse_loss(mels.mean(1), chunks.mels.mean(1))
+            agreement = agreement + self.level_weight / weight * levels
+        if share == 1:
+            return agreement
+        return (1 - share) * mel_loss(mels, chunks) + weight * share * agreement

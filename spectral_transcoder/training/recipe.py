@@ -1,0 +1,59 @@
+"""How a network is trained: epochs, learning rate and its schedule, weights of the loss."""
+
+import math
+from dataclasses import dataclass
+
+from spectral_transcoder.utils.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes
+    ----------
+    epochs : int
+        Passes over the training chunks.
+    learning_rate : float
+        Of Adam.
+    batch_size : int
+        Chunks per step, over all devices.
+    prop_logit : float or None
+        Percentage of the loss that compares scores: 100 is CNN-logits, None CNN-mels or a baseline.
+    seed : int
+        Of the initial weights, the order of the chunks and dropout.
+    warmup_steps : int
+        Steps over which the learning rate rises linearly to its value; 0 as published.
+    schedule : str
+        "constant" as published, or "cosine": down to nought over all steps.
+    clip_norm : float
+        Largest norm of the gradient; 0, as published, is no limit.
+    level_weight : float
+        Of the error of each Mel band's level, its mean over the second, beside the cross-entropy of the
+        scores: it keeps the Mels where a classifier hears something, whatever their texture; 0 as published.
+    """
+
+    epochs: int
+    learning_rate: float
+    batch_size: int = 64
+    prop_logit: float | None = None
+    seed: int = 0
+    warmup_steps: int = 0
+    schedule: str = "constant"
+    clip_norm: float = 0.0
+    level_weight: float = 0.0
+
+    def __post_init__(self):
+        if min(self.epochs, self.batch_size) < 1 or not 0 < self.learning_rate < math.inf:
+            raise UsageError(f"{self}: epochs, batch size and learning rate have to be positive and finite")
+        if self.schedule not in ("constant", "cosine"):
+            raise UsageError(f"schedule {self.schedule!r}: expected constant or cosine")
+
+    def rate(self, step, n_steps):
+        """Return the learning rate of a step, counted from 0, of `n_steps` in all."""
+        rate = self.learning_rate
+        if step < self.warmup_steps:
+            rate *= (step + 1) / self.warmup_steps
+        if self.schedule == "cosine":
+            rate *= 0.5 * (1 + math.cos(math.pi * step / n_steps))
+        return rate
