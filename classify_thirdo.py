@@ -7,16 +7,19 @@
 Input: levels every 125 ms as CENSE csv, its Elastic export, CENSE HDF5, fast-to-ears h5 or npy, or
 fast-to-wav csv; files, folders or patterns. Or sounds.
 Output: a row for each window in CSV, HDF5 or Parquet; <output>.json, which says how it was made and what
-was wrong with the levels; and a picture, <output>.png. A killed run goes on where it stopped.
+was wrong with the levels; and a picture, <output>.png. A killed run goes on where it stopped. Where the models are
+calibrated (calibrate_presence.py, or --calibrate), rows have the probability of each source too.
 Takes 8 minutes for a day of levels with PINV and the mobile YAMNet on one core, 80 with the CNN.
 """
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
 
 import spectral_transcoder
+from spectral_transcoder.datasets.annotated_recordings import read_times_of_presence
 from spectral_transcoder.models.classifiers import CLASSIFIERS
 from spectral_transcoder.sensors import results
 from spectral_transcoder.sensors.calibration import estimate_offset, refuse_wrong_offset
@@ -24,10 +27,22 @@ from spectral_transcoder.sensors.classify import BATCH_SECONDS, SensorClassifier
 from spectral_transcoder.sensors.figure import plot_results
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
+from spectral_transcoder.sensors.presence_calibration import (
+    calibrate_by_people,
+    calibration_name,
+    find_calibration,
+    save_calibration,
+)
 from spectral_transcoder.sensors.readers.formats import find_files
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.reading import read_levels, survey_files
 from spectral_transcoder.sensors.sounds import audio_blocks
+from spectral_transcoder.sensors.time_of_presence import (
+    PERIODS,
+    PeriodOptions,
+    time_of_presence,
+    write_times,
+)
 from spectral_transcoder.sensors.windows import Windowing, window_batches
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import LevelsError
@@ -43,6 +58,7 @@ def main():
     transcoder, which = choose_transcoder(classifier.record.name, args.transcoder, device=args.device)
     model = SensorClassifier(transcoder, classifier, args.grouping, args.batch_size)
     print(f"classifier: {classifier.record.name}; transcoder: {which}; {args.device}")
+    model.calibration = calibration_of(model, args)
 
     if args.estimate_offset:
         estimate = estimate_offset(read(files, args))
@@ -61,6 +77,10 @@ def main():
         raise LevelsError("; ".join(["no window of levels in all of the files", *findings.lines()]))
     parts.join()
     pictures = plot_results(parts, model.classes, args.output.with_suffix(".png"))
+    for period in args.per:
+        path = args.output.with_name(f"{args.output.stem}_per_{period}.csv")
+        write_times(time_of_presence(parts.tables(), PeriodOptions(period)), path)
+        pictures.append(path)
     parts.close({"offset_db": args.offset, **findings.to_dict()})
     print("\n".join(findings.lines()))
     if speed:
@@ -80,8 +100,23 @@ def make_record(args, files, model, which):
         "weights": results.provenance(weights),
         "transcoder": which,
         "groupings": model.groupings,
+        "calibration": model.calibration and asdict(model.calibration),
         "options": options,
     }
+
+
+def calibration_of(model, args):
+    """Return what scores mean as probabilities, calibrated now if asked for; None where it is not known."""
+    window_s = int(args.window_s)
+    if not args.calibrate:
+        calibration = find_calibration(model, window_s)
+        if calibration is None:
+            print(f"no probabilities: {calibration_name(model, window_s)} is made by calibrate_presence.py")
+        return calibration
+    told = read_times_of_presence(args.calibrate)
+    calibration = calibrate_by_people(model, told, args.calibrate.parent, window_s)
+    print(f"calibrated on {len(told.recordings)} recordings: {save_calibration(calibration, model)}")
+    return calibration
 
 
 def read(files, args, findings=None):
@@ -127,6 +162,13 @@ def parse_arguments():
     add("--hop_s", type=float, help="from one window to the next (default: window_s)")
     add("--grouping", nargs="+", default=[], help="sonyc_ust, urbansound8k, a YAML file {class: [labels]}")
     add("--scores", choices=("all", "classes"), default="all", help="classes: without the hundreds of labels")
+    add(
+        "--calibrate",
+        type=Path,
+        metavar="ANNOTATIONS.csv",
+        help="recording,traffic,voices,birds: times of presence by people, the recordings beside it",
+    )
+    add("--per", nargs="+", choices=PERIODS, default=[], help="write times of presence per period (UTC) too")
     add("--sensor", default="", help="the sensor's name, where the files do not say")
     add("--from_audio", action="store_true", help="the files are sounds: compute their levels first")
     add("--as_is", action="store_true", help="sounds are not peak-normalised first")

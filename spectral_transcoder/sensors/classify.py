@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from spectral_transcoder.evaluation.presence import Presence, find_presence
+from spectral_transcoder.evaluation.presence_probability import PresenceCalibration
 from spectral_transcoder.models.classifiers import LONGEST_FRAMES, Classifier
 from spectral_transcoder.models.labels import group_indices, read_grouping
 from spectral_transcoder.models.transcoders import SHORTEST_TAIL_S, Transcoder
@@ -38,12 +39,15 @@ class ScoredWindows:
         (n, n_labels) in 0 … 1.
     presence : Presence
         Of all groupings' classes, (n, K).
+    probability : dict of str to np.ndarray
+        (n,) in 0 … 1 by class, of those that are calibrated.
     """
 
     windows: WindowBatch
     labels: tuple[str, ...]
     scores: NDArray[np.float32]
     presence: Presence
+    probability: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -73,6 +77,8 @@ class SensorClassifier:
         {class: [labels]}.
     batch_size : int
         Seconds transcoded together.
+    calibration : PresenceCalibration, optional
+        What scores mean as probabilities, for the windows that are to be classified.
 
     Raises
     ------
@@ -86,7 +92,9 @@ class SensorClassifier:
         classifier: Classifier,
         groupings: Sequence[str | Path] = (),
         batch_size: int = BATCH_SECONDS,
+        calibration: PresenceCalibration | None = None,
     ) -> None:
+        self.calibration = calibration
         self.transcoder, self.classifier, self.batch_size = transcoder, classifier, batch_size
         check_record(transcoder)
         if transcoder.front_end != classifier.record.front_end:
@@ -187,7 +195,10 @@ class SensorClassifier:
             np.concatenate([part.scores for part in found], axis=1),
             np.concatenate([part.present for part in found], axis=1),
         )
-        return ScoredWindows(batch, self.labels, scores, presence)
+        probability = (
+            self.calibration.probability(presence.scores, presence.classes) if self.calibration else {}
+        )
+        return ScoredWindows(batch, self.labels, scores, presence, probability)
 
     @property
     def _patches(self) -> bool:

@@ -55,6 +55,8 @@ def to_table(scored: ScoredWindows, offset_db: float, keep_scores: bool) -> pa.T
     for index, name in enumerate(scored.presence.classes):
         columns[f"{name}_score"] = scored.presence.scores[:, index]
         columns[f"{name}_present"] = scored.presence.present[:, index]
+        if name in scored.probability:
+            columns[f"{name}_probability"] = scored.probability[name].astype(np.float32)
     for index, rank in enumerate(RANKS):
         columns[f"{rank}_label"] = np.array(scored.labels)[top[:, index]]
         columns[f"{rank}_score"] = np.take_along_axis(scored.scores, top[:, index, None], 1)[:, 0]

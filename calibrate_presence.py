@@ -1,0 +1,68 @@
+"""Calibrate the presence of traffic, voices and birds: what a score means, for a classifier behind a transcoder.
+
+    python3 make_city.py TAU --clips 160 --output city
+    python3 calibrate_presence.py city/ --classifier MiniYamNet
+    python3 calibrate_presence.py --annotations my_streets/time_of_presence.csv --window_s 3
+
+Input: sounds of streets, without labels, or recordings whose times of presence people gave (recording, traffic,
+voices, birds; each 0 … 1; the recordings beside the table). Output: a small file beside the classifier's weights,
+which classify_thirdo.py finds: it then writes <class>_probability. Calibrations are for one length of windows.
+Takes a second for each 10 s of sound on one core.
+"""
+
+from pathlib import Path
+
+from spectral_transcoder.datasets.annotated_recordings import read_times_of_presence
+from spectral_transcoder.models.classifiers import CLASSIFIERS
+from spectral_transcoder.sensors.classify import SensorClassifier
+from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
+from spectral_transcoder.sensors.presence_calibration import (
+    calibrate_by_people,
+    calibrate_by_true_mels,
+    save_calibration,
+)
+from spectral_transcoder.signal.audio import find_audio
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.paths import AUDIO
+
+
+def main():
+    """Calibrate, say what was found, and write the file."""
+    args = parse_arguments()
+    if bool(args.sounds) == bool(args.annotations):
+        raise UsageError("calibrated on what? Give sounds, or --annotations")
+    classifier = choose_classifier(args.classifier, args.weights)
+    transcoder, which = choose_transcoder(classifier.record.name, args.transcoder)
+    model = SensorClassifier(transcoder, classifier)
+    print(f"classifier: {classifier.record.name}; transcoder: {which}")
+    if args.annotations:
+        told = read_times_of_presence(args.annotations)
+        calibration = calibrate_by_people(model, told, args.annotations.parent, args.window_s)
+    else:
+        calibration = calibrate_by_true_mels(model, find_audio(args.sounds, AUDIO), args.window_s)
+    made = calibration.provenance
+    for name, one in calibration.classes.items():
+        print(
+            f"{name}: present in {100 * made['present_share'][name]:.1f} % of {made['windows']} windows; threshold "
+            f"{one.threshold:.4f}; Brier score {made['brier_score'][name]:.4f}"
+        )
+    print(f"written: {save_calibration(calibration, model, args.output)}")
+
+
+def parse_arguments():
+    """Read the command line."""
+    parser = cli.Parser(__doc__)
+    add = parser.add_argument
+    add("sounds", nargs="*", help="sounds of streets, or folders of them")
+    add("--annotations", type=Path, help="times of presence by people, a csv beside its recordings")
+    add("--classifier", choices=CLASSIFIERS, help="default: the best that has been downloaded")
+    add("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
+    add("--transcoder", help="pinv, pinv_texture, cnn_mels, cnn_logits or a path (default: the best)")
+    add("--window_s", type=cli.positive, default=1, help="duration of the windows (default 1)")
+    add("--output", type=Path, help="folder of the file (default: beside the classifier's weights)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    cli.run(main)

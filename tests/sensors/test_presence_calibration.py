@@ -1,0 +1,150 @@
+"""Calibrating a sensor's models, on true Mels and on people's word, and what classify_thirdo.py then writes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from spectral_transcoder.datasets.annotated_recordings import AnnotatedRecordings
+from spectral_transcoder.evaluation.presence import find_presence
+from spectral_transcoder.evaluation.presence_probability import PresenceCalibration
+from spectral_transcoder.models.classifiers import EMBEDDED
+from spectral_transcoder.sensors.classify import SensorClassifier
+from spectral_transcoder.sensors.presence_calibration import (
+    calibrate_by_people,
+    calibrate_by_true_mels,
+    calibration_name,
+    find_calibration,
+    save_calibration,
+    sensor_scores,
+    true_presence,
+)
+from spectral_transcoder.utils.errors import MissingFileError, UsageError
+from spectral_transcoder.utils.paths import REFERENCE_MODELS
+from tests.helpers.made_levels import epochs_s, street_levels, write_csv
+
+
+@pytest.fixture(scope="module")
+def model():
+    return SensorClassifier.load(EMBEDDED, "pinv_texture")
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    """Four sounds of eight seconds, silent in parts: (paths, their folder)."""
+    folder, generator = tmp_path_factory.mktemp("sounds"), np.random.default_rng(0)
+    for index in range(4):
+        noise = generator.normal(0, 0.1, 8 * 16000)
+        noise[: index * 32000] *= 1e-3
+        soundfile.write(folder / f"{index}.wav", noise, 16000)
+    return sorted(folder.glob("*.wav")), folder
+
+
+def test_true_presence_is_the_rank_rule_on_the_sound(model, sounds):
+    path, record = sounds[0][1], model.classifier.record
+    samples, _ = soundfile.read(path)
+    second = (samples / np.abs(samples).max())[3 * 16000 : 4 * 16000].astype(np.float32)
+    scores = model.classifier.scores(record.front_end.classifier_input(second))
+    assert (
+        true_presence(model.classifier, path, 1)[3] == find_presence(scores, record.labels, "tvb").present
+    ).all()
+
+
+def test_probabilities_are_right_in_the_mean(model, sounds):
+    paths, _ = sounds
+    calibration = calibrate_by_true_mels(model, paths, 1)
+    scores = np.concatenate([sensor_scores(model, path, 1) for path in paths])
+    present = np.concatenate([true_presence(model.classifier, path, 1) for path in paths])
+    assert len(scores) == len(present) == 32
+    for name, probability in calibration.probability(scores, ["traffic", "voices", "birds"]).items():
+        assert probability.mean() == pytest.approx(calibration.provenance["present_share"][name], abs=0.01)
+
+
+def test_people_may_say_what_is_there(model, sounds):
+    _, folder = sounds
+    times = np.array([[0.0], [0.2], [0.7], [1.0]])
+    told = AnnotatedRecordings(("0.wav", "1.wav", "2.wav", "3.wav"), ("birds",), times)
+    calibration = calibrate_by_people(model, told, folder, 1)
+    assert list(calibration.classes) == ["birds"] and calibration.window_s == 1
+    assert calibration.provenance["sounds"] == 4
+    with pytest.raises(MissingFileError, match=r"9\.wav"):
+        calibrate_by_people(model, AnnotatedRecordings(("9.wav",), ("birds",), times[:1]), folder, 1)
+    with pytest.raises(UsageError, match="trams"):
+        calibrate_by_people(model, AnnotatedRecordings(("0.wav",), ("trams",), times[:1]), folder, 1)
+
+
+def test_a_calibration_belongs_to_its_models_and_windows(model, sounds, tmp_path):
+    calibration = calibrate_by_true_mels(model, sounds[0], 1)
+    save_calibration(calibration, model, tmp_path)
+    assert find_calibration(model, 1, tmp_path) == calibration
+    assert find_calibration(model, 3, tmp_path) is None
+    other = SensorClassifier.load(EMBEDDED, "pinv")
+    assert find_calibration(other, 1, tmp_path) is None
+    assert calibration_name(other, 1) != calibration_name(model, 1)
+
+
+def test_rows_have_probabilities_and_times(model, sounds, call_script, tmp_path, monkeypatch):
+    levels = write_csv(tmp_path / "day.csv", street_levels(8 * 90), epochs_s(8 * 90))
+    table = sounds[1] / "time_of_presence.csv"
+    table.write_text(
+        "recording,traffic,voices\n" + "".join(f"{n}.wav,{n / 4},{1 - n / 4}\n" for n in range(4))
+    )
+    written = tmp_path / "calibration.json"
+    monkeypatch.setattr(
+        "spectral_transcoder.sensors.presence_calibration.calibration_name", lambda *_: str(written)
+    )
+    status, out, err = call_script(
+        *("classify_thirdo.py", levels, "--offset", "-88", "--classifier", EMBEDDED),
+        *(
+            "--transcoder",
+            "pinv_texture",
+            "--calibrate",
+            table,
+            "--per",
+            "minute",
+            "-o",
+            tmp_path / "day.csv.csv",
+        ),
+    )
+    assert not status, out + err
+    rows = pd.read_csv(tmp_path / "day.csv.csv")
+    calibration = PresenceCalibration.load(written)
+    expected = calibration.probability(
+        rows[["traffic_score", "voices_score"]].to_numpy(), ["traffic", "voices"]
+    )
+    for name in ("traffic", "voices"):
+        np.testing.assert_allclose(rows[f"{name}_probability"], expected[name], atol=1e-4)
+    assert "birds_probability" not in rows
+    times = pd.read_csv(tmp_path / "day.csv_per_minute.csv")
+    assert times["measured_s"].tolist() == [60, 30]
+    assert times["traffic_time"][0] == pytest.approx(rows["traffic_probability"][:60].mean(), abs=1e-3)
+    assert times["birds_time"][0] == pytest.approx(rows["birds_present"][:60].mean(), abs=1e-3)
+
+
+def test_without_a_calibration_it_is_told_how_to_make_one(call_script, tmp_path):
+    levels = write_csv(tmp_path / "day.csv", street_levels(80), epochs_s(80))
+    status, out, _ = call_script(
+        *("classify_thirdo.py", levels, "--offset", "-88", "--classifier", EMBEDDED, "--window_s", "7"),
+        *("--transcoder", "pinv", "-o", tmp_path / "out.csv"),
+    )
+    assert not status and "calibrate_presence.py" in out
+    assert not [name for name in pd.read_csv(tmp_path / "out.csv") if name.endswith("_probability")]
+
+
+def test_the_script_calibrates(call_script, sounds, tmp_path):
+    status, out, err = call_script(
+        *("calibrate_presence.py", sounds[1], "--classifier", EMBEDDED, "--transcoder", "pinv"),
+        *("--output", tmp_path),
+    )
+    assert not status, out + err
+    (path,) = tmp_path.glob("*.presence.json")
+    assert "threshold" in out and PresenceCalibration.load(path).classifier == EMBEDDED
+    assert call_script("calibrate_presence.py")[0] == 2
+
+
+@pytest.mark.parametrize("path", sorted(REFERENCE_MODELS.glob("*.presence.json")), ids=lambda path: path.name)
+def test_shipped_calibrations_can_be_used(path):
+    calibration = PresenceCalibration.load(path)
+    assert path.name.startswith(calibration.classifier)
+    assert set(calibration.classes) == {"traffic", "voices", "birds"}
+    assert all(one.slope > 0 and 0 < one.threshold < 1 for one in calibration.classes.values())
