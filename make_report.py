@@ -15,14 +15,6 @@ import math
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
-from spectral_transcoder.models.classifiers import available_classifiers
-from spectral_transcoder.report.gather import COMMANDS, EXPERIMENTS, Places, curves_of
-from spectral_transcoder.report.page import MEDIA, Report, write_page
-from spectral_transcoder.report.provenance import provenance_of
-from spectral_transcoder.report.runs import find_datasets
-from spectral_transcoder.report.sounds import bring_sound, find_sounds
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import EXPORT, GENERATED_AUDIO
@@ -31,6 +23,15 @@ from spectral_transcoder.utils.paths import EXPORT, GENERATED_AUDIO
 def main() -> None:
     """Gather what there is, and write the page."""
     args = parse_arguments()
+    from tqdm import tqdm
+
+    from spectral_transcoder.models.classifiers import available_classifiers
+    from spectral_transcoder.report.gather import COMMANDS, EXPERIMENTS, Places, curves_of
+    from spectral_transcoder.report.page import MEDIA, Report, write_page
+    from spectral_transcoder.report.provenance import provenance_of
+    from spectral_transcoder.report.runs import find_datasets
+    from spectral_transcoder.report.sounds import bring_sound, find_sounds
+
     folders = find_sounds(args.generated_audio)[: args.sounds]
     classifiers = available_classifiers()
     left_out: list[str] = []

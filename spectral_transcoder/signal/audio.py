@@ -1,7 +1,9 @@
 """Sounds in and out: reading any format that soundfile knows, resampling, peak normalisation, writing."""
 
 import contextlib
-import struct
+import io
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,12 +11,36 @@ import numpy as np
 import soundfile
 import soxr
 
+from spectral_transcoder.signal.sound_lengths import PatchedFile, SoundLength, sound_length
 from spectral_transcoder.utils.errors import AudioError, MissingFileError, UsageError
 from spectral_transcoder.utils.files import atomic_path
 
 AUDIO_SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".oga", ".opus"}
 AUDIO_SUFFIXES -= {".raw"}  # headerless: it says neither rate nor format
 LONGEST_SAMPLES = 2**40  # 8 months at 48 kHz: a header that says more does not know
+FRAMES_PER_BLOCK = 1 << 10  # of what may end anywhere: what comes before the end is not lost
+MOST_LOSS_DB = 20  # that averaging may take from the channels
+FORMATS_BY_LOG = ("VOC", "WVE", "MAT4")
+ACCEPT = "; what is there can be used with --accept_truncated"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How sounds are read.
+
+    Attributes
+    ----------
+    channel : int or None
+        Which channel is taken, counted from 1; None averages all of them.
+    accept_truncated : bool
+        Whether what is there of a file that was cut off is used, and reported, instead of refusing it.
+    """
+
+    channel: int | None = None
+    accept_truncated: bool = False
+
+
+AS_USUAL = Reading()
 
 
 @dataclass(frozen=True)
@@ -24,25 +50,28 @@ class Recording:
     Attributes
     ----------
     samples : np.ndarray
-        (n_samples,) float32, at least one sample, all finite; channels averaged.
+        (n_samples,) float32, at least one sample, all finite; channels averaged, or one of them.
     sr : int
         Sample rate in Hz.
     name : str
         The file's name without its suffix, for titles and output files.
+    remarks : tuple of str
+        What a user should know of the file: that it was cut off, or that its channels cancel.
     """
 
     samples: np.ndarray
     sr: int
     name: str = "recording"
-    _resampled: dict = field(default_factory=dict, repr=False, compare=False)
+    remarks: tuple[str, ...] = ()
+    _resampled: dict[int, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def duration_s(self):
+    def duration_s(self) -> float:
         """Duration in seconds."""
         return len(self.samples) / self.sr
 
-    def at(self, sr):
-        """Return the sound at `sr` Hz with its highest absolute sample at 1 (SPEC section 2): (n,) float32.
+    def at(self, sr: int) -> np.ndarray:
+        """Return the sound at `sr` Hz with its highest absolute sample at 1 (docs/method.md, section 2): (n,) float32.
 
         It is resampled from the original rate each time, not from another resampling. Silence stays silent.
         """
@@ -51,7 +80,7 @@ class Recording:
         return self._resampled[sr]
 
 
-def read_audio(path):
+def read_audio(path: str | Path, reading: Reading = AS_USUAL) -> Recording:
     """Read a sound file of any format, rate and channel count as a mono `Recording`.
 
     Raises
@@ -59,21 +88,128 @@ def read_audio(path):
     MissingFileError
         There is no such file.
     AudioError
-        It is no sound that soundfile reads, holds no sample, was cut off, or has samples that are not numbers.
+        It is no sound that soundfile reads, holds no sample, was cut off, has samples that are not numbers, or has
+        no such channel.
     """
     path = Path(path)
-    with open_sound(path) as sound:
-        promised, sr = sound.frames, sound.samplerate
-        samples = sound.read(dtype="float32", always_2d=True)
-    if len(samples) < promised:
-        raise AudioError(
-            f"{path} is truncated: its header promises {promised} samples, {len(samples)} are there"
-        )
-    return Recording(check_samples(samples.mean(axis=1), path), sr, path.stem)
+    with open_sound(path, reading.accept_truncated) as sound:
+        channels = sound.read()
+    if not len(channels):
+        raise AudioError(f"{path} holds no sample that can be read: expected at least one")
+    remarks: tuple[str, ...] = ()
+    if sound.fault is not None:
+        remarks = (f"{path} is truncated, and was read all the same: {sound.fault}",)
+    if reading.channel is not None:
+        if reading.channel > channels.shape[1]:
+            raise AudioError(
+                f"{path} has {channels.shape[1]} channels: there is no channel {reading.channel}"
+            )
+        samples = channels[:, reading.channel - 1]
+    else:
+        samples = channels.mean(axis=1)
+        remarks += remarks_on_cancelling(channels, samples, path)
+    return Recording(check_samples(samples, path), sound.samplerate, path.stem, remarks)
+
+
+def remarks_on_cancelling(channels: np.ndarray, mean: np.ndarray, path: Path) -> tuple[str, ...]:
+    """Return a remark where channels (n, n_channels) lose more than 20 dB in their mean (n,), as opposite ones do."""
+    if channels.shape[1] == 1:
+        return ()
+    energy = np.vdot(channels, channels) / channels.shape[1]
+    if energy == 0 or np.vdot(mean, mean) > energy * 10 ** (-MOST_LOSS_DB / 10):
+        return ()
+    return (
+        f"{path}: its channels cancel when averaged, by more than {MOST_LOSS_DB} dB: choose one with --channel",
+    )
+
+
+class ForwardSoundFile(soundfile.SoundFile):
+    """A sound file that is read from its beginning to its end: decoders cannot seek where the length is unknown."""
+
+    def seekable(self) -> bool:
+        """Return False, so that soundfile does not seek after each block."""
+        return False
+
+
+class Sound:
+    """A sound file that is open for reading.
+
+    Attributes
+    ----------
+    samplerate : int
+        Sample rate in Hz.
+    fault : str or None
+        What is wrong with its length, where it is read all the same.
+    """
+
+    def __init__(self, file: soundfile.SoundFile, length: SoundLength, accept_truncated: bool) -> None:
+        self._file, self._length = file, length
+        self._accept_truncated = accept_truncated
+        self.fault = length.fault or _fault_in_log(file)
+        self.samplerate: int = file.samplerate
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are; where neither header nor size says it, they are counted by decoding them."""
+        return sum(len(block) for block in self._blocks()) if self._is_open_ended else self._promised
+
+    def read(self) -> np.ndarray:
+        """Return all frames: (n, n_channels) float32.
+
+        Raises
+        ------
+        AudioError
+            The file was cut off, and that is not accepted.
+        """
+        if self._is_open_ended:
+            blocks = list(self._blocks())
+            return np.concatenate(blocks) if blocks else np.zeros((0, self._file.channels), np.float32)
+        samples = self._file.read(self._promised, dtype="float32", always_2d=True)
+        if len(samples) < self._promised:
+            raise AudioError(f"{self._too_few(len(samples))}{ACCEPT}")
+        return samples
+
+    @property
+    def _is_open_ended(self) -> bool:
+        """Whether it is read until its end, wherever that is."""
+        return self._accept_truncated or self.fault is not None or self._file.frames > LONGEST_SAMPLES
+
+    @property
+    def _promised(self) -> int:
+        """Frames without those that fill the last block of a compressed wav."""
+        return self._length.exact_frames(self._file.frames)
+
+    def _blocks(self) -> Iterator[np.ndarray]:
+        """Yield blocks until the end, or until the decoder fails on what was cut off; that is the fault then."""
+        n_read, promised = 0, self._promised
+        while n_read < promised:
+            try:
+                n_wanted = min(FRAMES_PER_BLOCK, promised - n_read)
+                block = self._file.read(n_wanted, dtype="float32", always_2d=True)
+            except soundfile.SoundFileError as error:
+                if not self._accept_truncated:
+                    raise
+                self.fault = self.fault or f"it cannot be decoded to its end ({error})"
+                return
+            if not len(block):
+                break
+            n_read += len(block)
+            yield block
+        if n_read < promised <= LONGEST_SAMPLES:
+            self.fault = self.fault or self._too_few(n_read)
+
+    def _too_few(self, n_read: int) -> str:
+        return f"its header promises {self._promised} samples, {n_read} are there"
+
+
+def _fault_in_log(file: soundfile.SoundFile) -> str | None:
+    """Return what libsndfile's log says of a file that was cut off, of the formats whose headers are not read here."""
+    line = re.search(r".*(truncated|Data length \d+ should be).*", file.extra_info)
+    return None if line is None or file.format not in FORMATS_BY_LOG else line[0].strip(" *")
 
 
 @contextlib.contextmanager
-def open_sound(path):
+def open_sound(path: str | Path, accept_truncated: bool = False) -> Iterator[Sound]:
     """Yield a sound file, open for reading; its header has been checked, its samples have not.
 
     Raises
@@ -81,47 +217,41 @@ def open_sound(path):
     MissingFileError
         There is no such file.
     AudioError
-        It is no sound that soundfile reads, holds no sample, does not say how many, or is a wav cut off.
+        It is no sound that soundfile reads, holds no sample, or was cut off.
     """
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f"no audio file at {path}")
-    refuse_truncated_wav(path)
+    length = sound_length(path)
     try:
-        with soundfile.SoundFile(path) as sound:
-            if sound.frames == 0:
-                raise AudioError(f"{path} holds no sample: expected at least one")
-            if sound.frames > LONGEST_SAMPLES:  # what libsndfile says of a flac that was piped, for one
-                raise AudioError(f"{path} does not say how long it is: write it again as wav")
+        with _sound_file(path, length) as file:
+            sound = Sound(file, length, accept_truncated)
+            if sound.fault is not None and not (accept_truncated and length.usable):
+                raise AudioError(f"{sound.fault}{ACCEPT if length.usable else ''}")
+            if file.frames == 0 and sound.fault is None:
+                raise AudioError("it holds no sample: expected at least one")
             yield sound
+    except AudioError as error:
+        raise AudioError(f"{path} is no whole sound: {error}") from error
     except (soundfile.SoundFileError, RuntimeError, TypeError) as error:  # TypeError: a headerless file
+        why = length.fault or f"{error}".replace(f"{str(path)!r}: ", "")
         raise AudioError(
-            f"{path} cannot be read as audio ({error}): give a wav, flac, ogg or mp3 file"
+            f"{path} cannot be read as audio ({why}): give a wav, flac, ogg or mp3 file"
         ) from error
 
 
-def refuse_truncated_wav(path):
-    """Raise AudioError where a wav file is shorter than its data chunk says; soundfile would not tell."""
-    with Path(path).open("rb") as file:
-        if file.read(4) != b"RIFF":
-            return
-        size = path.stat().st_size
-        position = 12
-        while position + 8 <= size:
-            file.seek(position)
-            chunk, length = struct.unpack("<4sI", file.read(8))
-            if chunk == b"data":
-                # streaming writers leave 0 or 0xFFFFFFFF there: no promise, nothing to check
-                if length not in (0, 0xFFFFFFFF) and position + 8 + length > size:
-                    present = size - position - 8
-                    raise AudioError(
-                        f"{path} is truncated: its header promises {length} bytes of samples, {present} are there"
-                    )
-                return
-            position += 8 + length + length % 2
+@contextlib.contextmanager
+def _sound_file(path: Path, length: SoundLength) -> Iterator[soundfile.SoundFile]:
+    """Open a file as it is, or with the length that its header should have."""
+    if not length.patch:
+        with ForwardSoundFile(path) as file:
+            yield file
+        return
+    with io.BufferedReader(PatchedFile(path, length.patch)) as patched, ForwardSoundFile(patched) as file:
+        yield file
 
 
-def check_samples(samples, origin="the signal"):
+def check_samples(samples: np.ndarray, origin: str | Path = "the signal") -> np.ndarray:
     """Return `samples` if all are finite, else raise AudioError naming the first that is not."""
     wrong = np.flatnonzero(~np.isfinite(samples))
     if wrong.size:
@@ -131,7 +261,7 @@ def check_samples(samples, origin="the signal"):
     return samples
 
 
-def resample(samples, sr_from, sr_to):
+def resample(samples: np.ndarray, sr_from: int, sr_to: int) -> np.ndarray:
     """Resample (n,) to ceil(n · sr_to / sr_from) samples with soxr's high quality, as librosa does by default."""
     if sr_from == sr_to:
         return samples
@@ -140,13 +270,13 @@ def resample(samples, sr_from, sr_to):
     return np.pad(resampled, (0, n_samples - len(resampled)))
 
 
-def peak_normalise(samples):
+def peak_normalise(samples: np.ndarray) -> np.ndarray:
     """Scale so that the highest absolute sample is 1; silence stays silent."""
     peak = np.abs(samples).max()
     return samples / peak if peak > 0 else samples
 
 
-def find_audio(names, folder):
+def find_audio(names: list[str], folder: Path) -> list[Path]:
     """Return the sound files that `names` mean: files, folders of files, or bare names inside `folder`.
 
     Parameters
@@ -176,7 +306,7 @@ def find_audio(names, folder):
     return found
 
 
-def write_wav(path, samples, sr):
+def write_wav(path: str | Path, samples: np.ndarray, sr: int) -> None:
     """Write (n,) samples as a 16-bit wav, atomically; louder than full scale is scaled down to it."""
     if sr <= 0:
         raise UsageError(f"a sample rate of {sr} Hz: expected a positive one")
@@ -187,7 +317,7 @@ def write_wav(path, samples, sr):
         soundfile.write(temporary, samples / max(peak, 1.0), sr, subtype="PCM_16")
 
 
-def write_ogg(path, samples, sr):
+def write_ogg(path: str | Path, samples: np.ndarray, sr: int) -> None:
     """Write (n,) samples as Ogg Vorbis, a tenth of a wav's size, atomically; louder than full scale as above."""
     peak = np.abs(check_samples(samples, path)).max(initial=0)
     scaled = samples / max(peak, 1.0)
