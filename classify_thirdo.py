@@ -3,101 +3,115 @@
     python3 classify_thirdo.py day.csv --offset -88 -o export/day.parquet
     python3 classify_thirdo.py sensors/ --estimate-offset --window_s 10 -o export/week.h5
     python3 classify_thirdo.py street.wav --from-audio -o export/street.csv
+    tail -f today.csv | python3 classify_thirdo.py - --follow --offset -88
 
-Input: levels every 125 ms as CENSE csv, its Elastic export, CENSE HDF5, fast-to-ears h5 or npy, or
-fast-to-wav csv; files, folders or patterns. Or sounds.
-Output: a row for each window in CSV, HDF5 or Parquet; <output>.json, which says how it was made and what
-was wrong with the levels; and a picture, <output>.png. A killed run goes on where it stopped. Where the models are
-calibrated (calibrate_presence.py, or --calibrate), rows have the probability of each source too.
-Takes 8 minutes for a day of levels with PINV and the mobile YAMNet on one core, 80 with the CNN.
+Input: files, folders or patterns of levels every 10 ms to every second: CENSE, its Elastic export, Cirrus, NTi XL2,
+Larson Davis, fast-to-ears, fast-to-wav, or any table (docs/sensors.md). Or sounds.
+Output: a row for each window in CSV, HDF5 or Parquet; <output>.json, which says how it was made and what was wrong
+with the levels; and a picture. A killed run goes on where it stopped. Where the models are calibrated
+(calibrate_presence.py, or --calibrate), rows have the probability of each source too. A day takes 8 minutes of a core.
 """
 
-import time
+import argparse
+import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from tqdm import tqdm
-
-import spectral_transcoder
-from spectral_transcoder.datasets.annotated_recordings import read_times_of_presence
-from spectral_transcoder.models.classifiers import CLASSIFIERS
-from spectral_transcoder.sensors import results
-from spectral_transcoder.sensors.calibration import estimate_offset, refuse_wrong_offset
-from spectral_transcoder.sensors.classify import BATCH_SECONDS, SensorClassifier
-from spectral_transcoder.sensors.figure import plot_results
-from spectral_transcoder.sensors.frame_checks import Findings
-from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
-from spectral_transcoder.sensors.presence_calibration import (
-    calibrate_by_people,
-    calibration_name,
-    find_calibration,
-    save_calibration,
-)
-from spectral_transcoder.sensors.readers.formats import find_files
-from spectral_transcoder.sensors.readers.options import ReadOptions
-from spectral_transcoder.sensors.reading import read_levels, survey_files
-from spectral_transcoder.sensors.sounds import audio_blocks
-from spectral_transcoder.sensors.time_of_presence import (
-    PERIODS,
-    PeriodOptions,
-    time_of_presence,
-    write_times,
-)
-from spectral_transcoder.sensors.windows import Windowing, window_batches
+from spectral_transcoder.models.names import CLASSIFIER_NAMES
 from spectral_transcoder.utils import cli
-from spectral_transcoder.utils.errors import LevelsError
+
+PERIODS = ("minute", "hour", "day")
+CALIBRATE_HELP = "recording,traffic,voices,birds: times of presence by people, the recordings beside it"
 
 
-def main():
-    """Classify the windows of all files into parts, then join them and draw the picture."""
+def main() -> int:
+    """Classify the windows of all files; return 1 where a file could not be used."""
     args = parse_arguments()
     args.device = cli.choose_device(args.device)
-    results.check_output(args.output)
-    files = find_files(args.files, args.from_audio)
-    classifier = choose_classifier(args.classifier, args.weights, args.device)
-    transcoder, which = choose_transcoder(classifier.record.name, args.transcoder, device=args.device)
-    model = SensorClassifier(transcoder, classifier, args.grouping, args.batch_size)
-    print(f"classifier: {classifier.record.name}; transcoder: {which}; {args.device}")
-    model.calibration = calibration_of(model, args)
+    from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
+    from spectral_transcoder.sensors.readers.formats import find_files
+    from spectral_transcoder.sensors.records import check_output
 
-    if args.estimate_offset:
-        estimate = estimate_offset(read(files, args))
-        print(estimate)
-        args.offset = estimate.offset_db
+    files = find_files(args.files, args.from_audio)
+    check_output(args.output, files)
+    if args.from_audio:
+        inputs = Inputs(sounds=files, normalise=not args.as_is)
+    else:
+        inputs = survey_inputs(files, read_options(args))
+    classify(args, files, inputs)
+    for reason in inputs.failed.values():
+        print(f"left out: {reason}", file=sys.stderr)
+    return 1 if inputs.failed else 0
+
+
+def classify(args: argparse.Namespace, files: list[Path], inputs: Any) -> None:
+    """Load the models, find the offset and score what no run before has scored."""
+    from spectral_transcoder.sensors import results
+    from spectral_transcoder.sensors.run import Written, run_to_file
+    from spectral_transcoder.sensors.windows import Windowing
+
+    model, which = load_model(args, inputs.frame_s)
+    model.calibration = calibration_of(model, args)
+    args.offset = find_offset(args, inputs)
+    windowing = Windowing(args.window_s, args.hop_s or args.window_s, args.offset, model.frames_per_second)
     record = make_record(args, files, model, which)
     if results.is_whole(args.output, record):
         print(f"{args.output} is there already, made from the same files and options")
         return
-    parts = results.Parts(args.output, record)
-    if parts.done:
-        print(f"going on after {parts.done} parts in {parts.folder}")
-    findings = Findings()
-    speed = classify(model, files, parts, findings, args)
-    if parts.done == 0:
-        raise LevelsError("; ".join(["no window of levels in all of the files", *findings.lines()]))
-    parts.join()
-    pictures = plot_results(parts, model.classes, args.output.with_suffix(".png"))
-    for period in args.per:
-        path = args.output.with_name(f"{args.output.stem}_per_{period}.csv")
-        write_times(time_of_presence(parts.tables(), PeriodOptions(period)), path)
-        pictures.append(path)
-    parts.close({"offset_db": args.offset, **findings.to_dict()})
-    print("\n".join(findings.lines()))
-    if speed:
-        print(f"{speed:.0f} s of sensor data per second of compute")
-    print(f"written: {args.output}, {results.record_path(args.output)}, {', '.join(map(str, pictures))}")
+    written = Written(args.output, args.scores == "all", args.per)
+    print("\n".join(run_to_file(model, inputs, windowing, written, record)))
 
 
-def make_record(args, files, model, which):
+def load_model(args: argparse.Namespace, frame_s: float) -> tuple[Any, str]:
+    """Return the classifier with its transcoder for frames of 125 ms or of 1 s, and which transcoder it is."""
+    from spectral_transcoder.sensors.classify import SensorClassifier
+    from spectral_transcoder.sensors.levels import record_of_frames
+    from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
+
+    classifier = choose_classifier(args.classifier, args.weights, args.device)
+    third_octaves = record_of_frames(frame_s)
+    name = classifier.record.name
+    transcoder, which = choose_transcoder(
+        name, args.transcoder, device=args.device, third_octaves=third_octaves
+    )
+    print(f"classifier: {name}; transcoder: {which}; frames of {frame_s:g} s; {args.device}")
+    return SensorClassifier(transcoder, classifier, args.grouping, args.batch_size), which
+
+
+def find_offset(args: argparse.Namespace, inputs: Any) -> float:
+    """Return the offset that is given or found first, and print how far those that could be found too are from it."""
+    from spectral_transcoder.sensors import calibration
+
+    offsets = []
+    if args.offset is not None:
+        offsets.append(calibration.Offset("--offset", args.offset, "as given"))
+    if args.reference:
+        offsets.append(calibration.offset_of_recording(inputs.blocks(), args.reference))
+    if args.calibrator:
+        offsets.append(calibration.offset_of_calibrator(inputs.blocks(), args.calibrator))
+    if args.estimate_offset:
+        offsets.append(calibration.estimate_offset(inputs.blocks()).as_offset())
+    if not offsets:
+        return 0.0
+    if len(offsets) > 1 or args.offset is None:
+        print("\n".join(calibration.compare_offsets(offsets)))
+    return offsets[0].offset_db
+
+
+def make_record(args: argparse.Namespace, files: list[Path], model: Any, which: str) -> dict[str, Any]:
     """Return what the output is made from: files, models and options."""
+    import spectral_transcoder
+    from spectral_transcoder.sensors.results import provenance
+
     weights = [args.weights or model.classifier.record.path]
     if args.transcoder and Path(args.transcoder).is_file():
         weights.append(args.transcoder)
     options = {key: str(value) for key, value in vars(args).items() if key not in ("files", "output")}
     return {
         "spectral_transcoder": spectral_transcoder.__version__,
-        "files": results.provenance(files),
-        "weights": results.provenance(weights),
+        "files": provenance(files),
+        "weights": provenance(weights),
         "transcoder": which,
         "groupings": model.groupings,
         "calibration": model.calibration and asdict(model.calibration),
@@ -105,81 +119,100 @@ def make_record(args, files, model, which):
     }
 
 
-def calibration_of(model, args):
+def calibration_of(model: Any, args: argparse.Namespace) -> Any:
     """Return what scores mean as probabilities, calibrated now if asked for; None where it is not known."""
+    from spectral_transcoder.datasets.annotated_recordings import read_times_of_presence
+    from spectral_transcoder.sensors import presence_calibration
+
     window_s = int(args.window_s)
     if not args.calibrate:
-        calibration = find_calibration(model, window_s)
+        calibration = presence_calibration.find_calibration(model, window_s)
         if calibration is None:
-            print(f"no probabilities: {calibration_name(model, window_s)} is made by calibrate_presence.py")
+            name = presence_calibration.calibration_name(model, window_s)
+            print(f"no probabilities: {name} is made by calibrate_presence.py")
         return calibration
-    told = read_times_of_presence(args.calibrate)
-    calibration = calibrate_by_people(model, told, args.calibrate.parent, window_s)
-    print(f"calibrated on {len(told.recordings)} recordings: {save_calibration(calibration, model)}")
+    annotated = read_times_of_presence(args.calibrate)
+    calibration = presence_calibration.calibrate_by_people(model, annotated, args.calibrate.parent, window_s)
+    path = presence_calibration.save_calibration(calibration, model)
+    print(f"calibrated on {len(annotated.recordings)} recordings: {path}")
     return calibration
 
 
-def read(files, args, findings=None):
-    """Give the levels of all files, block by block."""
-    if args.from_audio:
-        return (block for path in files for block in audio_blocks(path, not args.as_is))
-    return read_levels(files, findings, ReadOptions(args.sensor))
+def read_options(args: argparse.Namespace) -> Any:
+    """Return what the command line says of files that do not say it."""
+    from spectral_transcoder.sensors.readers.options import ReadOptions
+
+    return ReadOptions(
+        sensor=args.sensor,
+        period_s=args.period,
+        weighting=args.weighting,
+        time_column=args.time_column,
+        time_format=args.time_format,
+        timezone=args.timezone,
+        columns=args.columns,
+    )
 
 
-def classify(model, files, parts, findings, args):
-    """Score the windows that no part holds yet; return seconds of levels per second of compute."""
-    windowing = Windowing(args.window_s, args.hop_s or args.window_s, args.offset)
-    total_s = None
-    if not args.from_audio:
-        total_s = sum(file.duration_s for file in survey_files(files, ReadOptions()))
-    start, n_seconds = time.monotonic(), 0
-    with tqdm(total=total_s, unit=" s of levels", unit_scale=True) as bar:
-        for index, batch in enumerate(window_batches(read(files, args, findings), windowing, findings)):
-            if not args.from_audio:
-                refuse_wrong_offset(findings, args.offset)
-            if index >= parts.done:
-                parts.add(index, results.to_table(model.score(batch), args.offset, args.scores == "all"))
-                n_seconds += len(batch.seconds_db)
-            bar.update(len(batch.seconds_db))
-    return n_seconds / (time.monotonic() - start)
-
-
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
     add = parser.add_argument
     add("files", nargs="+", help="files of levels, folders of them, or patterns")
     add("-o", "--output", type=Path, required=True, help="a .csv, .h5 or .parquet file")
-    offset = parser.add_mutually_exclusive_group()
-    offset.add_argument(
-        "--offset", type=float, default=0.0, help="dB added to the levels to reach dBFS (default 0)"
-    )
-    offset.add_argument("--estimate_offset", action="store_true", help="find it in the levels themselves")
-    add("--classifier", choices=CLASSIFIERS, help="default: the best that has been downloaded")
-    add("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
-    add("--transcoder", help="pinv, pinv_texture, cnn_mels, cnn_logits or a path (default: the best)")
     add("--window_s", type=float, default=1, help="duration of a window (default 1; 10 advised for PANN)")
     add("--hop_s", type=float, help="from one window to the next (default: window_s)")
     add("--grouping", nargs="+", default=[], help="sonyc_ust, urbansound8k, a YAML file {class: [labels]}")
     add("--scores", choices=("all", "classes"), default="all", help="classes: without the hundreds of labels")
-    add(
-        "--calibrate",
-        type=Path,
-        metavar="ANNOTATIONS.csv",
-        help="recording,traffic,voices,birds: times of presence by people, the recordings beside it",
-    )
+    add("--calibrate", type=Path, metavar="ANNOTATIONS.csv", help=CALIBRATE_HELP)
     add("--per", nargs="+", choices=PERIODS, default=[], help="write times of presence per period (UTC) too")
-    add("--sensor", default="", help="the sensor's name, where the files do not say")
-    add("--from_audio", action="store_true", help="the files are sounds: compute their levels first")
-    add("--as_is", action="store_true", help="sounds are not peak-normalised first")
-    add(
-        "--batch_size",
-        type=cli.positive,
-        default=BATCH_SECONDS,
-        help=f"seconds computed together (default {BATCH_SECONDS})",
-    )
-    cli.add_device_option(parser)
+    add_offset_options(parser.add_argument_group("offset from the sensor's dB to dB re full scale"))
+    add_model_options(parser.add_argument_group("models"))
+    add_file_options(parser.add_argument_group("what the files do not say"))
     return parser.parse_args()
+
+
+def add_offset_options(group: Any) -> None:
+    """Add the ways to the offset; the first that is given is used, the others are compared with it."""
+    group.add_argument("--offset", type=float, help="dB added to the levels (default 0)")
+    group.add_argument("--reference", type=Path, help="a recording made beside the levels")
+    group.add_argument(
+        "--calibrator", type=float, metavar="DB", help="the level of a 1 kHz tone in them: 94 or 114"
+    )
+    group.add_argument("--estimate_offset", action="store_true", help="find it in the levels themselves")
+
+
+def add_model_options(group: Any) -> None:
+    """Add classifier, transcoder and where they are computed."""
+    group.add_argument(
+        "--classifier", choices=CLASSIFIER_NAMES, help="default: the best that has been downloaded"
+    )
+    group.add_argument("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
+    group.add_argument(
+        "--transcoder", help="pinv, pinv_texture, cnn_mels, cnn_logits or a path (default: the best)"
+    )
+    group.add_argument(
+        "--batch_size", type=cli.positive, default=16, help="seconds computed together (default 16)"
+    )
+    cli.add_device_option(group)
+
+
+def add_file_options(group: Any) -> None:
+    """Add what a user says of files that do not say it themselves."""
+    group.add_argument("--sensor", default="", help="the sensor's name")
+    group.add_argument("--period", type=float, metavar="S", help="seconds between rows, 0.01 to 1")
+    group.add_argument("--weighting", default="", choices=("Z", "A", "C"), help="of the bands")
+    group.add_argument(
+        "--columns", default="", metavar="NAME=HZ", help="columns of bands: low=20,mid=25 or 3:31=20"
+    )
+    group.add_argument("--time_column", default="", metavar="NAME", help="column of times, or DATE+TIME")
+    group.add_argument(
+        "--time_format", default="", help="such as '%%d/%%m/%%Y %%H:%%M:%%S' (default: detected)"
+    )
+    group.add_argument("--timezone", default="", help="of local times: Europe/Paris, +01:00 (default UTC)")
+    group.add_argument(
+        "--from_audio", action="store_true", help="the files are sounds: compute their levels first"
+    )
+    group.add_argument("--as_is", action="store_true", help="sounds are not peak-normalised first")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ SHORT_STRETCH = 8  # rows: a stretch of fewer, more than a day from all others, 
 OWN_SERIES_SHARE = 0.1  # of the rows, from which a stretch that repeats times is a series of its own
 MOST_STRETCHES = 100_000
 MOST_DISORDERED_SHARE = 0.25
+MOST_UNDATED_SHARE = 0.05
 LEAST_REGULAR_SHARE = 0.6
 STEP_EDGES_S = 10.0 ** np.arange(-5, 6, 0.004)  # one per cent apart
 LOOKED_AT_ROWS = 20_000  # for series that take turns
@@ -92,6 +93,8 @@ class ClockSurvey:
         Rows so far.
     counts, sums : np.ndarray
         Number and sum of the steps forward, by size.
+    n_undated : int
+        Rows left out whose time is beyond any date.
     n_back, n_same : int
         Steps backward, and of nought.
     stretches : list of Stretch
@@ -107,6 +110,7 @@ class ClockSurvey:
     n_rows: int = 0
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(STEP_EDGES_S) - 1, np.int64))
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(STEP_EDGES_S) - 1))
+    n_undated: int = 0
     n_back: int = 0
     n_same: int = 0
     stretches: list[Stretch] = field(default_factory=list)
@@ -245,6 +249,7 @@ def read_clock(survey: ClockSurvey, stated_s: float | None, asked_s: float | Non
     LevelsError
         Periods beyond 10 ms … 1 s, irregular steps, several series that take turns, or no order in time.
     """
+    refuse_mixed_units(survey, name)
     measured = survey.period_s()
     n_steps = max(1, survey.n_rows - 1)
     if survey.n_same > MOST_DISORDERED_SHARE * n_steps:
@@ -257,14 +262,25 @@ def read_clock(survey: ClockSurvey, stated_s: float | None, asked_s: float | Non
             f"{name}: {survey.n_back} of {survey.n_rows} rows are out of order: sort them by time, or "
             "separate the series"
         )
-    period_s = check_period(survey, measured, stated_s, asked_s, name)
     turns = 1 if asked_s else survey.series_that_take_turns()
     if turns > 1:
         raise LevelsError(
             f"{name}: its rows look like {turns} series that take turns: expected one series, or a column called "
-            f"sensor; if it is one all the same, say so with --period {period_s:g}"
+            f"sensor; if it is one all the same, say so with --period {measured:g}"
         )
+    period_s = check_period(survey, measured, stated_s, asked_s, name)
     return Clock(period_s, survey.is_reversed, keep_stretches(survey.stretches, survey.n_rows))
+
+
+def refuse_mixed_units(survey: ClockSurvey, name: str) -> None:
+    """Raise LevelsError where some times are in seconds and some in milliseconds."""
+    long = [part for part in survey.stretches if len(part) >= SHORT_STRETCH]
+    steps = [(part.last_s - part.start_s) / (len(part) - 1) for part in long]
+    mixed = bool(steps) and max(steps) > 500 * min(steps)
+    if mixed or survey.n_undated > MOST_UNDATED_SHARE * (survey.n_rows + survey.n_undated):
+        raise LevelsError(
+            f"{name}: its times seem to be in seconds in some rows and in milliseconds in others: expected one unit"
+        )
 
 
 def check_period(

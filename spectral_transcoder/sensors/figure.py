@@ -1,5 +1,6 @@
 """A sensor's levels, the labels with the highest scores and the presence of sources on one time axis."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -124,8 +125,11 @@ def by_sensor(tables: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
 
 
 def safe(name: str) -> str:
-    """Return a sensor's name as part of a file's."""
-    return "".join(char if char.isalnum() or char in "-_." else "_" for char in name) or "sensor"
+    """Return a sensor's name as part of a file's; names that would become the same get a checksum of their own."""
+    plain = "".join(char if char.isalnum() or char in "-_." else "_" for char in name) or "sensor"
+    if plain == name and not name.endswith("."):
+        return plain
+    return f"{plain}-{hashlib.sha1(name.encode(errors='surrogatepass')).hexdigest()[:6]}"
 
 
 def plot_timeline(cells: Cells, sensor: str, path: Path) -> None:

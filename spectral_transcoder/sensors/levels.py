@@ -12,6 +12,7 @@ THIRD_OCTAVES = ThirdOctaves()
 SECOND_OCTAVES = ThirdOctaves(frame_length=32000, hop_length=32000)  # of sensors that store a row each second
 N_BANDS = THIRD_OCTAVES.n_bands
 FRAME_S = THIRD_OCTAVES.hop_length / THIRD_OCTAVES.sr  # 125 ms from one row to the next
+SECOND_S = 1.0
 FRAMES_PER_SECOND = THIRD_OCTAVES.frames_per_second
 # fmt: off
 NOMINAL_HZ = (
@@ -22,6 +23,11 @@ NOMINAL_HZ = (
 MISSING_BAND_DBFS = -80.0  # of the floors from -180 to -60 dBFS, the one that changes scores least
 FEWEST_BANDS = 15  # octaves have ten bands with the same names, and their levels are others
 SILENCE_DBFS = float(THIRD_OCTAVES.power_to_level(0.0)) - THIRD_OCTAVES.offset_db
+
+
+def record_of_frames(frame_s: float) -> ThirdOctaves:
+    """Return the third octaves whose frames last so many seconds: 125 ms or 1 s."""
+    return SECOND_OCTAVES if frame_s == SECOND_S else THIRD_OCTAVES
 
 
 @dataclass(frozen=True)

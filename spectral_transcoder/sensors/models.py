@@ -1,4 +1,4 @@
-"""Which classifier and which transcoder hear a sensor: the best that are here, or those asked for."""
+"""Which classifier and which transcoder are used for a sensor: the best that are here, or those asked for."""
 
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from spectral_transcoder.models.registry import (
     parse_identifier,
 )
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
+from spectral_transcoder.sensors.levels import THIRD_OCTAVES
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
@@ -53,12 +55,16 @@ def choose_classifier(
 
 
 def choose_transcoder(
-    classifier: str, asked: str | None = None, folder: Path = REFERENCE_MODELS, device: str = "cpu"
+    classifier: str,
+    asked: str | None = None,
+    folder: Path = REFERENCE_MODELS,
+    device: str = "cpu",
+    third_octaves: ThirdOctaves = THIRD_OCTAVES,
 ) -> tuple[Transcoder, str]:
     """Load the transcoder asked for, or the best for a classifier.
 
     The best is CNN-logits taught by that very classifier: one that another edition taught sounds like
-    nothing to it. Without one it is PINV with texture, in which classifiers hear more than in CNN-mels.
+    nothing to it. Without one it is PINV with texture, in which classifiers find more than in CNN-mels.
 
     Parameters
     ----------
@@ -70,6 +76,8 @@ def choose_transcoder(
         Where trained transcoders are looked for.
     device : str
         cpu or cuda.
+    third_octaves : ThirdOctaves
+        Every 125 ms, or every second, for which there is no trained one by name.
 
     Returns
     -------
@@ -87,21 +95,24 @@ def choose_transcoder(
     """
     front_end = classifier_record(classifier).front_end.name
     path = None
+    if asked in ("cnn_mels", "cnn_logits") and third_octaves != THIRD_OCTAVES:
+        raise MissingFileError(f"no {asked} for levels every second: expected pinv, pinv_texture or a file")
     if asked in ("cnn_mels", "cnn_logits"):
         path = find_reference_model(classifier, asked == "cnn_logits", folder)
         if path is None:
             raise MissingFileError(f"no {asked} for {classifier} in {folder}; fetch: {FETCH_COMMAND}")
-    elif asked is None:
+    elif asked is None and third_octaves == THIRD_OCTAVES:
         taught = find_reference_model(classifier, True, folder)
         path = taught if taught and taught_by(taught) == classifier else None
-    elif asked not in UNTRAINED:
+    elif asked is not None and asked not in UNTRAINED:
         path = Path(asked)
         if not path.is_file():
             raise MissingFileError(f"no transcoder {asked}: expected {', '.join(TRANSCODERS)} or a file")
 
     if path is None:
         untrained = asked or "pinv_texture"
-        transcoder = Transcoder(TranscoderSettings(untrained, front_end)).to(device)
+        settings = TranscoderSettings(untrained, front_end, third_octaves=third_octaves)
+        transcoder = Transcoder(settings).to(device)
         return transcoder, f"{UNTRAINED[untrained]} for {front_end} Mels"
     transcoder = load_transcoder(path).to(device)
     if transcoder.front_end.name != front_end:

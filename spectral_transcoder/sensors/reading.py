@@ -13,6 +13,7 @@ from spectral_transcoder.sensors.levels import MISSING_BAND_DBFS, N_BANDS, NOMIN
 from spectral_transcoder.sensors.readers.description import END, LevelsFile, Rows
 from spectral_transcoder.sensors.readers.formats import find_files, open_levels
 from spectral_transcoder.sensors.readers.options import ReadOptions
+from spectral_transcoder.sensors.records import readable
 from spectral_transcoder.sensors.resampling import frame_period
 from spectral_transcoder.sensors.weighting import weighting_db
 from spectral_transcoder.utils.errors import LevelsError
@@ -75,7 +76,7 @@ class SurveyedFile:
                 times = self.options.start_s + clock.period_s * index.astype(float)
             known = has_date(times)
             if not known.all():
-                findings.add(NO_TIME, str(self.path), *span(times[known]), int((~known).sum()))
+                findings.add(NO_TIME, readable(self.path), *span(times[known]), int((~known).sum()))
             yield from self._judge(self._block(rows, times).select(known), clock, position, findings)
             positions[rows.sensor] += int(known.sum())
 
@@ -83,12 +84,12 @@ class SurveyedFile:
         """Return rows as a block without weighting, times as they are written."""
         description = self.source.description
         # without a time of its own, a file is a recording of its own
-        name = rows.sensor or self.options.sensor or ("" if description.timed else self.path.stem)
+        name = rows.sensor or self.options.sensor or ("" if description.timed else readable(self.path.stem))
         levels = rows.levels_db
         if description.weighting != "Z":
             levels = (levels - weighting_db(description.weighting)).astype(np.float32)
         period_s = self.clocks[rows.sensor].period_s
-        return LevelBlock(name, str(self.path), times, levels, self.present, period_s)
+        return LevelBlock(name, readable(self.path), times, levels, self.present, period_s)
 
     def _judge(
         self, block: LevelBlock, clock: Clock, position: int, findings: Findings
@@ -201,10 +202,12 @@ def survey_rows(rows: Iterable[Rows]) -> dict[str, ClockSurvey]:
     """Return what the clock of each sensor is like."""
     surveys: dict[str, ClockSurvey] = {}
     for sensor, times, levels in rows:
+        survey = surveys.setdefault(sensor, ClockSurvey())
         if times is not None:
             known = has_date(times)
+            survey.n_undated += int((times > LAST_EPOCH_S).sum())
             times, levels = times[known], levels[known]
-        surveys.setdefault(sensor, ClockSurvey()).add(times, levels)
+        survey.add(times, levels)
     return {sensor: survey for sensor, survey in surveys.items() if survey.n_rows}
 
 

@@ -11,10 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spectral_transcoder.sensors.levels import FRAME_S, LevelBlock
+from spectral_transcoder.sensors.levels import FRAME_S, SECOND_S, LevelBlock
 from spectral_transcoder.sensors.readers.options import TOLERANCE
 
-SECOND_S = 1.0
 LONGEST_TO_FRAMES_S = 0.13  # longer rows say nothing of 125 ms: they are averaged to a second
 ROUNDING = 1e-9
 

@@ -23,19 +23,13 @@ from numpy.typing import NDArray
 
 from spectral_transcoder.sensors.classify import ScoredWindows
 from spectral_transcoder.sensors.levels import NOMINAL_HZ
+from spectral_transcoder.sensors.records import parts_folder, read_record, record_path, write_json
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.files import atomic_path
 
-SUFFIXES = (".csv", ".h5", ".hdf5", ".parquet")
 LEVEL_COLUMNS = [f"level_{name}" for name in NOMINAL_HZ]
 RANKS = ("first", "second", "third")
 ROWS_PER_GROUP = 8192
-
-
-def check_output(path: Path) -> None:
-    """Raise UsageError for an output whose suffix is no format."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"output {path}: expected a name that ends in {', '.join(SUFFIXES)}")
 
 
 def to_table(scored: ScoredWindows, offset_db: float, keep_scores: bool) -> pa.Table:
@@ -86,7 +80,7 @@ class Parts:
 
     def __init__(self, output: Path, record: dict[str, Any]) -> None:
         self.output = output
-        self.folder = output.with_name(output.name + ".parts")
+        self.folder = parts_folder(output)
         self.record = json.loads(json.dumps(record))
         self.done = next(index for index in itertools.count() if not self._path(index).is_file())
         if self.done and json.loads((self.folder / "record.json").read_text(encoding="utf-8")) != self.record:
@@ -124,23 +118,10 @@ class Parts:
         shutil.rmtree(self.folder)
 
 
-def record_path(output: Path) -> Path:
-    """Return where the record of an output lies: day.parquet.json."""
-    return output.with_name(output.name + ".json")
-
-
 def is_whole(output: Path, record: dict[str, Any]) -> bool:
     """Whether an output is there already, made from the same inputs and options."""
-    path = record_path(output)
-    if not (output.is_file() and path.is_file()):
-        return False
-    return json.loads(path.read_text(encoding="utf-8")).get("made_from") == json.loads(json.dumps(record))
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Write plain values as readable JSON, atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    written = read_record(output) if output.is_file() else None
+    return written is not None and written["made_from"] == json.loads(json.dumps(record))
 
 
 def provenance(paths: Iterable[str | Path]) -> list[list[str | int]]:

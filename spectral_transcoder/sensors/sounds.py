@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from spectral_transcoder.sensors.levels import FRAME_S, THIRD_OCTAVES, LevelBlock
+from spectral_transcoder.sensors.records import readable
 from spectral_transcoder.signal.audio import read_audio, resample
 
 ROWS_PER_BLOCK = 4096
@@ -33,6 +34,8 @@ def audio_blocks(path: str | Path, normalise: bool = True, start_s: float = 0.0)
     signal = recording.at(sr) if normalise else resample(recording.samples, recording.sr, sr)
     levels = THIRD_OCTAVES.levels(signal) - np.float32(THIRD_OCTAVES.offset_db)
     epoch_s = start_s + FRAME_S * np.arange(len(levels))
-    whole = LevelBlock(recording.name, str(path), epoch_s, levels, np.ones(THIRD_OCTAVES.n_bands, bool))
+    whole = LevelBlock(
+        readable(recording.name), readable(path), epoch_s, levels, np.ones(THIRD_OCTAVES.n_bands, bool)
+    )
     for start in range(0, len(levels), ROWS_PER_BLOCK):
         yield whole.select(slice(start, start + ROWS_PER_BLOCK))

@@ -16,7 +16,7 @@ import pytest
 from matplotlib.image import imread
 
 import classify_thirdo
-from spectral_transcoder.sensors import results
+from spectral_transcoder.sensors import records, results
 from tests.helpers.made_levels import epochs_s, street_levels, write_cense_hdf5, write_csv
 from tests.helpers.peak_memory import run_measured
 
@@ -45,7 +45,7 @@ def day(tmp_path):
 @pytest.mark.shared
 def test_csv_hdf5_and_parquet_hold_the_same(shared, monkeypatch, tmp_path, day, capsys):
     tables = {}
-    for suffix in results.SUFFIXES:
+    for suffix in records.SUFFIXES:
         output = tmp_path / f"out{suffix}"
         call(monkeypatch, script(shared, day, output, "--offset", -88, "--window_s", 3))
         tables[suffix] = output
@@ -154,7 +154,9 @@ def test_sensors_have_a_picture_each_and_sounds_are_sensors(shared, monkeypatch,
 @pytest.mark.shared
 def test_the_offset_is_estimated_from_the_levels(shared, monkeypatch, tmp_path, day, capsys):
     call(monkeypatch, script(shared, day, tmp_path / "out.csv", "--estimate-offset"))
-    assert "offset estimated: -" in (printed := capsys.readouterr().out) and "would clip" in printed
+    assert (
+        "offset by --estimate_offset: -" in (printed := capsys.readouterr().out) and "would clip" in printed
+    )
 
 
 def test_ten_million_rows_of_garbage_end_soon_in_little_memory(tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectral_transcoder.sensors.levels import N_BANDS, NOMINAL_HZ, THIRD_OCTAVES
+from spectral_transcoder.sensors.levels import FEWEST_BANDS, N_BANDS, NOMINAL_HZ, THIRD_OCTAVES
 from spectral_transcoder.utils.errors import LevelsError
 
 # `31.5`, `31,5`, `31_5`, `1k`, `1.25 kHz`, `1k25`, `100Hz`, `Fast_125`, `LEQ_100`, `1/3 LZeq 31.5`, `LAeq 1 kHz (dB)`
@@ -19,7 +19,7 @@ BAND_COLUMN = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 # percentiles (`L10`, `LA90`) and counters (`1`, `2`) are no bands
-PERCENTILE = re.compile(r"l[a-z]{0,2}_?(?:1|5|10|50|90|95|99)(?:\.0)?", re.IGNORECASE)
+PERCENTILE = re.compile(r"l(?!eq)[a-z]{0,2}_?(?:1|5|10|50|90|95|99)(?:\.0)?", re.IGNORECASE)
 LEAST_HZ = 6.0
 NEAREST_SHARE = 0.1  # of a band's width in which a name means the band: 31 and 31.5 are 31.62 Hz
 
@@ -102,7 +102,8 @@ def find_bands(names: Sequence[str], path: object) -> BandColumns:
     """
     said = {column: read for column, name in enumerate(names) if (read := read_band_name(name)) is not None}
     # plain numbers that are no bands are columns of something else where the bands have a name
-    if any(read.explicit and read.band_number is not None for read in said.values()):
+    explicit = {read.band_number for read in said.values() if read.explicit} - {None}
+    if len(explicit) >= FEWEST_BANDS:
         said = {column: read for column, read in said.items() if read.explicit}
     unknown = [names[column] for column, read in said.items() if read.band_number is None]
     if unknown and len(said) > len(unknown):

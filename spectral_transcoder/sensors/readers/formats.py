@@ -22,6 +22,7 @@ from spectral_transcoder.sensors.readers.hdf5 import describe, find_datasets, op
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.readers.table import TableFile, TableLayout
 from spectral_transcoder.sensors.readers.text import TableHead, TextFile, open_text, read_head
+from spectral_transcoder.sensors.records import read_record
 from spectral_transcoder.signal.audio import AUDIO_SUFFIXES
 from spectral_transcoder.utils.errors import LevelsError, MissingFileError
 
@@ -56,7 +57,7 @@ def find_files(names: Iterable[str | Path], from_audio: bool = False) -> list[Pa
     """Return the files that names mean: files, folders or patterns such as `sensors/*.csv`, in natural order.
 
     Folders are searched with their sub-folders, through links too; hidden files, such as those that macOS and
-    Windows leave, are passed over.
+    Windows leave, are passed over, and so are outputs of ours.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def find_files(names: Iterable[str | Path], from_audio: bool = False) -> list[Pa
             files = [path]
         else:
             matches = (Path(match) for match in glob.glob(str(name), recursive=True))  # noqa: PTH207, absolute patterns too
-            files = [file for file in matches if file.is_file() and not is_hidden(file)]
+            files = [file for file in matches if file.is_file() and not passed_over(file)]
         if not files:
             kind = "sounds" if from_audio else "files of levels"
             raise MissingFileError(f"no {kind} at {name}: expected a file, a folder of them, or a pattern")
@@ -84,7 +85,7 @@ def find_files(names: Iterable[str | Path], from_audio: bool = False) -> list[Pa
 def files_below(folder: Path) -> list[Path]:
     """Return the files of a folder and of its sub-folders; a link that leads back is followed no second time."""
     files: list[Path] = []
-    seen = set()
+    seen: set[Path] = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
         real = Path(parent).resolve()
         if real in seen:
@@ -92,13 +93,14 @@ def files_below(folder: Path) -> list[Path]:
             continue
         seen.add(real)
         folders[:] = [name for name in folders if not name.startswith(".") and not name.endswith(".parts")]
-        files += [path for name in names if (path := Path(parent, name)).is_file() and not is_hidden(path)]
+        files += [path for name in names if (path := Path(parent, name)).is_file() and not passed_over(path)]
     return files
 
 
-def is_hidden(path: Path) -> bool:
-    """Whether a file is one that a system hides: `._day.csv`, `.DS_Store`, `Thumbs.db`."""
-    return path.name.startswith(".") or path.name.lower() in HIDDEN_FILES
+def passed_over(path: Path) -> bool:
+    """Whether a file is one that a system hides (`._day.csv`, `.DS_Store`, `Thumbs.db`), or an output of ours."""
+    hidden = path.name.startswith(".") or path.name.lower() in HIDDEN_FILES
+    return hidden or read_record(path) is not None
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:

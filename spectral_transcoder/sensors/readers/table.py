@@ -104,7 +104,9 @@ def table_layout(
     bands = BandColumns(bands.columns, options.weighting or bands.weighting)
     times, time_zone = None, ""
     if time_columns:
-        samples = [head.values(column) for column in time_columns]
+        samples = [
+            [cell.replace(head.decimal, ".") for cell in head.values(column)] for column in time_columns
+        ]
         times = find_layout(
             samples, tuple(time_columns), options.timezone or zone, options.time_format, head.path
         )

@@ -18,6 +18,7 @@ from spectral_transcoder.utils.errors import LevelsError
 
 FIRST_BYTES = 65536
 BLOCK_BYTES = 1 << 20
+PIECE_BYTES = 1 << 14  # of a compressed file that ends early, what is before the last piece is read
 DELIMITERS = ",;\t"
 GZIP_START, ZIP_START = b"\x1f\x8b", b"PK\x03\x04"
 HEADER_LINES = 100  # among which the line of names is looked for
@@ -170,14 +171,17 @@ def open_bytes(path: Path) -> IO[bytes]:
 def read_blocks(file: IO[bytes], encoding: str, cut: list[str]) -> Iterator[bytes]:
     """Give a file's bytes, as UTF-8; what is there of one that ends early."""
     decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)("replace")
-    while True:
-        try:
-            read = file.read(BLOCK_BYTES)
-        except (EOFError, zlib.error, OSError, zipfile.BadZipFile) as error:
-            cut.append(f"it is cut or damaged ({error}): what is there before is read")
-            return
-        if not read:
-            return
+    ended = False
+    while not ended:
+        pieces: list[bytes] = []
+        while sum(map(len, pieces)) < BLOCK_BYTES and not ended:
+            try:
+                pieces.append(file.read(PIECE_BYTES))
+            except (EOFError, zlib.error, OSError, zipfile.BadZipFile) as error:
+                cut.append(f"it is cut or damaged ({error}): what is there before is read")
+                pieces.append(b"")
+            ended = not pieces[-1]
+        read = b"".join(pieces)
         yield read if decoder is None else decoder.decode(read).replace("\ufeff", "").encode()
 
 

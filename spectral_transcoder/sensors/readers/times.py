@@ -20,7 +20,7 @@ DATE_FIRST = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\b")
 YEAR_FIRST = re.compile(r"\d{4}([/.-])\d{1,2}\1\d{1,2}")
 ZONE_SUFFIX = re.compile(r":\d\d(?:[.,]\d+)?\s*(?:Z|UTC|[+-]\d\d:?\d\d)$")
 FIXED_OFFSET = re.compile(r"(?:UTC|GMT)?([+-]\d{1,2})(?::?(\d\d))?")
-SECOND_HALF_FROM_S = -1800.0  # a step back within the repeated hour: its second half begins
+SECOND_HALF_FROM_S = -10.0  # a step back within the repeated hour: its second half begins
 PRESENT_DAY_S = 1e8  # 1973: epochs beyond are told by their size, smaller ones by their steps
 STEP_S = (0.009, 1.02)
 

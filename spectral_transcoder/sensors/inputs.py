@@ -1,0 +1,102 @@
+"""What a run reads: files of levels, surveyed, or sounds; those that cannot be used are named at the end."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spectral_transcoder.sensors.frame_checks import Findings
+from spectral_transcoder.sensors.levels import FRAME_S, LevelBlock
+from spectral_transcoder.sensors.readers.options import ReadOptions
+from spectral_transcoder.sensors.reading import SurveyedFile, survey_files
+from spectral_transcoder.sensors.sounds import audio_blocks
+from spectral_transcoder.utils.errors import AudioError, LevelsError, MissingFileError
+
+
+@dataclass
+class Inputs:
+    """The files of a run, each read block by block.
+
+    Attributes
+    ----------
+    surveyed : list of SurveyedFile
+        Files of levels.
+    sounds : list of Path
+        Sounds, of which the levels are computed.
+    normalise : bool
+        Whether sounds are peak-normalised first.
+    failed : dict of Path to str
+        Files that cannot be used, and why.
+    """
+
+    surveyed: list[SurveyedFile] = field(default_factory=list)
+    sounds: list[Path] = field(default_factory=list)
+    normalise: bool = True
+    failed: dict[Path, str] = field(default_factory=dict)
+
+    @property
+    def duration_s(self) -> float | None:
+        """What was measured in all files, in seconds; None for sounds, which are not looked into beforehand."""
+        return None if self.sounds else sum(file.duration_s for file in self.surveyed)
+
+    @property
+    def frame_s(self) -> float:
+        """Seconds of the frames that all files become.
+
+        Raises
+        ------
+        LevelsError
+            Some become frames of 125 ms, and some of 1 s.
+        """
+        frames = {file.frame_s: file for file in self.surveyed}
+        if len(frames) > 1:
+            short, long = frames[min(frames)], frames[max(frames)]
+            raise LevelsError(
+                f"{short.path} becomes frames of {short.frame_s:g} s, {long.path} frames of {long.frame_s:g} s: "
+                "classify them apart, into two outputs"
+            )
+        return next(iter(frames), FRAME_S)
+
+    def blocks(self, findings: Findings | None = None) -> Iterator[LevelBlock]:
+        """Give the levels of all files, one after the other."""
+        findings = Findings() if findings is None else findings
+        for file in self.surveyed:
+            yield from file.blocks(findings)
+        for path in self.sounds:
+            try:
+                yield from audio_blocks(path, self.normalise)
+            except (AudioError, MissingFileError) as error:
+                self.failed[path] = str(error)
+
+
+def survey_inputs(files: Sequence[Path], options: ReadOptions) -> Inputs:
+    """Survey files of levels; those that cannot be used, and copies of others, are left out and named.
+
+    Raises
+    ------
+    LevelsError
+        No file can be used; the message is that of the first.
+    """
+    inputs = Inputs()
+    contents: dict[tuple[int, int], Path] = {}
+    for file in survey_files(files, options, inputs.failed):
+        content = (file.n_rows, file_checksum(file.path))
+        if content in contents:
+            inputs.failed[file.path] = (
+                f"{file.path} holds the same as {contents[content]}: it is counted once"
+            )
+            continue
+        contents[content] = file.path
+        inputs.surveyed.append(file)
+    if not inputs.surveyed:
+        raise LevelsError("; ".join(list(inputs.failed.values())[:3]) or "no file of levels")
+    return inputs
+
+
+def file_checksum(path: Path) -> int:
+    """Return the CRC-32 of a file's bytes."""
+    checksum = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            checksum = zlib.crc32(block, checksum)
+    return checksum

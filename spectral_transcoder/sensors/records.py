@@ -1,0 +1,64 @@
+"""What a run writes beside its output: by it a file is known to be ours, and to be whole."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.files import atomic_path, refuse_overwriting
+
+SUFFIXES = (".csv", ".h5", ".hdf5", ".parquet")
+
+
+def readable(name: str | Path) -> str:
+    """Return a file's name as text that can be written anywhere: bytes that are no text become `\\xe9`."""
+    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def record_path(output: Path) -> Path:
+    """Return where the record of an output lies: day.parquet.json."""
+    return output.with_name(output.name + ".json")
+
+
+def parts_folder(output: Path) -> Path:
+    """Return where the parts of an output lie until it is whole."""
+    return output.with_name(output.name + ".parts")
+
+
+def read_record(output: Path) -> dict[str, Any] | None:
+    """Return the record of an output, or None for a file that no run of ours wrote."""
+    try:
+        record = json.loads(record_path(output).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and "made_from" in record else None
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write plain values as readable JSON, atomically."""
+    with atomic_path(path) as temporary:
+        text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def check_output(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output of no known format, one that is an input, and one that is not ours to replace.
+
+    Raises
+    ------
+    UsageError
+        In each of these cases.
+    """
+    if output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"output {output}: expected a name that ends in {', '.join(SUFFIXES)}")
+    if output.is_dir():
+        raise UsageError(f"output {output} is a folder: expected a file")
+    picture = output.with_suffix(".png")
+    refuse_overwriting(inputs, output, record_path(output), picture)
+    if read_record(output) is None and not parts_folder(output).is_dir():
+        for path in (output, record_path(output), picture):
+            if path.exists():
+                raise UsageError(
+                    f"{path} is there already and was not written by this script: choose another output, or remove it"
+                )

@@ -1,0 +1,124 @@
+"""classify_thirdo.py on folders and outputs as people have them: nothing of theirs is lost, good files are done."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from spectral_transcoder.sensors.figure import safe
+from tests.helpers.made_levels import epochs_s, street_levels, write_csv
+
+pytestmark = pytest.mark.shared
+
+
+@pytest.fixture
+def classify(shared, call_script):
+    """Run classify_thirdo.py with the mobile YAMNet and PINV: (status, stdout, stderr)."""
+    weights = shared / "pretrained/yamnet_mobile_relu6.pth"
+    models = ["--classifier", "YamNetMobile", "--weights", weights, "--transcoder", "pinv", "--device", "cpu"]
+
+    def run(*arguments, scores="classes"):
+        return call_script("classify_thirdo.py", *models, "--offset=-88", "--scores", scores, *arguments)
+
+    return run
+
+
+def street(path, seed=0, n_frames=80):
+    return write_csv(path, street_levels(n_frames, seed), epochs_s(n_frames))
+
+
+@pytest.mark.parametrize("spelling", ["day.csv", "./day.csv", "link.csv", "DAY.csv"])
+def test_an_output_over_an_input_is_refused(classify, tmp_path, monkeypatch, spelling):
+    measured = street(tmp_path / "day.csv").read_bytes()
+    (tmp_path / "link.csv").symlink_to("day.csv")
+    monkeypatch.chdir(tmp_path)
+    status, _, said = classify("day.csv", "-o", spelling)
+    assert status == 2 and "which would be lost" in said
+    assert (tmp_path / "day.csv").read_bytes() == measured and (tmp_path / "link.csv").is_symlink()
+
+
+def test_a_file_that_is_not_ours_is_not_replaced(classify, tmp_path):
+    street(tmp_path / "day.csv")
+    (tmp_path / "notes.csv").write_text("mine")
+    (tmp_path / "photo.png").write_text("mine too")
+    assert classify(tmp_path / "day.csv", "-o", tmp_path / "notes.csv")[0] == 2
+    assert classify(tmp_path / "day.csv", "-o", tmp_path / "photo.parquet")[0] == 2
+    assert (tmp_path / "notes.csv").read_text() == "mine" and (
+        tmp_path / "photo.png"
+    ).read_text() == "mine too"
+
+
+def test_own_outputs_in_an_input_folder_are_no_inputs(classify, tmp_path):
+    street(tmp_path / "day.csv")
+    output = tmp_path / "result.csv"
+    assert classify(tmp_path, "-o", output)[0] == 0
+    written = output.read_bytes()
+    status, said, _ = classify(tmp_path, "-o", output)
+    assert status == 0 and "is there already" in said and output.read_bytes() == written
+    assert classify(tmp_path, "-o", output, scores="all")[0] == 0  # ours, so it may be made anew
+
+
+def test_good_files_are_done_and_bad_ones_are_named(classify, tmp_path):
+    folder = tmp_path / "sensors"
+    (folder / "north").mkdir(parents=True)
+    street(folder / "a.csv")
+    street(folder / "north/b.csv", seed=1)
+    (folder / "damaged.csv").write_text("epoch,20\n1,2\n")
+    for hidden in ("._a.csv", ".DS_Store", "Thumbs.db"):
+        (folder / hidden).write_bytes(b"\0\1")
+    (folder / "north/loop").symlink_to(folder)
+    status, _, said = classify(folder, "-o", tmp_path / "out.parquet")
+    assert status == 1 and said.count("left out:") == 1 and "damaged.csv" in said
+    table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert sorted(set(table["file"].to_pylist())) == [str(folder / "a.csv"), str(folder / "north/b.csv")]
+    assert "damaged.csv" in json.loads((tmp_path / "out.parquet.json").read_text())["files_left_out"][0]
+
+
+def test_the_same_measurement_twice_is_counted_once(classify, tmp_path):
+    folder = tmp_path / "sensors"
+    folder.mkdir()
+    street(folder / "day.csv")
+    (folder / "day (1).csv").write_bytes((folder / "day.csv").read_bytes())
+    status, _, said = classify(folder, "-o", tmp_path / "out.parquet")
+    assert status == 1 and "holds the same as" in said
+    assert pyarrow.parquet.read_metadata(tmp_path / "out.parquet").num_rows == 10
+
+
+def test_sensors_of_similar_names_have_pictures_of_their_own(classify, tmp_path):
+    names = ["a/b", "a_b", "a:b", "NA", "null"]
+    levels = np.repeat(street_levels(16), len(names), axis=0)
+    path = write_csv(
+        tmp_path / "day.csv", levels, np.repeat(epochs_s(16), len(names)), extra=[("sensor", "S")]
+    )
+    lines = path.read_text().splitlines()
+    lines[1:] = [line.replace(",S,", f",{names[i % len(names)]},") for i, line in enumerate(lines[1:])]
+    path.write_text("\n".join(lines))
+    assert classify(path, "-o", tmp_path / "out.parquet")[0] == 0
+    assert len(list(tmp_path.glob("out_*.png"))) == len(names)
+    found = set(pyarrow.parquet.read_table(tmp_path / "out.parquet")["sensor"].to_pylist())
+    assert found == set(names)
+    assert len({safe(name) for name in names}) == len(names)
+
+
+def test_a_latin_1_name_is_one_file_like_others(classify, tmp_path):
+    name = tmp_path / b"caf\xe9.csv".decode("utf-8", "surrogateescape")
+    street(name)
+    status, _, said = classify(name, "-o", tmp_path / "out.csv")
+    assert status == 0, said
+    assert "caf\\xe9.csv" in (tmp_path / "out.csv").read_text()
+
+
+def test_levels_every_second_are_classified_as_such(shared, classify, tmp_path):
+    path = shared / "sensors/nti_xl2_long_RTA_3rd_Log.txt"
+    status, said, _ = classify(path, "--offset=-120", "-o", tmp_path / "out.parquet")
+    assert status == 0 and "frames of 1 s" in said
+    table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert table.num_rows == 30 and table["start_utc"][0].as_py() == "2026-02-06T10:19:44.000Z"
+    assert set(table["duration_s"].to_pylist()) == {1.0}
+
+
+def test_files_of_both_resolutions_are_refused_together(shared, classify, tmp_path):
+    files = [street(tmp_path / "day.csv"), shared / "sensors/nti_xl2_long_RTA_3rd_Log.txt"]
+    status, _, said = classify(*files, "-o", tmp_path / "out.csv")
+    assert status == 1 and "classify them apart" in said
