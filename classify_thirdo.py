@@ -34,7 +34,7 @@ def main() -> int:
     from spectral_transcoder.sensors.records import check_output
 
     files = find_files(args.files, args.from_audio)
-    check_output(args.output, files)
+    check_output(args.output, files, args.per)
     if args.from_audio:
         inputs = Inputs(sounds=files, normalise=not args.as_is)
     else:

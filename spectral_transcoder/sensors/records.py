@@ -35,6 +35,18 @@ def read_record(output: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and "made_from" in record else None
 
 
+def periods_path(output: Path, period: str) -> Path:
+    """Return where the times of presence of each minute, hour or day lie: day_per_hour.csv."""
+    return output.with_name(f"{output.stem}_per_{period}.csv")
+
+
+def is_output(path: Path) -> bool:
+    """Whether a run of ours wrote a file of results."""
+    stem, mark, _ = path.stem.rpartition("_per_")
+    outputs = [path, *(path.with_name(stem + suffix) for suffix in SUFFIXES if mark)]
+    return any(read_record(output) is not None for output in outputs)
+
+
 def write_json(path: Path, values: Any) -> None:
     """Write plain values as readable JSON, atomically."""
     with atomic_path(path) as temporary:
@@ -42,7 +54,7 @@ def write_json(path: Path, values: Any) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def check_output(output: Path, inputs: Iterable[Path]) -> None:
+def check_output(output: Path, inputs: Iterable[Path], periods: Iterable[str] = ()) -> None:
     """Refuse an output of no known format, one that is an input, and one that is not ours to replace.
 
     Raises
@@ -54,10 +66,11 @@ def check_output(output: Path, inputs: Iterable[Path]) -> None:
         raise UsageError(f"output {output}: expected a name that ends in {', '.join(SUFFIXES)}")
     if output.is_dir():
         raise UsageError(f"output {output} is a folder: expected a file")
-    picture = output.with_suffix(".png")
-    refuse_overwriting(inputs, output, record_path(output), picture)
+    written = [output, record_path(output), output.with_suffix(".png")]
+    written += [periods_path(output, period) for period in periods]
+    refuse_overwriting(inputs, *written)
     if read_record(output) is None and not parts_folder(output).is_dir():
-        for path in (output, record_path(output), picture):
+        for path in written:
             if path.exists():
                 raise UsageError(
                     f"{path} is there already and was not written by this script: choose another output, or remove it"

@@ -56,7 +56,11 @@ def test_own_outputs_in_an_input_folder_are_no_inputs(classify, tmp_path):
     written = output.read_bytes()
     status, said, _ = classify(tmp_path, "-o", output)
     assert status == 0 and "is there already" in said and output.read_bytes() == written
-    assert classify(tmp_path, "-o", output, scores="all")[0] == 0  # ours, so it may be made anew
+    assert (
+        classify(tmp_path, "-o", output, "--per", "minute", scores="all")[0] == 0
+    )  # ours: it may be made anew
+    assert (tmp_path / "result_per_minute.csv").is_file()
+    assert "is there already" in classify(tmp_path, "-o", output, "--per", "minute", scores="all")[1]
 
 
 def test_good_files_are_done_and_bad_ones_are_named(classify, tmp_path):

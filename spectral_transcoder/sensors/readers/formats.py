@@ -22,7 +22,7 @@ from spectral_transcoder.sensors.readers.hdf5 import describe, find_datasets, op
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.readers.table import TableFile, TableLayout
 from spectral_transcoder.sensors.readers.text import TableHead, TextFile, open_text, read_head
-from spectral_transcoder.sensors.records import read_record
+from spectral_transcoder.sensors.records import is_output
 from spectral_transcoder.signal.audio import AUDIO_SUFFIXES
 from spectral_transcoder.utils.errors import LevelsError, MissingFileError
 
@@ -100,7 +100,7 @@ def files_below(folder: Path) -> list[Path]:
 def passed_over(path: Path) -> bool:
     """Whether a file is one that a system hides (`._day.csv`, `.DS_Store`, `Thumbs.db`), or an output of ours."""
     hidden = path.name.startswith(".") or path.name.lower() in HIDDEN_FILES
-    return hidden or read_record(path) is not None
+    return hidden or is_output(path)
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:
