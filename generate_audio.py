@@ -100,8 +100,8 @@ def announce_transcoders(paths):
     """Say which trained transcoders are used, and how to get those that are missing."""
     for name, path in paths.items():
         print(f"{name}: {describe(path)}")
-    if len(paths) < 2:
-        missing = " and ".join({"transcoder", "cnn_mels"} - paths.keys())
+    if not {"cnn_logits", "cnn_mels"} <= paths.keys():
+        missing = " and ".join(sorted({"cnn_logits", "cnn_mels"} - paths.keys()))
         print(f"no trained model here for {missing}; the published ones come with: {FETCH_COMMAND}")
 
 

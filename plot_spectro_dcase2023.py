@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 def main() -> None:
     """Draw the panels in the paper's order."""
     args = parse_arguments()
-    from spectral_transcoder.evaluation.regeneration import TITLES, transcoders_for
+    from spectral_transcoder.evaluation.regeneration import transcoders_for
     from spectral_transcoder.models.classifiers import classifier_record
-    from spectral_transcoder.models.registry import FETCH_COMMAND
+    from spectral_transcoder.models.registry import FETCH_COMMAND, model_entry
     from spectral_transcoder.signal.audio import find_audio, read_audio
     from spectral_transcoder.signal.mel_plots import plot_mels
 
@@ -40,15 +40,14 @@ def main() -> None:
         raise UsageError(f"--start_s {args.start_s}: {recording.name} lasts {recording.duration_s:.2f} s")
 
     panels = {}
-    for name in ("pinv", "cnn_mels", "transcoder"):
+    for name in ("pinv", "cnn_mels", "cnn_logits", "cnn_texture"):
+        title = model_entry(name).title
         if name in transcoders:
             sr = transcoders[name].third_octaves.sr
-            panels[TITLES[name]] = one_second(
-                transcoders[name].transcode, recording, args.start_s, sr, front_end
-            )
-        else:
-            print(f"{TITLES[name]} is left out: no model here; the published ones come with: {FETCH_COMMAND}")
-    panels[TITLES["groundtruth_mel"]] = one_second(
+            panels[title] = one_second(transcoders[name].transcode, recording, args.start_s, sr, front_end)
+        elif name != "cnn_texture":
+            print(f"{title} is left out: no model here; the published ones come with: {FETCH_COMMAND}")
+    panels[model_entry("self").title] = one_second(
         front_end.mels, recording, args.start_s, front_end.sr, front_end
     )
     path = args.output / f"spectro_dcase2023_{front_end.name}_{recording.name}.png"

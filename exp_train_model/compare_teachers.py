@@ -18,7 +18,7 @@ from spectral_transcoder.datasets.chunks import open_dataset
 from spectral_transcoder.evaluation.teacher_scores import teacher_scores
 from spectral_transcoder.evaluation.transcoding_metrics import Clips, logit_metrics
 from spectral_transcoder.models.classifiers import classifier_record, load_classifier
-from spectral_transcoder.models.registry import describe, find_reference_model, parse_identifier
+from spectral_transcoder.models.registry import best_model, describe
 from spectral_transcoder.models.transcoders import TEXTURES, Transcoder, TranscoderSettings, load_transcoder
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
@@ -74,8 +74,8 @@ def candidates(records, third_octaves):
     }
     found = {name: [Transcoder(one) for one in several] for name, several in settings.items()}
     for record in records:
-        path = find_reference_model(record.name, taught=True)
-        if path is None or parse_identifier(path.name)["classifier"] != record.name:
+        _, path = best_model(record.name)
+        if path is None:
             print(f"{record.name} taught nothing in reference_models/")
             continue
         found[describe(path)] = noises_of(path)

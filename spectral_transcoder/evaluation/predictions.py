@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from spectral_transcoder.datasets.labelled import LabelledCorpus, corpus_record
-from spectral_transcoder.evaluation.tagging import TRUE_MELS, TRUE_SUFFIX
+from spectral_transcoder.models.registry import TRUE_MELS, TRUE_SUFFIX
 from spectral_transcoder.utils.arrays import read_array
 from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.files import atomic_path, sha256

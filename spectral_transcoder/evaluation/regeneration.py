@@ -1,9 +1,11 @@
 """Recordings heard and classified again from their third octaves, beside the same from their true Mels."""
 
+from pathlib import Path
+
 import numpy as np
 
 from spectral_transcoder.models.classifiers import classifier_record
-from spectral_transcoder.models.registry import find_reference_model
+from spectral_transcoder.models.registry import REGISTRY, TRUE_MELS, Kind, model_entry
 from spectral_transcoder.models.transcoders import (
     SHORTEST_TAIL_S,
     Transcoder,
@@ -16,34 +18,26 @@ from spectral_transcoder.signal.mel_plots import plot_mels
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
-TITLES = {
-    "groundtruth_mel": "true Mels",
-    "pinv": "PINV",
-    "pinv_texture": "PINV with texture",
-    "cnn_mels": "CNN-mels",
-    "transcoder": "CNN-logits",
-}
 
-
-def transcoders_for(classifier, folder=REFERENCE_MODELS, device="cpu"):
-    """Return the transcoders that can be had for a classifier's front end, and where each comes from.
+def transcoders_for(
+    classifier: str, folder: Path = REFERENCE_MODELS, device: str = "cpu"
+) -> tuple[dict[str, Transcoder], dict[str, Path]]:
+    """Return the transcoders that serve a classifier, and the files of the trained ones.
 
     Returns
     -------
     dict of str to Transcoder
-        "pinv" and "pinv_texture" always; "cnn_mels" and "transcoder" (CNN-logits) where `folder` holds one.
+        By the registry's names: "pinv" and "pinv_texture" always, trained ones where `folder` holds one.
     dict of str to Path
         The files of those that have one.
     """
     front_end = classifier_record(classifier).front_end.name
-    transcoders = {
-        name: Transcoder(TranscoderSettings(name, front_end)).to(device) for name in ("pinv", "pinv_texture")
-    }
-    paths = {}
-    for name, taught in (("cnn_mels", False), ("transcoder", True)):
-        path = find_reference_model(classifier, taught, folder)
-        if path is not None:
-            transcoders[name], paths[name] = load_transcoder(path).to(device), path
+    transcoders, paths = {}, {}
+    for entry in REGISTRY:
+        if entry.kind == Kind.UNTRAINED:
+            transcoders[entry.name] = Transcoder(TranscoderSettings(entry.name, front_end)).to(device)
+        elif entry.kind == Kind.TRAINED and (path := entry.find(classifier, folder)) is not None:
+            transcoders[entry.name], paths[entry.name] = load_transcoder(path).to(device), path
     return transcoders, paths
 
 
@@ -55,7 +49,7 @@ def regenerate(recording, transcoders, folder, device="cpu", n_iter=24):
     recording : Recording
         The sound.
     transcoders : dict of str to Transcoder
-        For PANN's Mels, by the name that the files carry.
+        For PANN's Mels, by the registry's names.
     folder : Path
         Files are `<folder>/<name>/<name>_{original,generated_from_…}.wav` and `…_spectrograms.png`.
     device : str
@@ -69,7 +63,7 @@ def regenerate(recording, transcoders, folder, device="cpu", n_iter=24):
         What was written.
     """
     signal = recording.at(PANN_MELS.sr)
-    mels = {"groundtruth_mel": PANN_MELS.mels(signal)}
+    mels = {TRUE_MELS: PANN_MELS.mels(signal)}
     mels |= {name: transcoder.transcode(signal) for name, transcoder in transcoders.items()}
 
     stem = folder / recording.name / recording.name
@@ -77,10 +71,10 @@ def regenerate(recording, transcoders, folder, device="cpu", n_iter=24):
     write_wav(written[0], signal, PANN_MELS.sr)
     for name, log_mels in mels.items():
         sound = mel_to_audio(log_mels, PANN_MELS, n_iter, device=device)
-        written.append(stem.with_name(f"{recording.name}_generated_from_{name}.wav"))
+        written.append(stem.with_name(f"{recording.name}_generated_from_{model_entry(name).sound_name}.wav"))
         write_wav(written[-1], sound, PANN_MELS.sr)
     written.append(stem.with_name(f"{recording.name}_spectrograms.png"))
-    panels = {TITLES[name]: log_mels for name, log_mels in mels.items()}
+    panels = {model_entry(name).title: log_mels for name, log_mels in mels.items()}
     plot_mels(panels, PANN_MELS, written[-1], f"PANN Mels of {recording.name}")
     return written
 
@@ -94,7 +88,7 @@ def top_classes(recording, classifier, transcoders, n_classes=10):
         By the title of the Mels: `n_classes` labels with their scores, the highest first.
     """
     front_end = classifier.record.front_end
-    mels = {"groundtruth_mel": front_end.classifier_input(recording.at(front_end.sr), SHORTEST_TAIL_S)}
+    mels = {TRUE_MELS: front_end.classifier_input(recording.at(front_end.sr), SHORTEST_TAIL_S)}
     for name, transcoder in transcoders.items():
         transcoded = transcoder.transcode(recording.at(transcoder.third_octaves.sr))
         mels[name] = transcoded if front_end.patches else transcoded[None]
@@ -102,7 +96,9 @@ def top_classes(recording, classifier, transcoders, n_classes=10):
     for name, log_mels in mels.items():
         scores = classifier.recording_scores(log_mels)
         best = np.argsort(-scores)[:n_classes]
-        classes[TITLES[name]] = [(classifier.record.labels[index], float(scores[index])) for index in best]
+        classes[model_entry(name).title] = [
+            (classifier.record.labels[index], float(scores[index])) for index in best
+        ]
     return classes
 
 

@@ -7,33 +7,22 @@ A `TaggingPipeline` is a classifier with the transcoder that makes its Mels. Rec
 """
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from spectral_transcoder.models.classifiers import LONGEST_FRAMES, classifier_record, load_classifier
-from spectral_transcoder.models.registry import FETCH_COMMAND, SUFFIX, find_reference_model, parse_identifier
+from spectral_transcoder.models.registry import BY_SPELLING, REGISTRY, TRUE_MELS, Kind, model_entry
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import PRETRAINED_MODELS, REFERENCE_MODELS
 
-TRUE_MELS = "self"  # as the published experiment 2 calls them
-TRUE_SUFFIX = "gt"  # as it calls them in file names
-TAUGHT = ("cnn", "cnn_texture")
-PUBLISHED_TEACHERS = ("PANN", "YamNet")
-# By the transcoder's name: networks without weights, and how trained ones are found in reference_models/.
-UNTRAINED = ("pinv", "pinv_texture")
-TRAINED = {
-    "cnn": partial(find_reference_model, taught=True, networks=("cnn_pinv",)),
-    "cnn_mels": partial(find_reference_model, taught=False, networks=("cnn_pinv",)),
-    "cnn_texture": partial(find_reference_model, taught=True, networks=("cnn_texture",)),
-}
 MELS_PER_BATCH = {"cpu": 16, "cuda": 256}  # activations that stay in a core's cache; that fill a GPU
-TRANSCODERS = (TRUE_MELS, *TRAINED, *UNTRAINED)
+TRANSCODERS = tuple(entry.published_name for entry in REGISTRY)  # as the paper's experiment 2 spells them
 
 
 @dataclass(frozen=True)
@@ -98,7 +87,7 @@ def find_pipeline(classifier, transcoder, models=PRETRAINED_MODELS, references=R
     classifier : str
         A classifier's name.
     transcoder : str
-        One of `TRANSCODERS`, or name=path: a trained transcoder's file, and what it is to be called.
+        A name of the registry, in any of its spellings, or name=path: a trained transcoder's file, and its name.
     models, references : Path
         The folders of the classifiers' weights and of trained transcoders.
 
@@ -106,7 +95,7 @@ def find_pipeline(classifier, transcoder, models=PRETRAINED_MODELS, references=R
     ------
     MissingFileError
         The classifier's weights or the trained transcoder are not there; the message names the command that
-        fetches them. A CNN-logits that another classifier taught does not serve, so it is none.
+        fetches them.
     UsageError
         Unknown names; a transcoder that makes another front end's Mels, or does not start from levels.
     CheckpointError
@@ -117,41 +106,31 @@ def find_pipeline(classifier, transcoder, models=PRETRAINED_MODELS, references=R
     if not weights.is_file():
         raise MissingFileError(f"no weights of {classifier} at {weights}; fetch them: {record.fetch_command}")
     name, equals, path = transcoder.partition("=")
-    if not equals and name == TRUE_MELS:
-        return TaggingPipeline(classifier, weights)
-    if not equals and name in UNTRAINED:
-        return TaggingPipeline(classifier, weights, name, network=name)
-    if not equals and name not in TRAINED:
+    if equals:
+        refuse_name(name)
+        pipeline = TaggingPipeline(classifier, weights, name, model=Path(path))
+    elif name not in BY_SPELLING:
         raise UsageError(
-            f"transcoder {transcoder!r}: expected one of {', '.join(TRANSCODERS)}, or name=path of a "
-            f"trained transcoder's file"
+            f"transcoder {transcoder!r}: expected one of {', '.join(TRANSCODERS)}, or name=path of a trained "
+            "transcoder's file"
         )
-    if equals and (
-        name in (*TRANSCODERS, TRUE_SUFFIX) or not name.replace("-", "").replace("_", "").isalnum()
-    ):
-        raise UsageError(
-            f"transcoder {transcoder!r}: expected name=path, the name of letters, digits, - and _ and "
-            f"none of {', '.join(TRANSCODERS)}, {TRUE_SUFFIX}"
-        )
-    model = Path(path) if equals else find_trained(classifier, name, Path(references))
-    pipeline = TaggingPipeline(classifier, weights, name, model=model)
-    check(pipeline.load_transcoder(), pipeline)
+    else:
+        entry = model_entry(name)
+        untrained = entry.name if entry.kind == Kind.UNTRAINED else None
+        model = entry.require(classifier, Path(references)) if entry.kind == Kind.TRAINED else None
+        pipeline = TaggingPipeline(classifier, weights, entry.published_name, untrained, model)
+    if pipeline.model is not None:
+        check(pipeline.load_transcoder(), pipeline)
     return pipeline
 
 
-def find_trained(classifier, name, folder):
-    """Return the path of a trained transcoder of `TRAINED`; raise MissingFileError where there is none."""
-    path = TRAINED[name](classifier, folder=folder)
-    teacher = path and parse_identifier(path.name.removesuffix(SUFFIX)).get("classifier")
-    if path is None or (name in TAUGHT and teacher != classifier):
-        why = f"; {path} was taught by {teacher}" if path else ""
-        how = (
-            f"the published ones come with: {FETCH_COMMAND}"
-            if classifier in PUBLISHED_TEACHERS
-            else "none was published; exp_train_model/main_doce_training.py trains one, to be given as name=path"
+def refuse_name(name: str) -> None:
+    """Raise UsageError where name=path gives a trained transcoder a name that it cannot have."""
+    if name in BY_SPELLING or not name.replace("-", "").replace("_", "").isalnum():
+        raise UsageError(
+            f"transcoder {name}=…: expected name=path, the name of letters, digits, - and _ and none of "
+            f"{', '.join(BY_SPELLING)}"
         )
-        raise MissingFileError(f"no transcoder {name} for {classifier} in {folder}{why}: {how}")
-    return path
 
 
 def check(transcoder, pipeline):

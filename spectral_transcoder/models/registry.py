@@ -1,75 +1,233 @@
-"""Trained transcoders in `reference_models/`: the published ones once downloaded, and our own.
+"""Transcoders and trained models: what each is called, how it is found, and which classifiers it serves.
 
-A file is called `<identifier>_model`, and its identifier says what it is: `factor=value` joined by `+`
-(SPEC section 5).
+One entry for each, used by every script, figure, report and table. Trained models lie in `reference_models/`, the
+published ones once downloaded, and our own. A file is called `<identifier>_model`, and its identifier says what it
+is: `factor=value` joined by `+` (docs/method.md, section 5).
+
+The rule about teachers: a model that was trained on a classifier's outputs serves that very classifier and no
+other, not even another edition with the same Mels, since to those it is worse than no training at all. A model that
+was trained on Mels alone serves every classifier that takes these Mels.
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
 from spectral_transcoder.models.classifiers import CLASSIFIERS, classifier_record
+from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
 SUFFIX = "_model"
 FETCH_COMMAND = "python3 download_pretrained_models.py --models transcoders"
+TRAIN_COMMAND = "exp_train_model/main_doce_training.py"
 PUBLISHED_DATASET = "full"  # the published ones were trained on the whole of TAU; ours are not
+PUBLISHED_TEACHERS = ("PANN", "YamNet")
 
-NETWORKS = ("cnn_texture", "cnn_pinv")  # in the order of their agreement with the sound, see the README
+TRUE_MELS = "self"  # the name of the true Mels, as in the paper's experiment 2
+TRUE_SUFFIX = "gt"  # their name in files of class outputs
 
 
-def parse_identifier(identifier):
+class Kind(Enum):
+    """What an entry is: nothing between sound and classifier, or a transcoder with weights or without."""
+
+    TRUE_MELS = "true Mels"
+    UNTRAINED = "untrained transcoder"
+    TRAINED = "trained transcoder"
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A way from sound or levels to what a classifier takes.
+
+    Attributes
+    ----------
+    name : str
+        Its name on command lines.
+    title : str
+        Its name in figures, reports and tables.
+    kind : Kind
+        True Mels, an untrained transcoder or a trained one.
+    networks : tuple of str
+        Its networks, best first: modalities of the factor `transcoder` in the identifiers of trained models.
+    taught : bool
+        Whether it was trained on the classifier's outputs (factor `ts`), not on Mels alone.
+    published_name : str
+        Its modality in the paper's experiment 2, and in the names of class outputs; `name` by default.
+    sound_name : str
+        Its name in the files of generated sounds; `name` by default.
+    aliases : tuple of str
+        Further names that command lines take.
+    finder : callable, optional
+        Finds its file: (entry, classifier, folder, published_only) -> Path or None. By default the best
+        `<identifier>_model` whose factors fit, see `find_by_identifier`.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    networks: tuple[str, ...] = ()
+    taught: bool = False
+    published_name: str = ""
+    sound_name: str = ""
+    aliases: tuple[str, ...] = ()
+    finder: "Callable[[ModelEntry, str, Path, bool], Path | None] | None" = None
+
+    def __post_init__(self) -> None:
+        for field in ("published_name", "sound_name"):
+            object.__setattr__(self, field, getattr(self, field) or self.name)
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """All names that mean it, each once."""
+        return tuple(dict.fromkeys((self.name, self.published_name, self.sound_name, *self.aliases)))
+
+    def describes(self, factors: Mapping[str, str]) -> bool:
+        """Say whether the factors of an identifier are of such a model."""
+        return (
+            self.kind == Kind.TRAINED
+            and factors.get("transcoder") in self.networks
+            and factors.get("ts") == str(int(self.taught))
+        )
+
+    def serves(self, factors: Mapping[str, str], classifier: str) -> bool:
+        """Say whether such a model, of an identifier's factors, serves a classifier: the rule about teachers."""
+        theirs = CLASSIFIERS.get(factors.get("classifier", ""))
+        if theirs is None or not self.describes(factors):
+            return False
+        if self.taught:
+            return theirs.name == classifier
+        return theirs.front_end == classifier_record(classifier).front_end
+
+    def find(
+        self, classifier: str, folder: Path = REFERENCE_MODELS, published_only: bool = False
+    ) -> Path | None:
+        """Return the path of the best such model for a classifier, or None.
+
+        Parameters
+        ----------
+        classifier : str
+            A classifier's name.
+        folder : Path
+            Folder of trained models.
+        published_only : bool
+            Leave out our own models.
+        """
+        return (self.finder or find_by_identifier)(self, classifier, folder, published_only)
+
+    def require(self, classifier: str, folder: Path = REFERENCE_MODELS) -> Path:
+        """Return the path of the best such model; raise MissingFileError, naming what is there, where there is none."""
+        path = self.find(classifier, folder)
+        if path is not None:
+            return path
+        others = [other for other in trained_models(folder) if self.describes(identifier_factors(other))]
+        teachers = sorted({identifier_factors(other).get("classifier", "?") for other in others})
+        why = f" (there are such for {', '.join(teachers)})" if teachers else ""
+        if classifier in PUBLISHED_TEACHERS:
+            how = f"the published ones come with: {FETCH_COMMAND}"
+        else:
+            how = f"none was published; {TRAIN_COMMAND} trains one, to be given by its path"
+        raise MissingFileError(f"no {self.name} ({self.title}) for {classifier} in {folder}{why}: {how}")
+
+
+REGISTRY = (
+    ModelEntry(
+        TRUE_MELS, "true Mels", Kind.TRUE_MELS, sound_name="groundtruth_mel", aliases=("oracle", TRUE_SUFFIX)
+    ),
+    ModelEntry("pinv", "PINV", Kind.UNTRAINED, ("pinv",)),
+    ModelEntry("pinv_texture", "PINV with texture", Kind.UNTRAINED, ("pinv_texture",)),
+    ModelEntry("cnn_mels", "CNN-mels", Kind.TRAINED, ("cnn_pinv",)),
+    ModelEntry(
+        "cnn_logits",
+        "CNN-logits",
+        Kind.TRAINED,
+        ("cnn_pinv",),
+        taught=True,
+        published_name="cnn",
+        sound_name="transcoder",
+    ),
+    ModelEntry("cnn_texture", "CNN-logits with texture", Kind.TRAINED, ("cnn_texture",), taught=True),
+)
+BY_SPELLING = {spelling: entry for entry in REGISTRY for spelling in entry.spellings}
+BEST_UNTRAINED = "pinv_texture"  # classifiers agree with the sound on more of it than on CNN-mels
+
+
+def model_entry(name: str) -> ModelEntry:
+    """Return the entry that a name means, in any of its spellings; raise UsageError naming the choices."""
+    if name not in BY_SPELLING:
+        raise UsageError(
+            f"transcoder {name!r}: expected one of {', '.join(entry.name for entry in REGISTRY)}"
+        )
+    return BY_SPELLING[name]
+
+
+def entry_of(factors: Mapping[str, str]) -> ModelEntry | None:
+    """Return the entry of the factors of an identifier: `cnn_pinv` is CNN-logits or CNN-mels by its `ts`."""
+    return next((entry for entry in REGISTRY if entry.describes(factors)), None)
+
+
+def parse_identifier(identifier: str) -> dict[str, str]:
     """Return {factor: value} of an identifier, all strings; what is no `factor=value` is left out."""
     pairs = (part.partition("=") for part in identifier.split("+"))
     return {factor: value for factor, equals, value in pairs if equals}
 
 
-def find_reference_model(
-    classifier, taught, folder=REFERENCE_MODELS, networks=NETWORKS, published_only=False
-):
-    """Return the path of the best trained CNN for a classifier, or None.
+def identifier_factors(path: Path) -> dict[str, str]:
+    """Return {factor: value} of the name of a model's file."""
+    return parse_identifier(path.name.removesuffix(SUFFIX))
 
-    Parameters
-    ----------
-    classifier : str
-        A classifier's name. Transcoders made for another classifier with the same front end serve too,
-        after its own.
-    taught : bool
-        True: CNN-logits, taught by the classifier's outputs (`ts=1`), with texture or without. False: CNN-mels
-        (`ts=0`).
-    folder : Path
-        Where to look.
-    networks : tuple of str
-        Which networks serve.
-    published_only : bool
-        Leave out our own models.
 
-    Returns
-    -------
-    Path or None
-        Published models come before our own, those taught by a full classifier before those taught by an
-        embedded one, those with texture before those without.
+def trained_models(folder: Path = REFERENCE_MODELS) -> list[Path]:
+    """Return the files of trained models in a folder, sorted."""
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def is_published(factors: Mapping[str, str]) -> bool:
+    """Say whether a model is one of the paper's."""
+    return factors.get("dataset") == PUBLISHED_DATASET
+
+
+def find_by_identifier(entry: ModelEntry, classifier: str, folder: Path, published_only: bool) -> Path | None:
+    """Return the best model whose identifier is of an entry and that serves a classifier.
+
+    Models made for this very classifier come before those for others with its Mels, published ones before our own.
     """
-    front_end = classifier_record(classifier).front_end
     candidates = []
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        factors = parse_identifier(path.name.removesuffix(SUFFIX))
-        record = CLASSIFIERS.get(factors.get("classifier"))
-        if record is None or record.front_end != front_end:
-            continue
-        if factors.get("transcoder") not in networks or factors.get("ts") != str(int(taught)):
-            continue
-        own = factors.get("dataset") != PUBLISHED_DATASET
-        if own and published_only:
-            continue
-        teacher = list(CLASSIFIERS).index(record.name)
-        rank = (record.name != classifier, own, teacher, NETWORKS.index(factors["transcoder"]))
-        candidates.append((rank, path))
+    for path in trained_models(folder):
+        factors = identifier_factors(path)
+        own = not is_published(factors)
+        if entry.serves(factors, classifier) and not (own and published_only):
+            position = list(CLASSIFIERS).index(factors["classifier"])
+            rank = (factors["classifier"] != classifier, own, position)
+            rank += (entry.networks.index(factors["transcoder"]),)
+            candidates.append((rank, path))
     return min(candidates)[-1] if candidates else None
 
 
-def describe(path):
-    """Return one line saying which model a path of `reference_models/` is."""
-    factors = parse_identifier(path.name.removesuffix(SUFFIX))
-    kind = "CNN-logits" if factors.get("ts") == "1" else "CNN-mels"
-    kind += " with texture" if factors.get("transcoder") == "cnn_texture" else ""
-    origin = (
-        "published" if factors.get("dataset") == PUBLISHED_DATASET else f"trained on {factors.get('dataset')}"
-    )
-    return f"{kind} for {factors.get('classifier')}, {origin}"
+def best_model(classifier: str, folder: Path = REFERENCE_MODELS) -> tuple[ModelEntry, Path | None]:
+    """Return what serves a classifier best of what is there, and its file.
+
+    It is a model that was trained on this classifier's outputs, a published one before our own and one with texture
+    before one without; where there is none, PINV with texture.
+    """
+    candidates = []
+    for name in ("cnn_texture", "cnn_logits"):
+        entry = model_entry(name)
+        path = entry.find(classifier, folder)
+        if path is not None:
+            candidates.append((not is_published(identifier_factors(path)), len(candidates), entry, path))
+    if not candidates:
+        return model_entry(BEST_UNTRAINED), None
+    *_, entry, path = min(candidates)
+    return entry, path
+
+
+def describe(path: Path) -> str:
+    """Return one line saying which model a file is, by its name."""
+    factors = identifier_factors(path)
+    if "classifier" not in factors:
+        return f"the checkpoint {path}"
+    entry = entry_of(factors)
+    title = entry.title if entry else factors.get("transcoder", "a model")
+    made = "published" if is_published(factors) else f"trained on {factors.get('dataset')}"
+    return f"{title} for {factors['classifier']}, {made}"

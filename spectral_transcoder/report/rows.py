@@ -7,28 +7,22 @@ import numpy as np
 from spectral_transcoder.experiments.classification.experiment import published_classification
 from spectral_transcoder.experiments.engine.experiment import MetricRecord
 from spectral_transcoder.experiments.transcoding.paper import FURTHER_ROWS, ROWS, Row, published_results
+from spectral_transcoder.models.registry import REGISTRY, model_entry
 from spectral_transcoder.report.runs import FinishedRun
 
 SEED = "seed"
 IDENTIFYING = ("transcoder", "prop_logit")  # the factors by which a row of the paper is recognised
 NAMES = {
-    "oracle": "true Mels",
-    "pinv": "PINV",
-    "pinv_texture": "PINV with texture",
+    **{
+        name: model_entry(name).title for name in ("oracle", "pinv", "pinv_texture", "cnn_mels", "cnn_logits")
+    },
     "mlp": "MLP",
     "mlp_pinv": "MLP-PINV",
-    "cnn_mels": "CNN-mels",
-    "cnn_logits": "CNN-logits",
 }
-# as experiment 2 calls them
-CLASSIFICATION_NAMES = NAMES | {
-    "self": "true Mels",
-    "cnn": "CNN-logits",
-    "cnn_texture": "CNN-logits with texture",
-}
-TRUE_MELS = "true Mels"
+CLASSIFICATION_NAMES = NAMES | {entry.published_name: entry.title for entry in REGISTRY}
+TRUE_MELS = model_entry("self").title
 SYNTHETIC = "synthetic city in its layout"
-TEXTURES = {"cnn": "CNN-mels with texture", "hybridts": "CNN-logits with texture"}
+TEXTURES = {"cnn": "CNN-mels with texture", "hybridts": model_entry("cnn_texture").title}
 NAMED = ("transcoder", "ts")  # factors that the name of a row tells
 PUBLISHED_FOR = {"YamNetMobile": "YamNet", "MiniYamNet": "YamNet"}  # whose published figures stand beside
 

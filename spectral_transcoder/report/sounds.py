@@ -8,9 +8,9 @@ from urllib.parse import quote
 import numpy as np
 from matplotlib.image import imsave
 
-from spectral_transcoder.evaluation.regeneration import TITLES, top_classes, transcoders_for
+from spectral_transcoder.evaluation.regeneration import top_classes, transcoders_for
 from spectral_transcoder.models.classifiers import load_classifier
-from spectral_transcoder.models.registry import describe
+from spectral_transcoder.models.registry import REGISTRY, describe
 from spectral_transcoder.report.reading import readable
 from spectral_transcoder.signal.audio import Recording, read_audio, resample, write_ogg
 from spectral_transcoder.signal.mel_plots import DYNAMIC_RANGE_DB, mel_centres_hz
@@ -18,7 +18,7 @@ from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
 from spectral_transcoder.utils.files import atomic_path
 
 ORIGINAL, GENERATED = "original", "generated_from_"
-ORDER = {ORIGINAL: "recording", **TITLES}
+ORDER = {ORIGINAL: "recording"} | {entry.sound_name: entry.title for entry in REGISTRY}
 PIXELS_PER_BAND = 4
 N_CLASSES = 5
 PICTURE_TICKS_HZ = (500, 2000, 8000)

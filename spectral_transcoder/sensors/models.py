@@ -10,11 +10,14 @@ from spectral_transcoder.models.classifiers import (
     load_classifier,
 )
 from spectral_transcoder.models.registry import (
-    FETCH_COMMAND,
-    SUFFIX,
+    BEST_UNTRAINED,
+    BY_SPELLING,
+    REGISTRY,
+    Kind,
+    best_model,
     describe,
-    find_reference_model,
-    parse_identifier,
+    identifier_factors,
+    model_entry,
 )
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
 from spectral_transcoder.sensors.levels import THIRD_OCTAVES
@@ -22,8 +25,7 @@ from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
-UNTRAINED = {"pinv": "PINV", "pinv_texture": "PINV with texture"}
-TRANSCODERS = (*UNTRAINED, "cnn_mels", "cnn_logits")
+TRANSCODERS = tuple(entry.name for entry in REGISTRY if entry.kind != Kind.TRUE_MELS)
 
 
 def choose_classifier(
@@ -61,17 +63,14 @@ def choose_transcoder(
     device: str = "cpu",
     third_octaves: ThirdOctaves = THIRD_OCTAVES,
 ) -> tuple[Transcoder, str]:
-    """Load the transcoder asked for, or the best for a classifier.
-
-    The best is CNN-logits taught by that very classifier: one that another edition taught sounds like
-    nothing to it. Without one it is PINV with texture, in which classifiers find more than in CNN-mels.
+    """Load the transcoder asked for, or the best for a classifier, see `registry.best_model`.
 
     Parameters
     ----------
     classifier : str
         The classifier's name.
     asked : str, optional
-        pinv, pinv_texture, cnn_mels, cnn_logits, or the path of a trained transcoder.
+        One of `TRANSCODERS`, in any of the registry's spellings, or the path of a trained transcoder.
     folder : Path
         Where trained transcoders are looked for.
     device : str
@@ -94,35 +93,29 @@ def choose_transcoder(
         It makes the Mels of another front end.
     """
     front_end = classifier_record(classifier).front_end.name
-    path = None
-    if asked in ("cnn_mels", "cnn_logits") and third_octaves != THIRD_OCTAVES:
-        raise MissingFileError(f"no {asked} for levels every second: expected pinv, pinv_texture or a file")
-    if asked in ("cnn_mels", "cnn_logits"):
-        path = find_reference_model(classifier, asked == "cnn_logits", folder)
-        if path is None:
-            raise MissingFileError(f"no {asked} for {classifier} in {folder}; fetch: {FETCH_COMMAND}")
-    elif asked is None and third_octaves == THIRD_OCTAVES:
-        taught = find_reference_model(classifier, True, folder)
-        path = taught if taught and taught_by(taught) == classifier else None
-    elif asked is not None and asked not in UNTRAINED:
+    path: Path | None
+    if asked is None and third_octaves == THIRD_OCTAVES:
+        entry, path = best_model(classifier, folder)
+    elif asked is None:
+        entry, path = model_entry(BEST_UNTRAINED), None
+    elif asked in BY_SPELLING and BY_SPELLING[asked].kind != Kind.TRUE_MELS:
+        entry, path = model_entry(asked), None
+        if entry.kind == Kind.TRAINED and third_octaves != THIRD_OCTAVES:
+            raise MissingFileError(f"no {asked} for levels every second: expected pinv, pinv_texture or a file")
+        if entry.kind == Kind.TRAINED:
+            path = entry.require(classifier, folder)
+    else:
         path = Path(asked)
         if not path.is_file():
             raise MissingFileError(f"no transcoder {asked}: expected {', '.join(TRANSCODERS)} or a file")
 
     if path is None:
-        untrained = asked or "pinv_texture"
-        settings = TranscoderSettings(untrained, front_end, third_octaves=third_octaves)
-        transcoder = Transcoder(settings).to(device)
-        return transcoder, f"{UNTRAINED[untrained]} for {front_end} Mels"
+        settings = TranscoderSettings(entry.name, front_end, third_octaves=third_octaves)
+        return Transcoder(settings).to(device), f"{entry.title} for {front_end} Mels"
     transcoder = load_transcoder(path).to(device)
     if transcoder.front_end.name != front_end:
         raise UsageError(
             f"{path} makes {transcoder.front_end.name} Mels: {classifier} expects {front_end} Mels"
         )
-    named = "classifier" in parse_identifier(path.name)
+    named = "classifier" in identifier_factors(path)
     return transcoder, f"{describe(path)}: {path}" if named else f"the checkpoint {path}"
-
-
-def taught_by(path: Path) -> str | None:
-    """Return the classifier whose outputs taught a CNN-logits, by the name of its file."""
-    return parse_identifier(path.name.removesuffix(SUFFIX)).get("classifier")

@@ -107,8 +107,18 @@ def test_missing_weights_are_named_with_the_command_that_fetches_them(models, re
 def test_a_transcoder_that_another_classifier_taught_is_none(models, tmp_path, references):
     taught = references / TAUGHT.format("YamNetMobile")
     (tmp_path / TAUGHT.format("YamNet")).write_bytes(taught.read_bytes())
-    with pytest.raises(MissingFileError, match="taught by YamNet"):
+    with pytest.raises(MissingFileError, match=r"CNN-logits\) for YamNetMobile.*there are such for YamNet\)"):
         find_pipeline("YamNetMobile", "cnn", models, tmp_path)
+
+
+def test_every_spelling_means_the_same_outputs(models, references):
+    """`cnn` is how the paper's experiment 2 and the names of its files call CNN-logits."""
+    spellings = [
+        find_pipeline("YamNetMobile", name, models, references)
+        for name in ("cnn", "cnn_logits", "transcoder")
+    ]
+    assert {pipeline.transcoder for pipeline in spellings} == {"cnn"}
+    assert len(set(spellings)) == 1
 
 
 def test_a_transcoder_of_ones_own_has_a_name_and_the_classifiers_mels(models, references, tmp_path):

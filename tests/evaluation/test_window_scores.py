@@ -5,7 +5,7 @@ import pytest
 import soundfile
 import torch
 
-from spectral_transcoder.evaluation.tagging import TRUE_MELS, find_pipeline
+from spectral_transcoder.evaluation.tagging import find_pipeline
 from spectral_transcoder.evaluation.window_scores import (
     WindowLength,
     level_window_scores,
@@ -14,6 +14,7 @@ from spectral_transcoder.evaluation.window_scores import (
     window_length,
 )
 from spectral_transcoder.models.classifiers import CLASSIFIERS, EMBEDDED
+from spectral_transcoder.models.registry import TRUE_MELS
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import UsageError
 

@@ -7,7 +7,7 @@ import yaml
 
 from spectral_transcoder.evaluation.transcoding_metrics import Clips
 from spectral_transcoder.models.classifiers import classifier_record, load_classifier
-from spectral_transcoder.models.registry import PUBLISHED_DATASET, find_reference_model, parse_identifier
+from spectral_transcoder.models.registry import PUBLISHED_DATASET, entry_of, parse_identifier
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS, YAMNET_MELS
@@ -54,7 +54,7 @@ def test_transcoders_are_found_and_say_how_they_were_trained(name):
     taught = factors["ts"] == "1"
     assert transcoder.training_record["teacher"] == (factors["classifier"] if taught else None)
     assert CARDS[name]["teacher"] == transcoder.training_record["teacher"]
-    found = find_reference_model(factors["classifier"], taught, networks=(factors["transcoder"],))
+    found = entry_of(factors).find(factors["classifier"])
     assert found == REFERENCE_MODELS / name or parse_identifier(found.name)["dataset"] == PUBLISHED_DATASET
 
 

@@ -3,8 +3,16 @@
 import pytest
 
 from spectral_transcoder.evaluation.regeneration import transcoders_for
-from spectral_transcoder.models.registry import describe, find_reference_model, parse_identifier
+from spectral_transcoder.models.registry import (
+    REGISTRY,
+    best_model,
+    describe,
+    entry_of,
+    model_entry,
+    parse_identifier,
+)
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
+from spectral_transcoder.utils.errors import MissingFileError, UsageError
 
 SIZES = "kernel_size=5+learning_rate=-3+nb_channels=64+nb_layers=5"
 
@@ -24,66 +32,144 @@ def test_identifiers():
 
 
 @pytest.mark.parametrize(
-    ("files", "classifier", "taught", "expected"),
+    ("files", "classifier", "asked", "expected"),
     [
-        ([], "PANN", True, None),
-        ([name(ts=1), name(ts=0)], "PANN", True, name(ts=1)),
-        ([name(ts=1), name(ts=0)], "PANN", False, name(ts=0)),
-        ([name("YamNet")], "PANN", True, None),
-        ([name(dataset="city"), name(dataset="full")], "PANN", True, name(dataset="full")),
-        ([name(dataset="city")], "PANN", True, name(dataset="city")),
-        ([name("YamNet"), name("YamNetMobile", "us8k")], "YamNetMobile", True, name("YamNetMobile", "us8k")),
-        ([name("YamNet"), name("YamNetMobile", "us8k")], "YamNet", True, name("YamNet")),
-        ([name("YamNet")], "YamNetMobile", True, name("YamNet")),
+        ([], "PANN", "cnn_logits", None),
+        ([name(ts=1), name(ts=0)], "PANN", "cnn_logits", name(ts=1)),
+        ([name(ts=1), name(ts=0)], "PANN", "cnn_mels", name(ts=0)),
+        ([name("YamNet")], "PANN", "cnn_logits", None),
+        ([name("YamNet", ts=0)], "PANN", "cnn_mels", None),
+        ([name(dataset="city"), name(dataset="full")], "PANN", "cnn_logits", name(dataset="full")),
+        ([name(dataset="city")], "PANN", "cnn_logits", name(dataset="city")),
         (
-            [name("MiniYamNet", "us8k"), name("YamNetMobile", "us8k")],
-            "YamNet",
-            True,
+            [name("YamNet"), name("YamNetMobile", "us8k")],
+            "YamNetMobile",
+            "cnn_logits",
             name("YamNetMobile", "us8k"),
         ),
+        ([name("YamNet"), name("YamNetMobile", "us8k")], "YamNet", "cnn_logits", name("YamNet")),
+        ([name("YamNet")], "YamNetMobile", "cnn_logits", None),
+        ([name("YamNet", ts=0)], "YamNetMobile", "cnn_mels", name("YamNet", ts=0)),
         (
-            [name("MiniYamNet", "us8k"), name("YamNetMobile", "us8k")],
-            "MiniYamNet",
-            True,
-            name("MiniYamNet", "us8k"),
+            [name("MiniYamNet", "us8k", ts=0), name("YamNetMobile", "us8k", ts=0)],
+            "YamNet",
+            "cnn_mels",
+            name("YamNetMobile", "us8k", ts=0),
         ),
         (
             [name(dataset="a"), name(dataset="b", transcoder="cnn_texture")],
             "PANN",
-            True,
+            "cnn_logits",
+            name(dataset="a"),
+        ),
+        (
+            [name(dataset="a"), name(dataset="b", transcoder="cnn_texture")],
+            "PANN",
+            "cnn_texture",
             name(dataset="b", transcoder="cnn_texture"),
         ),
-        ([name() + "_settings.yaml", "readme.md", "my_model"], "PANN", True, None),
-        ([name(ts=0, transcoder="mlp"), name(ts=0, transcoder="mlp_pinv")], "PANN", False, None),
-        ([name(transcoder="self"), name(transcoder="effnet_b0")], "PANN", True, None),
+        ([name() + "_settings.yaml", "readme.md", "my_model"], "PANN", "cnn_logits", None),
+        ([name(ts=0, transcoder="mlp"), name(ts=0, transcoder="mlp_pinv")], "PANN", "cnn_mels", None),
+        ([name(transcoder="self"), name(transcoder="effnet_b0")], "PANN", "cnn_logits", None),
+        ([name()], "PANN", "pinv", None),
     ],
     ids=[
         "none",
         "logits",
         "mels",
         "other front end",
+        "Mels of another front end",
         "published first",
         "own",
         "own edition",
         "original edition",
-        "other edition",
+        "no teacher but its own",
+        "Mels serve other editions",
         "full edition before the embedded one",
-        "embedded edition",
-        "texture first",
+        "without texture",
+        "with texture",
         "other files",
         "no CNN",
         "no transcoder",
+        "untrained",
     ],
 )
-def test_the_model_that_serves(tmp_path, files, classifier, taught, expected):
+def test_the_model_that_serves(tmp_path, files, classifier, asked, expected):
     for file in files:
         (tmp_path / file).write_bytes(b"")
-    found = find_reference_model(classifier, taught, tmp_path)
+    entry = model_entry(asked)
+    found = entry.find(classifier, tmp_path)
     assert (found and found.name) == expected
-    published = find_reference_model(classifier, taught, tmp_path, published_only=True)
+    published = entry.find(classifier, tmp_path, published_only=True)
     assert published is None or "dataset=full" in published.name
     if expected and "dataset=full" in expected:
         assert published.name == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "classifier", "expected"),
+    [
+        ([], "PANN", ("pinv_texture", None)),
+        ([name(ts=0)], "PANN", ("pinv_texture", None)),
+        ([name("YamNet")], "YamNetMobile", ("pinv_texture", None)),
+        ([name()], "PANN", ("cnn_logits", name())),
+        (
+            [name(), name(dataset="b", transcoder="cnn_texture")],
+            "PANN",
+            ("cnn_logits", name()),
+        ),
+        (
+            [name(dataset="a"), name(dataset="b", transcoder="cnn_texture")],
+            "PANN",
+            ("cnn_texture", name(dataset="b", transcoder="cnn_texture")),
+        ),
+    ],
+    ids=["none", "Mels", "another's", "logits", "published first", "texture first"],
+)
+def test_the_best_for_a_classifier(tmp_path, files, classifier, expected):
+    for file in files:
+        (tmp_path / file).write_bytes(b"")
+    entry, path = best_model(classifier, tmp_path)
+    assert (entry.name, path and path.name) == expected
+
+
+def test_one_name_and_one_title_each():
+    """Every spelling means one entry, and the published spellings stay."""
+    spellings = [spelling for entry in REGISTRY for spelling in entry.spellings]
+    assert len(spellings) == len(set(spellings))
+    assert len({entry.title for entry in REGISTRY}) == len(REGISTRY)
+    assert [entry.name for entry in REGISTRY] == [
+        *("self", "pinv", "pinv_texture", "cnn_mels", "cnn_logits", "cnn_texture"),
+    ]
+    for spelling, canonical in {
+        "cnn": "cnn_logits",
+        "transcoder": "cnn_logits",
+        "gt": "self",
+        "groundtruth_mel": "self",
+        "cnn_texture": "cnn_texture",
+    }.items():
+        assert model_entry(spelling).name == canonical
+    assert model_entry("cnn_texture").title == "CNN-logits with texture"
+    assert model_entry("cnn_logits").published_name == "cnn"
+    assert model_entry("cnn_logits").sound_name == "transcoder"
+    with pytest.raises(UsageError, match="'cnn_logit': expected one of self, pinv, "):
+        model_entry("cnn_logit")
+
+
+def test_identifiers_tell_the_two_plain_cnns_apart():
+    for ts, expected in ((0, "cnn_mels"), (1, "cnn_logits")):
+        assert entry_of(parse_identifier(name(ts=ts).removesuffix("_model"))).name == expected
+    assert entry_of({"transcoder": "mlp", "ts": "0"}) is None
+
+
+def test_what_is_missing_is_told_with_what_is_there(tmp_path):
+    (tmp_path / name("YamNet")).write_bytes(b"")
+    with pytest.raises(
+        MissingFileError, match=r"CNN-logits\) for YamNetMobile.*there are such for YamNet\): none was"
+    ):
+        model_entry("cnn_logits").require("YamNetMobile", tmp_path)
+    with pytest.raises(MissingFileError, match="the published ones come with: python3 download_pretrained"):
+        model_entry("cnn_logits").require("PANN", tmp_path)
 
 
 def test_a_model_is_described(tmp_path):
@@ -104,9 +190,9 @@ def test_models_of_ours_are_loaded(tmp_path):
     options = {"kernel_size": 3, "nb_layers": 2, "nb_channels": 2}
     Transcoder(TranscoderSettings(options=options)).save(tmp_path / name(dataset="city"))
     transcoders, paths = transcoders_for("PANN", tmp_path)
-    assert list(transcoders) == ["pinv", "pinv_texture", "transcoder"]
-    assert paths == {"transcoder": tmp_path / name(dataset="city")}
-    assert transcoders["transcoder"].settings.options == options
+    assert list(transcoders) == ["pinv", "pinv_texture", "cnn_logits"]
+    assert paths == {"cnn_logits": tmp_path / name(dataset="city")}
+    assert transcoders["cnn_logits"].settings.options == options
 
 
 @pytest.mark.shared
@@ -115,9 +201,9 @@ def test_published_models_are_found(shared):
     _, pann = transcoders_for("PANN", folder)
     assert {key: describe(path) for key, path in pann.items()} == {
         "cnn_mels": "CNN-mels for PANN, published",
-        "transcoder": "CNN-logits for PANN, published",
+        "cnn_logits": "CNN-logits for PANN, published",
     }
     _, yamnet = transcoders_for("YamNet", folder)
     assert {key: describe(path) for key, path in yamnet.items()} == {
-        "transcoder": "CNN-logits for YamNet, published"
+        "cnn_logits": "CNN-logits for YamNet, published"
     }

@@ -9,8 +9,9 @@ from spectral_transcoder.datasets.annotated_recordings import (
     AnnotatedRecordings,
     read_times_of_presence,
 )
-from spectral_transcoder.evaluation.tagging import TRANSCODERS, TRUE_MELS, TaggingPipeline, find_pipeline
+from spectral_transcoder.evaluation.tagging import TRANSCODERS, TaggingPipeline, find_pipeline
 from spectral_transcoder.experiments.engine.plans import RESERVED
+from spectral_transcoder.models.registry import TRUE_MELS
 from spectral_transcoder.utils.cli import comma_list
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import PRETRAINED_MODELS, REFERENCE_MODELS

@@ -10,7 +10,7 @@ from spectral_transcoder.evaluation.teacher_scores import teacher_scores
 from spectral_transcoder.experiments.engine.options import dataset_folder
 from spectral_transcoder.models import end_to_end
 from spectral_transcoder.models.classifiers import classifier_record, load_classifier
-from spectral_transcoder.models.registry import find_reference_model
+from spectral_transcoder.models.registry import model_entry
 from spectral_transcoder.models.transcoders import TEXTURES, Transcoder, TranscoderSettings
 from spectral_transcoder.training.recipe import Recipe
 from spectral_transcoder.utils.files import sha256
@@ -62,7 +62,7 @@ def _hash_of(path, n_bytes, changed_ns):
 
 def published_model(setting):
     """Return the path of the published transcoder that a setting of the plan `published` scores, or None."""
-    return find_reference_model(setting.classifier, setting.transcoder == "cnn_logits", published_only=True)
+    return model_entry(setting.transcoder).find(setting.classifier, published_only=True)
 
 
 @dataclass(frozen=True)
