@@ -1,8 +1,11 @@
-"""Checksums as publishers give them: md5, sha256, or git's own hash of a file."""
+"""Checksums as publishers give them: md5, sha256, or git's own hash of a file; or as a first arrival gave them."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
+
+from spectral_transcoder.utils.files import atomic_path
 
 BLOCK_BYTES = 1 << 20
 ALGORITHMS = {"md5": "md5", "sha256": "sha256", "git_blob_sha1": "sha1"}
@@ -45,9 +48,51 @@ class Checksum:
                 running.update(block)
         return Checksum(self.algorithm, running.hexdigest())
 
+    def expected(self, path: Path) -> "Checksum | None":
+        """Return what a file has to have, or None where nobody knows yet."""
+        return self
+
+    def arrived(self, path: Path, digest: str) -> None:
+        """Take note of a file that has arrived, whole, with a digest; of a published one there is nothing to note."""
+
     def fault(self, path: Path) -> str | None:
         """Return what is wrong with a file, in one line; None if it is there and has this checksum."""
         if not path.is_file():
             return f"{path}: missing"
+        expected = self.expected(path)
+        if expected is None:
+            return f"{path}: its checksum was not recorded when it came: it has to be fetched again"
         found = self.of_file(path)
-        return None if found == self else f"{path}: expected {self}, found {found.digest}"
+        return None if found == expected else f"{path}: expected {expected}, found {found.digest}"
+
+
+class RecordedChecksum(Checksum):
+    """The sha256 of a file whose publisher gives none: recorded beside the file when it first arrives.
+
+    From then on it is what the file has to have. The record is `<name>.arrived.json`, with the size in bytes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("sha256", "0" * 64)
+
+    def __str__(self) -> str:
+        """Return what messages and cards say of it."""
+        return "sha256 as recorded on arrival"
+
+    def expected(self, path: Path) -> Checksum | None:
+        """Return the recorded checksum of a file, or None where there is no record."""
+        record = record_path(path)
+        if not record.is_file():
+            return None
+        return Checksum("sha256", json.loads(record.read_text(encoding="utf-8"))["sha256"])
+
+    def arrived(self, path: Path, digest: str) -> None:
+        """Record the size and the digest of a file that has arrived."""
+        with atomic_path(record_path(path)) as temporary:
+            content = {"bytes": path.stat().st_size, "sha256": digest}
+            temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+def record_path(path: Path) -> Path:
+    """Return where the checksum of a file is recorded on its arrival."""
+    return path.with_name(f"{path.name}.arrived.json")

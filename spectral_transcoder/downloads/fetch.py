@@ -113,7 +113,7 @@ class Downloader:
         """
         remote, path = job.remote, job.path
         if path.is_file():
-            if remote.checksum.of_file(path) == remote.checksum:
+            if remote.checksum.fault(path) is None:
                 return
             self.progress.say(f"{path} is not the published file: fetching it again")
         with (

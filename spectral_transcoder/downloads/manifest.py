@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import yaml
 
-from spectral_transcoder.downloads.checksums import ALGORITHMS, Checksum
+from spectral_transcoder.downloads.checksums import ALGORITHMS, Checksum, RecordedChecksum
 from spectral_transcoder.downloads.options import SHIPPED_MANIFEST
 from spectral_transcoder.utils.errors import UsageError
 
@@ -60,12 +60,16 @@ class Card:
 
 @dataclass(frozen=True)
 class ModelGroup:
-    """One entry of `--models`: its files, and the card that says whose they are, if they have one."""
+    """One entry of `--models`: its files, and the card that says whose they are, if they have one.
+
+    A group `on_request` is fetched where it is named, not with all the others.
+    """
 
     name: str
     folder: str
     files: tuple[RemoteFile, ...]
     card: Card | None = None
+    on_request: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class PublishedDataset:
         Whole name of an archive's member, and its place below the folder; the first match decides.
     clip_table : str or None
         The csv of clips whose durations have to be recomputed from the audio.
+    on_request : bool
+        Whether it is fetched only where it is named.
     """
 
     name: str
@@ -93,6 +99,7 @@ class PublishedDataset:
     unpacked_bytes: int
     layout: tuple[tuple[re.Pattern[str], str], ...]
     clip_table: str | None = None
+    on_request: bool = False
 
     def place(self, member: str) -> str | None:
         """Return where an archive's member goes below the dataset's folder, or None if it stays packed."""
@@ -136,7 +143,7 @@ Entry = TypeVar("Entry", ModelGroup, PublishedDataset)
 
 
 def choose(entries: dict[str, Entry], names: str | None, option: str) -> list[Entry]:
-    """Return the entries that a comma list names, in the manifest's order; all of them for None.
+    """Return the entries that a comma list names, in the manifest's order; for None, all but those on request.
 
     Raises
     ------
@@ -146,7 +153,7 @@ def choose(entries: dict[str, Entry], names: str | None, option: str) -> list[En
     if not entries:
         raise UsageError(f"--manifest: the list of files has no entry for {option}")
     if names is None:
-        return list(entries.values())
+        return [entry for entry in entries.values() if not entry.on_request]
     wanted = [name.strip() for name in names.split(",")]
     for name in wanted:
         if name not in entries:
@@ -160,7 +167,7 @@ def _model_group(name: str, entry: dict[str, Any]) -> ModelGroup:
     card = (
         Card(_inside(f"{folder}/{entry['card']['name']}"), entry["card"]["text"]) if "card" in entry else None
     )
-    return ModelGroup(name, folder, files, card)
+    return ModelGroup(name, folder, files, card, bool(entry.get("on_request")))
 
 
 def _dataset(name: str, entry: dict[str, Any]) -> PublishedDataset:
@@ -178,14 +185,19 @@ def _dataset(name: str, entry: dict[str, Any]) -> PublishedDataset:
 def _remote_file(file: dict[str, Any], entry: dict[str, Any], folder: str) -> RemoteFile:
     urls = file.get("url", entry["url"])
     urls = [urls] if isinstance(urls, str) else urls
-    (algorithm,) = (key for key in file if key in ALGORITHMS)
+    checksum = RecordedChecksum() if file.get("recorded") else _published_checksum(file)
     return RemoteFile(
         path=_inside(f"{folder}/{file['name']}"),
         urls=tuple(url.replace("{name}", quote(file["name"], safe="")) for url in urls),
         size=file.get("bytes"),
-        checksum=Checksum(algorithm, file[algorithm]),
+        checksum=checksum,
         converted_to=file.get("converted_to"),
     )
+
+
+def _published_checksum(file: dict[str, Any]) -> Checksum:
+    (algorithm,) = (key for key in file if key in ALGORITHMS)
+    return Checksum(algorithm, file[algorithm])
 
 
 def _inside(path: str) -> str:

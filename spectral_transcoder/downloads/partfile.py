@@ -89,9 +89,10 @@ class PartFile:
         WrongChecksum
             Naming what was expected and what was found; the bytes stay until `restart`.
         """
-        expected = self._remote.checksum
-        found = expected.of_file(self._part).digest if expected.needs_size_first else self._hash.hexdigest()
-        if found != expected.digest:
+        checksum = self._remote.checksum
+        found = checksum.of_file(self._part).digest if checksum.needs_size_first else self._hash.hexdigest()
+        expected = checksum.expected(self.path)
+        if expected is not None and found != expected.digest:
             size = "" if self._remote.size is None else f" ({self._remote.size} bytes)"
             raise WrongChecksum(
                 f"{self.path.name}: expected {expected}{size}, found {found} ({self.position} bytes)"
@@ -99,6 +100,7 @@ class PartFile:
         os.fsync(self._file.fileno())
         self._file.close()
         self._part.replace(self.path)
+        checksum.arrived(self.path, found)
         self.etag = None
 
 

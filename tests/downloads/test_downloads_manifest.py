@@ -5,11 +5,13 @@ import re
 
 import pytest
 
+from spectral_transcoder.downloads.checksums import RecordedChecksum
 from spectral_transcoder.downloads.manifest import choose, load_manifest
 from spectral_transcoder.utils import paths
 from spectral_transcoder.utils.errors import UsageError
 
 TAU = "TAU-urban-acoustic-scenes-2020-mobile-development"
+EFFICIENTATS = {"04": 432, "05": 443, "10": 471, "20": 478, "30": 482, "40": 484}
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,11 @@ def manifest():
 @pytest.fixture(scope="module")
 def section(shared):
     text = (shared / "SPEC.md").read_text(encoding="utf-8")
-    return text.partition("\n## 10.")[2].partition("\n## 11.")[0]
+    files = text.partition("\n## 10.")[2].partition("\n## 11.")[0]
+    # the address, size and sha256 of EfficientAT-mn04 stand in a section of its own
+    return files + re.search(r"`https://github.com/fschmid56\S+, [\d,]+ bytes, sha256 [0-9a-f]{64}", text)[
+        0
+    ].replace("4,066,513", "4066513")
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +41,13 @@ def test_every_checksum_of_the_facts_and_no_other(section, files, shared):
     in_facts = set(
         re.findall(r"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})(?![0-9a-f])", section)
     )
-    assert commit in in_facts and len(in_facts) == 47
+    assert commit in in_facts and len(in_facts) == 48
     transcoders = {
         hashlib.md5(path.read_bytes()).hexdigest()
         for path in (shared / "reference" / "published_transcoders").iterdir()
     }
-    assert {file.checksum.digest for file in files.values()} == in_facts - {commit} | transcoders
+    published = [file.checksum for file in files.values() if not isinstance(file.checksum, RecordedChecksum)]
+    assert {checksum.digest for checksum in published} == in_facts - {commit} | transcoders
     lengths = {"md5": 32, "git_blob_sha1": 40, "sha256": 64}
     assert all(len(file.checksum.digest) == lengths[file.checksum.algorithm] for file in files.values())
 
@@ -53,7 +60,7 @@ def test_every_size_of_the_facts_stands_beside_its_checksum(section, files):
     expected = {digest: int(size) for size, digest in pairs}
     (first,) = re.findall(r"audio-0: (\d+) bytes", section)
     expected["bbb4dbae7d2e58e18d24878b9ee1eb51"] = int(first)
-    assert len(expected) == 1 + 3 + 18 + 1 + 1 + 1
+    assert len(expected) == 1 + 3 + 18 + 1 + 1 + 1 + 1
     found = {file.checksum.digest: file.size for (group, _), file in files.items() if group != "transcoders"}
     assert {digest: size for digest, size in found.items() if size is not None} == expected
 
@@ -86,7 +93,20 @@ def test_every_name_of_the_facts(section, files, shared):
     named |= {f"{TAU}.{part}.zip" for part in ["doc", "meta", *(f"audio.{i}" for i in range(1, 17))]}
     named |= {path.name for path in (shared / "reference" / "published_transcoders").iterdir()}
     named |= {"efficientnet_b0_rwightman-7f5810bc.pth", "yamnet.pth", "yamnet_classification.tflite"}
+    named |= {f"mn{width}_as_mAP_{score}.pt" for width, score in EFFICIENTATS.items()}
     assert named - {"yamnet_mobile_relu6.pth"} == {name for _, name in files}
+
+
+def test_the_wider_efficientats_are_fetched_on_request_only(manifest):
+    """Their release publishes no checksums: what arrives first is recorded."""
+    named = [entry.name for entry in choose(manifest.models, None, "--models")]
+    assert "EfficientAT-mn04" in named
+    for width, score in list(EFFICIENTATS.items())[1:]:
+        assert f"EfficientAT-mn{width}" not in named
+        (file,) = manifest.models[f"EfficientAT-mn{width}"].files
+        assert isinstance(file.checksum, RecordedChecksum)
+        release = "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1"
+        assert file.urls == (f"{release}/mn{width}_as_mAP_{score}.pt",)
 
 
 @pytest.mark.shared
@@ -124,7 +144,8 @@ def test_choosing(manifest):
         "URBAN-SOUND-8K",
     ]
     with pytest.raises(
-        UsageError, match="choose from PANN, YamNet, YamNetMobile, effnet_b0, effnet_b7, transc"
+        UsageError,
+        match=r"choose from PANN, EfficientAT-mn04, .*YamNet, YamNetMobile, effnet_b0, effnet_b7, transc",
     ):
         choose(manifest.models, "pann", "--models")
 

@@ -1,6 +1,7 @@
 """The command that fetches the pretrained models."""
 
 import hashlib
+import json
 import sys
 import types
 
@@ -87,6 +88,36 @@ def test_the_real_tflite_file_becomes_the_real_checkpoint(tmp_path, shared):
     assert all(torch.equal(made[key], expected[key]) for key in expected)
 
 
+def test_a_checksum_that_nobody_publishes_is_recorded_and_checked_from_then_on(tmp_path, server):
+    content, name = noise(1000), "mn10.pt"
+    entry = {"folder": "pretrained_models", "url": server.url + "/{name}", "on_request": True}
+    entry["files"] = [{"name": name, "recorded": True}]
+    manifest = tmp_path / "manifest.yaml"
+    manifest.write_text(
+        yaml.safe_dump({"models": {"M": entry, "other": {**entry, "on_request": False, "files": []}}})
+    )
+    server.files[name] = content
+    arguments = ("--manifest", manifest, "--output", tmp_path / "out", "--models", "M")
+    assert run(SCRIPT, *arguments).returncode == 0
+    folder = tmp_path / "out" / "pretrained_models"
+    assert (folder / name).read_bytes() == content
+    record = json.loads((folder / f"{name}.arrived.json").read_text())
+    assert record == {"bytes": 1000, "sha256": hashlib.sha256(content).hexdigest()}
+    assert run(SCRIPT, "--check", *arguments).returncode == 0
+
+    (folder / name).write_bytes(noise(1000, seed=1))
+    ended = run(SCRIPT, "--check", *arguments)
+    assert ended.returncode == 1 and f"expected sha256 {record['sha256']}" in ended.stdout
+    server.files[name] = noise(
+        1000, seed=1
+    )  # the publisher's file is another one now: it is not taken for the same
+    ended = run(SCRIPT, *arguments)
+    assert ended.returncode == 1 and "expected sha256" in ended.stderr
+    server.files[name] = content
+    assert run(SCRIPT, *arguments).returncode == 0
+    assert (folder / name).read_bytes() == content
+
+
 def test_check_names_the_damaged_and_the_missing(tmp_path, server):
     contents = {"a.pth": noise(100), "b.pth": noise(100, seed=1), "c.pth": noise(100, seed=2)}
     manifest = models_manifest(tmp_path / "manifest.yaml", server.url, contents)
@@ -110,7 +141,7 @@ def test_check_names_the_damaged_and_the_missing(tmp_path, server):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--models", "PANN,Pann"], "choose from PANN, YamNet"),
+        (["--models", "PANN,Pann"], "choose from PANN, EfficientAT-mn04"),
         (["--mirror", "/no/such/folder"], "expected an existing folder"),
         (["--mirror", "ftp://127.0.0.1"], "expected an existing folder"),
         (["--manifest", "/no/such/list"], "cannot be read"),
