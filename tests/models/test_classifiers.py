@@ -141,6 +141,27 @@ def test_scores_of_a_recording_are_those_of_its_whole_spectrogram(pann):
     np.testing.assert_allclose(pann.recording_scores(mels), pann.scores(mels)[0], rtol=0, atol=1e-6)
 
 
+class TimeMean(nn.Module):
+    """Stands for a network: its scores are the Mels' means over time, so that every frame counts alike."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, mels):
+        return self.weight * mels.mean(1)
+
+
+def test_a_recording_shorter_than_10_s_is_continued_with_silence_for_efficientat():
+    """Single seconds are not: of them experiment 1 and the sensors have too many."""
+    classifier = Classifier(classifier_record("EfficientAT-mn04"), TimeMean())
+    silence = (np.log(1e-5) + 4.5) / 5
+    for n_frames, expected in ((400, 0.4 * 2 + 0.6 * silence), (1000, 2), (1300, 2)):
+        mels = torch.full((1, n_frames, 128), 2.0)
+        torch.testing.assert_close(classifier.recording_scores(mels), torch.full((128,), float(expected)))
+        torch.testing.assert_close(classifier.scores(mels)[0], torch.full((128,), 2.0))
+
+
 def test_missing_weights_name_the_command_that_fetches_them(tmp_path):
     for name in ("PANN", "YamNet", "YamNetMobile"):
         with pytest.raises(MissingFileError, match=f"download_pretrained_models.py --models {name}"):
