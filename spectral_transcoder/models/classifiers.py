@@ -198,7 +198,7 @@ class Classifier(nn.Module):
         return self._continued(mels, self.record.shortest_frames)
 
     def continued_recording(self, mels: torch.Tensor) -> torch.Tensor:
-        """Continue the spectrogram [1, T, n_mels] of a recording that is shorter than the network likes with silence."""
+        """Continue the spectrogram [1, T, n_mels] of a recording that is too short for good scores with silence."""
         return self._continued(mels, self.record.shortest_recording_frames)
 
     def _continued(self, mels: torch.Tensor, n_frames: int) -> torch.Tensor:
