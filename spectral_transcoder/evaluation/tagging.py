@@ -238,6 +238,8 @@ def classify_all(classifier, mels):
     Recordings whose spectrograms or patches are of the same length share batches.
     """
     device = next(classifier.parameters()).device.type
+    if not classifier.record.front_end.patches:
+        mels = [classifier.continued_recording(one) for one in mels]
     scores, of_length = [None] * len(mels), {}
     for index, one in enumerate(mels):
         of_length.setdefault(one.shape[1], []).append(index)

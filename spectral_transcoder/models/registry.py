@@ -127,7 +127,7 @@ class ModelEntry:
             how = f"the published ones come with: {FETCH_COMMAND}"
         else:
             how = f"none was published; {TRAIN_COMMAND} trains one, to be given by its path"
-        raise MissingFileError(f"no {self.name} ({self.title}) for {classifier} in {folder}{why}: {how}")
+        raise MissingFileError(f"no {self.name} for {classifier} in {folder}{why}: {how}")
 
 
 REGISTRY = (

@@ -165,7 +165,7 @@ def test_identifiers_tell_the_two_plain_cnns_apart():
 def test_what_is_missing_is_told_with_what_is_there(tmp_path):
     (tmp_path / name("YamNet")).write_bytes(b"")
     with pytest.raises(
-        MissingFileError, match=r"CNN-logits\) for YamNetMobile.*there are such for YamNet\): none was"
+        MissingFileError, match=r"cnn_logits for YamNetMobile.*there are such for YamNet\): none was"
     ):
         model_entry("cnn_logits").require("YamNetMobile", tmp_path)
     with pytest.raises(MissingFileError, match="the published ones come with: python3 download_pretrained"):

@@ -73,7 +73,7 @@ def test_outputs_are_written_for_each_clip_and_what_is_missing_is_named(create, 
     assert "5 clips, predictions by YamNetMobile on self, YamNetMobile on pinv" in said
     for command in ("--models PANN", "--models YamNet"):
         assert f"download_pretrained_models.py {command}" in complained
-    assert "no transcoder cnn for YamNetMobile" in complained and "none was published" in complained
+    assert "no cnn_logits for YamNetMobile" in complained and "none was published" in complained
     assert "14-8-0-0.wav is truncated" in complained
     found = {path.name for path in outputs(tmp_path).glob("*.npy")}
     stems = [name.removesuffix(".wav") for name in CLIPS if not name.startswith("14")]
