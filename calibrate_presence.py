@@ -1,7 +1,7 @@
 """Calibrate the presence of traffic, voices and birds: what a score means, for a classifier behind a transcoder.
 
     python3 make_city.py TAU --clips 160 --output city
-    python3 calibrate_presence.py city/ --classifier MiniYamNet
+    python3 calibrate_presence.py city/TAU-urban-acoustic-scenes-2020-mobile-development/audio
     python3 calibrate_presence.py --annotations my_streets/time_of_presence.csv --window_s 3
 
 Input: sounds of streets, without labels, or recordings whose times of presence people gave (recording, traffic,

@@ -1,0 +1,94 @@
+"""A year of sensors at a glance: when and how long sources are heard, and how loud it is.
+
+    python3 plot_presence.py results/
+    python3 plot_presence.py results/ --timezone Europe/Paris --coordinates sensors.csv --output export/year
+
+Input: the CSV, Parquet or HDF5 files of classify_thirdo.py, or folders of them, of any number of days and sensors;
+and a table sensor,latitude,longitude if you want a map. Output: a page, <output>/index.html, with its pictures in
+media/: hour by weekday maps of presence and level (LAeq, L10, L50, L90), clocks, the calendar of each year with
+Lden, sensors side by side; and hours.csv and days.csv. A day of which less than half was measured is missing.
+Takes some seconds for each sensor and million rows; nothing is fetched from the network.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pandas as pd
+import pyarrow as pa
+
+from spectral_transcoder.report.year_page import write_year
+from spectral_transcoder.sensors.long_term import gather_statistics
+from spectral_transcoder.sensors.result_files import NEEDED, find_results, read_results, result_columns
+from spectral_transcoder.sensors.results import LEVEL_COLUMNS
+from spectral_transcoder.sensors.time_of_presence import presence_columns
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import DatasetError, LevelsError, MissingFileError, UsageError
+from spectral_transcoder.utils.paths import EXPORT
+
+PLACE_COLUMNS = ["sensor", "latitude", "longitude"]
+
+
+def main():
+    """Gather the rows, draw, and write the page."""
+    args = parse_arguments()
+    places = None if args.coordinates is None else read_places(args.coordinates)
+    statistics = gather_statistics(tables_of(find_results(args.results)), args.timezone)
+    if not statistics:
+        raise MissingFileError(f"no rows of classify_thirdo.py in {', '.join(map(str, args.results))}")
+    if places is not None:
+        unknown = [name for name in statistics if name not in set(places["sensor"])]
+        print(f"not on the map, without coordinates: {', '.join(unknown)}" if unknown else "", end="")
+        places = places if len(unknown) < len(statistics) else None
+    page = write_year(statistics, args.output, places)
+    for name, own in statistics.items():
+        print(f"{name}: {own.summary()['days']:.0f} days, {own.hours['rows'].sum():.0f} rows")
+    print(f"written: {page}")
+
+
+def tables_of(paths: Sequence[Path]) -> Iterator[pa.Table]:
+    """Give the rows of all files; those that are none of classify_thirdo.py are told on stderr and left out."""
+    for path in paths:
+        try:
+            names = result_columns(path)
+        except LevelsError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            continue
+        columns = [*NEEDED[:-1], *LEVEL_COLUMNS]
+        columns += [f"{name}_present" for name in presence_columns(names)]
+        columns += [name for name in presence_columns(names).values() if name not in columns]
+        yield from read_results(path, columns)
+
+
+def read_places(path: Path) -> pd.DataFrame:
+    """Return the table of sensors' coordinates; raise an error that says what it should hold."""
+    if not path.is_file():
+        raise MissingFileError(f"no coordinates at {path}: expected a csv of {', '.join(PLACE_COLUMNS)}")
+    places = pd.read_csv(path, dtype={"sensor": str})
+    if missing := [name for name in PLACE_COLUMNS if name not in places]:
+        raise DatasetError(f"{path} has no column {missing[0]}: expected {', '.join(PLACE_COLUMNS)}")
+    return places
+
+
+def timezone(name: str) -> ZoneInfo:
+    """Return the timezone of that name; raise UsageError where there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise UsageError(f"--timezone {name}: expected a name such as Europe/Paris or UTC") from error
+
+
+def parse_arguments():
+    """Read the command line."""
+    parser = cli.Parser(__doc__)
+    add = parser.add_argument
+    add("results", nargs="+", type=Path, help="files of classify_thirdo.py, or folders of them")
+    add("--timezone", type=timezone, default=ZoneInfo("UTC"), help="whose hours and days (default UTC)")
+    add("--coordinates", type=Path, help="a csv of sensor,latitude,longitude: draws a map")
+    add("--output", type=Path, default=EXPORT / "year", help="folder of the page (default export/year)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,95 @@
+"""Reading back the rows that classify_thirdo.py wrote, whatever their format, in bounded memory."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import h5py
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from spectral_transcoder.sensors.results import LEVEL_COLUMNS, SUFFIXES
+from spectral_transcoder.utils.errors import LevelsError, MissingFileError
+
+ROWS_PER_TABLE = 65536
+BLOCK_BYTES = 1 << 24
+NEEDED = ("sensor", "epoch_s", "duration_s", LEVEL_COLUMNS[0])
+
+
+def find_results(places: Sequence[Path]) -> list[Path]:
+    """Return the files that may hold rows of windows: those given, and all of known suffixes inside folders.
+
+    Raises
+    ------
+    MissingFileError
+        A place that is not there, or folders without such files.
+    """
+    found: list[Path] = []
+    for place in places:
+        if not place.exists():
+            raise MissingFileError(
+                f"no results at {place}: expected files of classify_thirdo.py, or their folder"
+            )
+        inside = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
+        found += inside if place.is_dir() else [place]
+    if not found:
+        raise MissingFileError(
+            f"no {', '.join(SUFFIXES)} in {', '.join(map(str, places))}: classify_thirdo.py writes them"
+        )
+    return found
+
+
+def result_columns(path: Path) -> list[str]:
+    """Return the names of the columns of a file of rows.
+
+    Raises
+    ------
+    LevelsError
+        It is damaged, or no file that classify_thirdo.py wrote.
+    """
+    try:
+        if path.suffix.lower() == ".parquet":
+            names = pyarrow.parquet.read_schema(path).names
+        elif path.suffix.lower() == ".csv":
+            with pyarrow.csv.open_csv(path) as reader:
+                names = reader.schema.names
+        else:
+            with h5py.File(path) as file:
+                names = [name for name in file if file[name].ndim == 1]
+                names += list(file["levels_db"].attrs["columns"]) if "levels_db" in file else []
+    except (pa.ArrowInvalid, OSError, KeyError) as error:
+        raise LevelsError(f"{path} cannot be read: {error}") from error
+    if missing := [name for name in NEEDED if name not in names]:
+        raise LevelsError(f"{path} has no column {missing[0]}: expected rows of classify_thirdo.py")
+    return list(names)
+
+
+def read_results(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Give some columns of a file of rows, some ten thousand rows at a time."""
+    if path.suffix.lower() == ".parquet":
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_PER_TABLE, columns=list(columns)):
+                yield pa.Table.from_batches([batch])
+    elif path.suffix.lower() == ".csv":
+        options = pyarrow.csv.ConvertOptions(
+            include_columns=list(columns), column_types={"sensor": pa.string()}, strings_can_be_null=False
+        )
+        with pyarrow.csv.open_csv(
+            path, pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES), convert_options=options
+        ) as reader:
+            for batch in reader:
+                yield pa.Table.from_batches([batch])
+    else:
+        yield from _read_hdf5(path, columns)
+
+
+def _read_hdf5(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+    with h5py.File(path) as file:
+        levels = list(file["levels_db"].attrs["columns"])
+        for start in range(0, len(file["epoch_s"]), ROWS_PER_TABLE):
+            rows = slice(start, start + ROWS_PER_TABLE)
+            block, values = file["levels_db"][rows], {}
+            for name in columns:
+                own = block[:, levels.index(name)] if name in levels else file[name][rows]
+                values[name] = own.astype(str) if own.dtype == object else own
+            yield pa.table(values)

@@ -1,0 +1,48 @@
+"""Rows read back: the same from CSV, HDF5 and Parquet; other files are told."""
+
+import numpy as np
+import pytest
+
+from spectral_transcoder.sensors.result_files import find_results, read_results, result_columns
+from spectral_transcoder.sensors.results import LEVEL_COLUMNS, write_csv, write_hdf5, write_parquet
+from spectral_transcoder.utils.errors import LevelsError, MissingFileError
+from tests.helpers.made_year import made_year
+
+WRITERS = {".csv": write_csv, ".h5": write_hdf5, ".parquet": write_parquet}
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_rows_come_back_as_they_were_written(tmp_path, suffix):
+    table = made_year("7", n_days=2)
+    path = tmp_path / f"day{suffix}"
+    WRITERS[suffix](path, iter([table.slice(0, 100), table.slice(100)]))
+    columns = ["sensor", "epoch_s", "birds_present", "birds_probability", LEVEL_COLUMNS[3]]
+    assert set(columns) <= set(result_columns(path))
+    tables = list(read_results(path, columns))
+    for name in columns:
+        own = np.concatenate([part[name].to_numpy(zero_copy_only=False) for part in tables])
+        expected = table[name].to_numpy(zero_copy_only=False)
+        assert (
+            (own.astype(str) == expected.astype(str)).all()
+            if name == "sensor"
+            else np.allclose(own, expected)
+        )
+
+
+def test_folders_are_searched(tmp_path):
+    (tmp_path / "b").mkdir()
+    for name in ("b/2.parquet", "1.csv", "note.txt", "1.csv.json"):
+        (tmp_path / name).write_text("x")
+    assert [path.name for path in find_results([tmp_path])] == ["1.csv", "2.parquet"]
+    with pytest.raises(MissingFileError, match="nowhere"):
+        find_results([tmp_path / "nowhere"])
+    with pytest.raises(MissingFileError, match="classify_thirdo"):
+        (tmp_path / "empty").mkdir()
+        find_results([tmp_path / "empty"])
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.h5"])
+def test_other_files_are_told(tmp_path, name):
+    (tmp_path / name).write_text("time,level\n1,2\n")
+    with pytest.raises(LevelsError, match=name):
+        result_columns(tmp_path / name)
