@@ -20,7 +20,7 @@ BAND_COLUMN = re.compile(
 )
 # percentiles (`L10`, `LA90`) and counters (`1`, `2`) are no bands
 PERCENTILE = re.compile(r"l(?!eq)[a-z]{0,2}_?(?:1|5|10|50|90|95|99)(?:\.0)?", re.IGNORECASE)
-LEAST_HZ = 6.0
+LEAST_HZ, MOST_HZ = 6.0, 1e6
 NEAREST_SHARE = 0.1  # of a band's width in which a name means the band: 31 and 31.5 are 31.62 Hz
 
 
@@ -62,7 +62,7 @@ def read_band_name(name: str) -> BandName | None:
     explicit = bool(match["quantity"] or match["unit"] or match["kilo"])
     if hz < LEAST_HZ and not explicit:
         return None
-    return BandName(hz, letter if letter in "AC" else "Z", explicit) if hz > 0 else None
+    return BandName(hz, letter if letter in "AC" else "Z", explicit) if 0 < hz < MOST_HZ else None
 
 
 def band_of_column(name: str) -> int | None:
