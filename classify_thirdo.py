@@ -14,12 +14,14 @@ with the levels; and a picture. A killed run goes on where it stopped. Where the
 
 import argparse
 import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from spectral_transcoder.models.names import CLASSIFIER_NAMES
 from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import LevelsError, UsageError
 
 PERIODS = ("minute", "hour", "day")
 CALIBRATE_HELP = "recording,traffic,voices,birds: times of presence by people, the recordings beside it"
@@ -33,6 +35,10 @@ def main() -> int:
     from spectral_transcoder.sensors.readers.formats import find_files
     from spectral_transcoder.sensors.records import check_output
 
+    if args.follow:
+        return follow(args)
+    if args.output is None:
+        raise UsageError("expected --output, a .csv, .h5 or .parquet file (or --follow)")
     files = find_files(args.files, args.from_audio)
     check_output(args.output, files, args.per)
     if args.from_audio:
@@ -61,6 +67,36 @@ def classify(args: argparse.Namespace, files: list[Path], inputs: Any) -> None:
         return
     written = Written(args.output, args.scores == "all", args.per)
     print("\n".join(run_to_file(model, inputs, windowing, written, record)))
+
+
+def follow(args: argparse.Namespace) -> int:
+    """Classify standard input, or a file that grows, until its end or Ctrl-C; rows go to --output or the terminal."""
+    from spectral_transcoder.sensors import follow as following
+    from spectral_transcoder.sensors.frame_checks import Findings
+    from spectral_transcoder.sensors.live import LiveLevels, LiveSound, Stop, follow_bytes
+    from spectral_transcoder.sensors.resampling import frame_period
+    from spectral_transcoder.sensors.windows import Windowing
+
+    def report(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    if len(args.files) != 1 or args.reference or args.calibrator or args.estimate_offset:
+        raise UsageError("--follow takes one source, a file or - for standard input, and its --offset")
+    source, args.offset = args.files[0], args.offset or 0.0
+    kind = LiveSound if args.from_audio else LiveLevels
+    live = kind(source, read_options(args), Findings())
+    with Stop() as stop, following.open_rows(args.output, source) as rows:
+        if not live.open(follow_bytes(source, stop)):
+            raise LevelsError(f"{source} ended before its first window")
+        with redirect_stdout(sys.stderr):
+            model, _ = load_model(args, frame_period(live.period_s))
+            model.calibration = calibration_of(model, args)
+        windowing = Windowing(
+            args.window_s, args.hop_s or args.window_s, args.offset, model.frames_per_second
+        )
+        n_windows = following.follow(live, model, windowing, rows, args.scores == "all", report)
+    report(f"{n_windows} windows")
+    return 0
 
 
 def load_model(args: argparse.Namespace, frame_s: float) -> tuple[Any, str]:
@@ -158,7 +194,12 @@ def parse_arguments() -> argparse.Namespace:
     parser = cli.Parser(__doc__)
     add = parser.add_argument
     add("files", nargs="+", help="files of levels, folders of them, or patterns")
-    add("-o", "--output", type=Path, required=True, help="a .csv, .h5 or .parquet file")
+    add("-o", "--output", type=Path, help="a .csv, .h5 or .parquet file")
+    add(
+        "--follow",
+        action="store_true",
+        help="go on as the file grows, or with what comes on - (standard input)",
+    )
     add("--window_s", type=float, default=1, help="duration of a window (default 1; 10 advised for PANN)")
     add("--hop_s", type=float, help="from one window to the next (default: window_s)")
     add("--grouping", nargs="+", default=[], help="sonyc_ust, urbansound8k, a YAML file {class: [labels]}")

@@ -119,7 +119,7 @@ class ClockSurvey:
     n_silent: NDArray[np.int64] = field(default_factory=lambda: np.zeros(N_BANDS, np.int64))
     _looked_at: list[tuple[NDArray, NDArray]] = field(default_factory=list)
 
-    def add(self, times_s: NDArray[np.float64] | None, levels_db: NDArray[np.float32]) -> None:
+    def add(self, times_s: NDArray[np.floating] | None, levels_db: NDArray[np.float32]) -> None:
         """Take the next rows: times (n,) and levels (n, 29)."""
         there = ~np.isnan(levels_db)
         self.n_empty += int((~there.any(axis=1)).sum())
@@ -131,7 +131,7 @@ class ClockSurvey:
             self._add_times(times_s)
         self.n_rows += len(levels_db)
 
-    def _add_times(self, times_s: NDArray[np.float64]) -> None:
+    def _add_times(self, times_s: NDArray[np.floating]) -> None:
         """Count the steps and go on with the stretches."""
         last = [self.stretches[-1].last_s] if self.stretches else []
         steps = np.diff(np.concatenate([last, times_s]))

@@ -102,6 +102,12 @@ class Findings:
             lines.append(f"{kind}: {rows}: {'; '.join(times)}" + (f"; and {more} more times" if more else ""))
         return lines
 
+    def last_line(self, kind: str) -> str:
+        """Return the last range that was found of a kind as a line of text."""
+        source, start_s, end_s = self.kinds[kind].ranges[-1]
+        until = f" to {utc(end_s)}" if end_s > start_s else ""
+        return f"{kind}: {source} {utc(start_s)}{until}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a JSON file."""
         found = {

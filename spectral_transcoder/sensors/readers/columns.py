@@ -56,6 +56,8 @@ def read_band_name(name: str) -> BandName | None:
         return None
     number = match["number"].replace(",", ".").replace("_", ".")
     if match["decimals"]:
+        if "." in number:
+            return None
         number = f"{number}.{match['decimals']}"
     hz = float(number) * (1000 if match["kilo"] else 1)
     letter = (match["weighting"] or match["db"] or match["suffix"] or "z").upper()

@@ -6,6 +6,7 @@ They carry no times and no period: rows are taken to be 125 ms apart unless the 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 
 import h5py
 import numpy as np
@@ -116,7 +117,7 @@ def open_npy(path: Path, options: ReadOptions) -> FastToEarsNpy:
             read_header = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
             shape, fortran, dtype = read_header.get(version, npy_format.read_array_header_2_0)(file)
             start = file.tell()
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
+    except (ValueError, OSError, EOFError, SyntaxError, TokenError, TypeError, OverflowError) as error:
         raise LevelsError(f"{path} is a damaged npy file: {error}") from error
     if dtype.hasobject:
         raise LevelsError(f"{path} holds pickled Python objects, which are not opened: save plain numbers")
