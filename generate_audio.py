@@ -30,7 +30,8 @@ from spectral_transcoder.models.classifiers import (
     load_classifier,
 )
 from spectral_transcoder.models.registry import FETCH_COMMAND, describe
-from spectral_transcoder.signal.audio import find_audio, read_audio
+from spectral_transcoder.signal.audio import read_audio
+from spectral_transcoder.signal.sound_files import find_audio, left_out_of
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import AudioError, MissingFileError, UsageError
 from spectral_transcoder.utils.paths import AUDIO, GENERATED_AUDIO
@@ -57,7 +58,7 @@ def main():
         fetch = CLASSIFIERS["YamNetMobile"].fetch_command
         print(f"no full classifier here; the smallest (4 MB) comes with: {fetch}")
 
-    failures = []
+    failures = left_out_of(args.files, AUDIO)
     for path in tqdm(files, unit="file", disable=len(files) == 1):
         try:
             recording = read_audio(path)

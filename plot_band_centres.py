@@ -18,9 +18,10 @@ def main() -> None:
     parser.add_argument("--audio", help="a sound whose mean levels are drawn (default: centres alone)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the figure (default results)")
     args = parser.parse_args()
-    from spectral_transcoder.signal.audio import find_audio, read_audio
+    from spectral_transcoder.signal.audio import read_audio
     from spectral_transcoder.signal.mel_plots import mel_centres_hz
     from spectral_transcoder.signal.mel_spectrograms import PANN_MELS, YAMNET_MELS
+    from spectral_transcoder.signal.sound_files import find_audio
     from spectral_transcoder.signal.third_octaves import ThirdOctaves
     from spectral_transcoder.utils.plotting import mean_level_db, plot_band_centres
 

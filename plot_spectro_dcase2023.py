@@ -30,8 +30,9 @@ def main() -> None:
     from spectral_transcoder.evaluation.regeneration import transcoders_for
     from spectral_transcoder.models.classifiers import classifier_record
     from spectral_transcoder.models.registry import FETCH_COMMAND, model_entry
-    from spectral_transcoder.signal.audio import find_audio, read_audio
+    from spectral_transcoder.signal.audio import read_audio
     from spectral_transcoder.signal.mel_plots import plot_mels
+    from spectral_transcoder.signal.sound_files import find_audio
 
     front_end = classifier_record(args.classifier).front_end
     transcoders, _ = transcoders_for(args.classifier)

@@ -87,13 +87,17 @@ def main() -> None:
                 mixture = mix(utterance.speech, streets, snr_db, generator)
                 for (interval, source), sound in regenerated(mixture, transcoders).items():
                     judged = judge(sound, utterance, grammar)
-                    rows.append({"street": street_name(snr_db), "every": interval, "sound from": source} | judged)
+                    rows.append(
+                        {"street": street_name(snr_db), "every": interval, "sound from": source} | judged
+                    )
     table = pd.DataFrame(rows).groupby(["street", "every", "sound from"], sort=False).mean()
     table["wer"] *= 100
     print(table.to_string(float_format="%.2f"))
     with atomic_path(EXPORT / "intelligibility.csv") as temporary:
         table.to_csv(temporary, float_format="%.4f")
-    print(f"{args.sentences} sentences, {5 * args.sentences} words; written: {EXPORT / 'intelligibility.csv'}")
+    print(
+        f"{args.sentences} sentences, {5 * args.sentences} words; written: {EXPORT / 'intelligibility.csv'}"
+    )
 
 
 def street_name(snr_db: float) -> str:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from spectral_transcoder.sensors.classify import SensorClassifier
 from spectral_transcoder.sensors.levels import FRAME_S, N_BANDS, NOMINAL_HZ, LevelBlock
 from spectral_transcoder.sensors.sounds import audio_blocks
-from spectral_transcoder.signal.audio import find_audio
+from spectral_transcoder.signal.sound_files import find_audio
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.paths import AUDIO, PROJECT_ROOT, RESULTS

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from spectral_transcoder.datasets.audio_folder import find_sounds
 from spectral_transcoder.evaluation.regeneration import TITLES, transcoders_for
 from spectral_transcoder.models.classifiers import load_classifier
 from spectral_transcoder.signal.audio import Recording, read_audio
 from spectral_transcoder.signal.griffin_lim import mel_to_audio
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
+from spectral_transcoder.signal.sound_files import find_sounds
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.paths import EXPORT
@@ -34,7 +34,7 @@ def main():
     transcoders, _ = transcoders_for("PANN")
     rows = []
     for folder in args.audio_path:
-        names = sorted(find_sounds(folder))
+        names = find_sounds(folder).files
         names = names[:: max(1, len(names) // args.clips)][: args.clips]
         for name in tqdm(names, desc=folder.name, unit="sound", leave=False, disable=None):
             signal = read_audio(folder / name).at(PANN_MELS.sr)

@@ -55,7 +55,8 @@ def main():
         print(f"error: {reason}", file=sys.stderr)
     if unreadable:
         print(f"error: {len(unreadable)} clips could not be read; the manifests list all", file=sys.stderr)
-    print(f"{LogitFolder(corpus.record.name, root).folder} is complete")
+    ending = cli.completeness(len(corpus.files) - len(unreadable), len(unreadable))
+    print(f"{LogitFolder(corpus.record.name, root).folder} is {ending}")
     return 1 if unreadable or any(missing.values()) else 0
 
 
@@ -70,8 +71,10 @@ def find_pipelines(args):
                     find_pipeline(classifier, transcoder, args.models_path, args.reference_models_path)
                 )
             except MissingFileError as error:
-                missing[str(error)] = bool(args.classifier or (here and args.transcoder))
-    return pipelines, missing
+                missing[str(error)] = transcoder if here else classifier
+    had = {name for pipeline in pipelines for name in (pipeline.classifier, pipeline.transcoder)}
+    named = {name.partition("=")[0] for name in (*(args.classifier or ()), *(args.transcoder or ()))}
+    return pipelines, {reason: name.partition("=")[0] in named - had for reason, name in missing.items()}
 
 
 def parse_arguments():

@@ -10,22 +10,27 @@ are linked where the disk allows it, others converted: seconds for a thousand. W
 may come one after the other.
 """
 
+import sys
 from pathlib import Path
 
 from spectral_transcoder.utils import cli
 
 
-def main():
+def main() -> int:
     """Lay out the clips and say how many of each fold there are."""
     parser = cli.Parser(__doc__)
-    parser.add_argument("folds", type=Path, help="the folder that holds fold1/ …")
+    parser.add_argument("folds", type=Path, help="the folder that holds fold1/ …, or one in which it lies")
     parser.add_argument("output", type=Path, help="the corpus's folder, URBAN-SOUND-8K")
     args = parser.parse_args()
     from spectral_transcoder.datasets.urbansound8k_layout import lay_out_urbansound8k
 
-    counts = lay_out_urbansound8k(args.folds, args.output)
-    print(", ".join(f"fold {fold}: {count} clips" for fold, count in counts.items()))
-    print(f"laid out: {args.output}")
+    laid_out = lay_out_urbansound8k(args.folds, args.output)
+    for reason in laid_out.left_out.values():
+        print(f"error: {reason}", file=sys.stderr)
+    print(", ".join(f"fold {fold}: {count} clips" for fold, count in laid_out.counts.items()))
+    ending = cli.completeness(sum(laid_out.counts.values()), len(laid_out.left_out))
+    print(f"{args.output} is {ending}")
+    return 1 if laid_out.left_out else 0
 
 
 if __name__ == "__main__":

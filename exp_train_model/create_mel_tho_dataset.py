@@ -55,7 +55,9 @@ def main():
     for split, count in manifest["counts"].items():
         print(f"{split}: {count['clips']} clips, {count['chunks']} seconds")
     size = sum(file["bytes"] for file in manifest["files"].values())
-    print(f"{output_path / corpus.name} is complete: {size / 1e9:.3f} GB")
+    n_unreadable = sum(clip["unreadable"] for clip in manifest["skipped"])
+    ending = cli.completeness(sum(count["clips"] for count in manifest["counts"].values()), n_unreadable)
+    print(f"{output_path / corpus.name} ({size / 1e9:.3f} GB) is {ending}")
     return report_skipped(manifest["skipped"])
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from spectral_transcoder.datasets.splits import SEED, SPLITS, Clip, Corpus, split_groups
-from spectral_transcoder.signal.audio import AUDIO_SUFFIXES
+from spectral_transcoder.signal.sound_files import find_sounds
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 
 
@@ -15,7 +15,7 @@ def folder_corpus(folder, name=None, group_by=None, seed=SEED, eval_files=None):
     Parameters
     ----------
     folder : str or Path
-        Where to look; hidden files are left alone.
+        Where to look, see `sound_files.find_sounds`.
     name : str, optional
         Of the dataset; the folder's name by default.
     group_by : str, optional
@@ -43,9 +43,11 @@ def folder_corpus(folder, name=None, group_by=None, seed=SEED, eval_files=None):
     folder = Path(folder)
     if not folder.is_dir():
         raise MissingFileError(f"no folder {folder}: expected one that holds sounds")
-    files = sorted(find_sounds(folder))
+    sounds = find_sounds(folder)
+    files = sounds.files
     if not files:
-        raise MissingFileError(f"the folder {folder} holds no sound: expected wav, flac, ogg, mp3 …")
+        why = f"; left out: {next(iter(sounds.left_out.values()))}" if sounds.left_out else ""
+        raise MissingFileError(f"the folder {folder} holds no sound: expected wav, flac, ogg, mp3 …{why}")
     group_of = {file: group_key(file, group_by) for file in files}
     held_out = eval_groups(group_of, eval_files) if eval_files else set()
     drawn = SPLITS[:2] if eval_files else SPLITS
@@ -60,16 +62,7 @@ def folder_corpus(folder, name=None, group_by=None, seed=SEED, eval_files=None):
         "group_by": group_by,
         "eval_files": eval_files,
     }
-    return Corpus(name or folder.resolve().name, folder, clips, parameters)
-
-
-def find_sounds(folder):
-    """Yield the sounds below a folder, relative to it, with slashes."""
-    for path in folder.rglob("*"):
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
-            relative = path.relative_to(folder)
-            if not any(part.startswith(".") for part in relative.parts):
-                yield relative.as_posix()
+    return Corpus(name or folder.resolve().name, folder, clips, parameters, sounds.left_out)
 
 
 def group_key(file, group_by):

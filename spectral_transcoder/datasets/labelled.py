@@ -3,6 +3,7 @@
 A corpus is one record in `LABELLED_CORPORA`: where its table lies and how it is read.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ SHORT = "short"  # the part of clips that are left out
 PRESENT = 0.5  # share of the annotators who heard a class
 VERIFIED = 0  # the annotator whose votes count on the test split
 TEST = "test"
+N_FOLDS = 10  # of UrbanSound8K
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,17 @@ class LabelledCorpus:
         ------
         UsageError
             Folds are asked for that are not here, or of a corpus that has none.
+        DatasetError
+            There is no clip of these parts.
         """
         here = self.folds if self.record.folds else [TEST]
+        if not np.isin(self.parts, here).any():
+            what = "fold" if self.record.folds else f"split {TEST}"
+            counts = ", ".join(f"{part} {count}" for part, count in Counter(self.parts.tolist()).items())
+            raise DatasetError(
+                f"{self.record.name} has no clip of the {what}, which is scored; there are: {counts or 'none'}. "
+                f"The official table comes with: {self.record.fetch_command}"
+            )
         if not set(asked or ()) <= set(here):
             choices = f"some of {', '.join(here)}" if self.record.folds else "none, since it has no folds"
             raise UsageError(f"test_folds {','.join(asked)} of {self.record.name}: expected {choices}")
@@ -125,11 +136,21 @@ class LabelledCorpus:
 def read_urbansound8k(path, classes):
     """Read UrbanSound8K's table with recomputed durations: files, folds and labels of one class each."""
     table = read_table(path, ["slice_file_name", "fold", "classID", "duration"])
-    if not table["classID"].isin(range(len(classes))).all():
-        raise DatasetError(f"{path} has a classID that is not in 0 … {len(classes) - 1}")
-    parts = table["fold"].astype(str).where(table["duration"] >= SHORTEST_S, SHORT)
-    labels = np.eye(len(classes))[table["classID"].to_numpy()]
+    refuse_rows(
+        path, table, ~table["classID"].isin(range(len(classes))), f"a classID of 0 … {len(classes) - 1}"
+    )
+    refuse_rows(path, table, ~table["fold"].isin(range(1, N_FOLDS + 1)), f"a fold of 1 … {N_FOLDS}")
+    refuse_rows(path, table, table["duration"].isna(), "a duration")
+    parts = table["fold"].astype(int).astype(str).where(table["duration"] >= SHORTEST_S, SHORT)
+    labels = np.eye(len(classes))[table["classID"].to_numpy(int)]
     return table["slice_file_name"].to_numpy(str), parts.to_numpy(str), labels
+
+
+def refuse_rows(path, table, wrong, expected):
+    """Raise DatasetError naming the first clip whose row is wrong, where one is."""
+    if wrong.any():
+        first = table.loc[wrong, "slice_file_name"].iloc[0]
+        raise DatasetError(f"{path}: {wrong.sum()} rows lack {expected}, the first is that of {first}")
 
 
 def read_sonyc_ust(path, classes):

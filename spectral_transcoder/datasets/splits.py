@@ -2,7 +2,7 @@
 
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sklearn.model_selection import train_test_split
@@ -49,12 +49,15 @@ class Corpus:
         In the order in which the corpus lists them.
     parameters : dict
         Layout, choice of clips, way of splitting, seed: what the manifest says.
+    left_out : dict of str to str
+        Why sounds that lie among the clips are not used, by file.
     """
 
     name: str
     folder: Path
     clips: tuple
     parameters: dict
+    left_out: dict = field(default_factory=dict)
 
     def __post_init__(self):
         if not re.fullmatch(r"[\w-][\w.-]*", self.name):

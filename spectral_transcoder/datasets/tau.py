@@ -1,11 +1,12 @@
 """TAU Urban Acoustic Scenes 2020 Mobile, development set: its official lists, names and cities (SPEC section 5)."""
 
 import csv
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from spectral_transcoder.datasets.splits import SEED, Clip, Corpus, random_split
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
+from spectral_transcoder.utils.paths import TAU
 
 TAU_LISTS = ("fold1_train.csv", "fold1_evaluate.csv")
 TAU_DEVICE = "a"
@@ -36,7 +37,7 @@ def tau_corpus(folder, dataset_type="full", by_city=False, seed=SEED, name=None)
     Parameters
     ----------
     folder : str or Path
-        The folder that holds `audio/` and `evaluation_setup/`.
+        The folder that holds `audio/` and `evaluation_setup/`, or the one in which the corpus's folder lies.
     dataset_type : str
         "full": device a, 10,545 clips; "urban": its four outdoor scenes; "test": the first 50 rows of the
         lists, any device.
@@ -60,7 +61,7 @@ def tau_corpus(folder, dataset_type="full", by_city=False, seed=SEED, name=None)
     """
     if dataset_type not in TAU_DATASET_TYPES:
         raise UsageError(f"dataset type {dataset_type!r}: expected one of {', '.join(TAU_DATASET_TYPES)}")
-    folder = Path(folder)
+    folder = find_tau(Path(folder))
     files = choose_tau_clips(read_tau_lists(folder), dataset_type)
     if by_city:
         clips = tuple(Clip(file, city_split(file), parse_tau_name(file).city) for file in files)
@@ -75,6 +76,12 @@ def tau_corpus(folder, dataset_type="full", by_city=False, seed=SEED, name=None)
         "group_by": "city" if by_city else None,
     }
     return Corpus(name or tau_dataset_name(dataset_type, by_city), folder / "audio", clips, parameters)
+
+
+def find_tau(folder):
+    """Return the corpus's folder: the one given, or the one of TAU's name in it."""
+    inside = folder / TAU.name
+    return inside if inside.is_dir() and not (folder / "evaluation_setup").is_dir() else folder
 
 
 def tau_dataset_name(dataset_type, by_city=False):
@@ -93,7 +100,7 @@ def read_tau_lists(folder):
                 "if it lies elsewhere, say where with --audio_dataset_path"
             )
     for path in paths:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file, delimiter="\t")
             if "filename" not in (rows.fieldnames or ()):
                 raise UsageError(f"{path} has no column `filename`: expected TAU's tab-separated list")
@@ -115,7 +122,7 @@ def choose_tau_clips(files, dataset_type):
 
 def parse_tau_name(file):
     """Return the `TauName` of a file name; raise UsageError where it is none."""
-    fields = file.removesuffix(".wav").split("-")
+    fields = PurePosixPath(file).stem.split("-")
     if len(fields) != len(TauName._fields):
         raise UsageError(f"{file}: expected <{'>-<'.join(TauName._fields)}>.wav, as TAU names its clips")
     return TauName(*fields)

@@ -4,6 +4,8 @@ import csv
 import os
 import re
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
@@ -11,68 +13,109 @@ import soundfile
 from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
 from spectral_transcoder.downloads.datasets import AUDIO_FOLDER, write_recalculated
 from spectral_transcoder.signal.audio import AUDIO_SUFFIXES, open_sound
-from spectral_transcoder.utils.errors import DatasetError, MissingFileError
+from spectral_transcoder.utils.errors import DatasetError, MissingFileError, SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.folders import is_hidden
 
 NAME = r"(?P<recording>\d+)-(?P<class_id>\d+)-\d+-\d+\.wav"
 TABLE = "UrbanSound8K.csv"
 FOLDS = tuple(str(fold) for fold in range(1, 11))
 COLUMNS = ("slice_file_name", "fsID", "start", "end", "salience", "fold", "classID", "class")
+PLACES = (
+    ".",
+    "audio",
+    "UrbanSound8K/audio",
+    "URBAN-SOUND-8K/audio",
+)  # of fold1/ … in the folder that is given
+Row = dict[str, str]
 
 
-def lay_out_urbansound8k(folds, output):
+@dataclass(frozen=True)
+class LaidOut:
+    """What came of laying out clips.
+
+    Attributes
+    ----------
+    counts : dict of str to int
+        The number of clips by fold, those that were there before among them.
+    left_out : dict of str to str
+        Why clips could not be used, by their path.
+    """
+
+    counts: dict[str, int]
+    left_out: dict[str, str]
+
+
+def lay_out_urbansound8k(folder: str | Path, output: str | Path) -> LaidOut:
     """Lay out clips as the downloader leaves them, beside those that are there already.
+
+    Hidden files are passed over. Clips that cannot be read, and whose names say nothing and are in no table, are
+    left out.
 
     Parameters
     ----------
-    folds : str or Path
-        The folder that holds fold1/ … fold10/, or some of them.
+    folder : str or Path
+        The folder that holds fold1/ … fold10/, or some of them, or a folder in which that one lies.
     output : str or Path
         The corpus's folder. Clips that are there are kept, and so are their rows of the table.
 
     Returns
     -------
-    dict of str to int
-        The number of clips by fold, those that were there among them.
+    LaidOut
 
     Raises
     ------
     MissingFileError
         No fold with clips.
     DatasetError
-        A name that is not UrbanSound8K's, and no table; a folder of clips that is no fold; another table.
-    AudioError
-        A clip that has to be converted and cannot be read.
+        A folder of clips that is no fold; another table; no clip that can be used.
     """
-    folds, output = Path(folds), Path(output)
-    clips = {
-        f"{path.stem}.wav": path
-        for path in sorted(folds.glob("fold*/*"))
-        if path.suffix.lower() in AUDIO_SUFFIXES
-    }
+    folds, output = find_folds(Path(folder)), Path(output)
+    clips = {f"{path.stem}.wav": path for path in clips_of(folds)}
     if not clips:
         raise MissingFileError(f"no clips in {folds}/fold1, … fold10: expected UrbanSound8K's folder audio/")
     fold_of = {name: fold_number(path.parent) for name, path in clips.items()}
     table = output / "metadata" / TABLE
-    there = {
+    rows = {
         name: row for name, row in official_rows(table).items() if (output / AUDIO_FOLDER / name).is_file()
     }
     official = official_rows(folds.parent / "metadata" / TABLE)
-    rows = there | {
-        name: official.get(name) or there.get(name) or row_of_name(name, fold_of[name]) for name in clips
-    }
+    left_out = {}
     for name, path in clips.items():
-        place(path, output / AUDIO_FOLDER / name)
+        try:
+            row = official.get(name) or rows.get(name) or row_of_name(name, fold_of[name])
+            place(path, output / AUDIO_FOLDER / name)
+            rows[name] = row
+        except SpectralTranscoderError as error:
+            left_out[str(path)] = str(error)
+    if not rows:
+        raise DatasetError(f"no clip in {folds} can be used; the first: {next(iter(left_out.values()))}")
+    write_tables(table, rows.values(), output / AUDIO_FOLDER)
+    counts = Counter(row["fold"] for row in rows.values())
+    return LaidOut({fold: counts[fold] for fold in sorted(counts, key=int)}, left_out)
+
+
+def find_folds(folder: Path) -> Path:
+    """Return the folder that holds fold1/ …: the one given, or one inside it."""
+    return next((folder / place for place in PLACES if any((folder / place).glob("fold*/"))), folder)
+
+
+def clips_of(folds: Path) -> list[Path]:
+    """Return the sounds in the folds, in order, without hidden files."""
+    paths = sorted(folds.glob("fold*/*"))
+    return [path for path in paths if path.suffix.lower() in AUDIO_SUFFIXES and not is_hidden(path)]
+
+
+def write_tables(table: Path, rows: Iterable[Row], audio_folder: Path) -> None:
+    """Write the table of clips, and the one with true durations beside it."""
     with atomic_path(table) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows.values())
-    write_recalculated(table, output / AUDIO_FOLDER)
-    counts = Counter(row["fold"] for row in rows.values())
-    return {fold: counts[fold] for fold in sorted(counts, key=int)}
+        writer.writerows(rows)
+    write_recalculated(table, audio_folder)
 
 
-def fold_number(folder):
+def fold_number(folder: Path) -> str:
     """Return the number of a fold's folder, as text; raise DatasetError where it is none of fold1 … fold10."""
     number = folder.name.removeprefix("fold")
     if number not in FOLDS:
@@ -82,11 +125,11 @@ def fold_number(folder):
     return number
 
 
-def official_rows(path):
-    """Return the rows of the published table by clip, or of its like; none where there is no table."""
+def official_rows(path: Path) -> dict[str, Row]:
+    """Return the rows of the published table, or of one like it, by clip; none where there is no table."""
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         missing = set(COLUMNS) - set(reader.fieldnames or ())
         if missing:
@@ -94,8 +137,8 @@ def official_rows(path):
         return {row["slice_file_name"]: {column: row[column] for column in COLUMNS} for row in reader}
 
 
-def row_of_name(name, fold):
-    """Return a row of the table told from the clip's name and fold; what these do not tell is empty."""
+def row_of_name(name: str, fold: str) -> Row:
+    """Return the row of the table that a clip's name and fold give; other columns are empty."""
     classes = LABELLED_CORPORA["URBAN-SOUND-8K"].classes
     match = re.fullmatch(NAME, name)
     if not match or int(match["class_id"]) >= len(classes):
@@ -108,19 +151,19 @@ def row_of_name(name, fold):
     return row | known | {"slice_file_name": name, "class": classes[int(class_id)]}
 
 
-def place(source, target):
-    """Put a sound where it belongs, as wav, unless it is there."""
+def place(source: Path, target: Path) -> None:
+    """Put a sound where it belongs, as wav, unless it is there; raise AudioError where it cannot be read."""
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    if source.suffix.lower() == ".wav":
-        try:
-            os.link(source, target)
-            return
-        except OSError:  # another disk, or one without links
+    with open_sound(source) as sound:
+        if source.suffix.lower() != ".wav":
             with atomic_path(target, flush=False) as temporary:
-                temporary.write_bytes(source.read_bytes())
+                # float, so that nothing that was decoded is clipped or rounded
+                soundfile.write(temporary, sound.read(dtype="float32"), sound.samplerate, subtype="FLOAT")
             return
-    with open_sound(source) as sound, atomic_path(target, flush=False) as temporary:
-        # float, so that nothing that was decoded is clipped or rounded
-        soundfile.write(temporary, sound.read(dtype="float32"), sound.samplerate, subtype="FLOAT")
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one without links
+        with atomic_path(target, flush=False) as temporary:
+            temporary.write_bytes(source.read_bytes())

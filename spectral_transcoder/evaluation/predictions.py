@@ -18,6 +18,7 @@ from spectral_transcoder.models.registry import TRUE_MELS, TRUE_SUFFIX
 from spectral_transcoder.utils.arrays import read_array
 from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.files import atomic_path, sha256
+from spectral_transcoder.utils.folders import is_hidden
 from spectral_transcoder.utils.paths import DATA_PATH, DATASETS
 
 
@@ -91,7 +92,8 @@ class LogitFolder:
 
     def kinds(self):
         """Return the (classifier, transcoder) of which there are outputs, sorted."""
-        made_from = [read_manifest(path)["provenance"] for path in self.folder.glob("*.json")]
+        paths = [path for path in self.folder.glob("*.json") if not is_hidden(path)]
+        made_from = [read_manifest(path)["provenance"] for path in paths]
         return sorted((provenance["classifier"], provenance["transcoder"]) for provenance in made_from)
 
     def create_command(self, classifier, transcoder):

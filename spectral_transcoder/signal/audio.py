@@ -276,36 +276,6 @@ def peak_normalise(samples: np.ndarray) -> np.ndarray:
     return samples / peak if peak > 0 else samples
 
 
-def find_audio(names: list[str], folder: Path) -> list[Path]:
-    """Return the sound files that `names` mean: files, folders of files, or bare names inside `folder`.
-
-    Parameters
-    ----------
-    names : list of str
-        Paths, or names inside `folder`. A path that exists wins over a bare name.
-    folder : Path
-        Where bare names are looked for.
-
-    Raises
-    ------
-    MissingFileError
-        A name is neither, or a folder holds no sound.
-    """
-    found = []
-    for name in names:
-        path = next((p for p in (Path(name), folder / name) if p.exists()), None)
-        if path is None:
-            raise MissingFileError(f"no audio file {name}: expected a path, or a name inside {folder}")
-        if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() in AUDIO_SUFFIXES)
-            if not inside:
-                raise MissingFileError(f"the folder {path} holds no audio file")
-            found += inside
-        else:
-            found.append(path)
-    return found
-
-
 def write_wav(path: str | Path, samples: np.ndarray, sr: int) -> None:
     """Write (n,) samples as a 16-bit wav, atomically; louder than full scale is scaled down to it."""
     if sr <= 0:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from spectral_transcoder.datasets.audio_folder import find_sounds
 from spectral_transcoder.evaluation import transcoding_metrics
 from spectral_transcoder.signal.audio import read_audio
+from spectral_transcoder.signal.sound_files import SoundFiles, find_sounds
 from spectral_transcoder.training.losses import Chunks
 from spectral_transcoder.utils.errors import AudioError, MissingFileError
 
@@ -39,10 +39,11 @@ def read_sounds(folders, sr):
     """
     sounds, unreadable = {}, []
     for folder in map(Path, folders):
-        names = sorted(find_sounds(folder)) if folder.is_dir() else []
-        if not names:
+        found = find_sounds(folder) if folder.is_dir() else SoundFiles(())
+        if not found.files:
             raise MissingFileError(f"no sound in {folder}: expected a folder of recordings")
-        for name in tqdm(names, desc=f"reading {folder.name}", unit="sound", leave=False, disable=None):
+        unreadable += found.left_out.values()
+        for name in tqdm(found.files, desc=f"reading {folder.name}", unit="sound", leave=False, disable=None):
             try:
                 sounds[folder / name] = read_audio(folder / name).at(sr)
             except AudioError as error:

@@ -15,6 +15,7 @@ from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
 from spectral_transcoder.utils.paths import DATA_PATH
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
+COMPLETE_FROM = 0.9  # share of the sounds from which on a corpus counts as complete
 DEVICE_TYPES = ("cpu", "cuda")
 HELP_WIDTH = 112
 HELP_COLUMN = 34
@@ -112,6 +113,14 @@ def add_data_path(parser: Container) -> None:
         default=DATA_PATH,
         help=f"folder of all data (default: {DATA_PATH.name} in the project's folder)",
     )
+
+
+def completeness(n_used: int, n_left_out: int) -> str:
+    """Return how a summary ends: "complete" from 90 % of the sounds on, else "incomplete" with their numbers."""
+    n_all = n_used + n_left_out
+    if n_used >= COMPLETE_FROM * n_all:
+        return "complete"
+    return f"incomplete: only {n_used} of {n_all} sounds could be used"
 
 
 def positive(text: str) -> int:

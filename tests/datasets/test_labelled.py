@@ -68,7 +68,7 @@ def test_folds_are_laid_out_as_the_downloader_leaves_them(tmp_path):
         "slice_file_name,fsID,start,end,salience,fold,classID,class\n"
         "78-0-0-0.wav,78,6.5,10.5,2,10,0,air_conditioner\n"
     )
-    assert lay_out_urbansound8k(tmp_path / "audio", tmp_path / "out") == {"3": 1, "10": 1}
+    assert lay_out_urbansound8k(tmp_path / "audio", tmp_path / "out").counts == {"3": 1, "10": 1}
     lines = (tmp_path / "out" / "metadata" / "UrbanSound8K_recalculated.csv").read_text().splitlines()
     assert sorted(lines[1:]) == [
         "77-4-0-1.wav,77,,,,3,4,drilling,1.5",
@@ -76,21 +76,18 @@ def test_folds_are_laid_out_as_the_downloader_leaves_them(tmp_path):
     ]
     corpus, audio = open_labelled_corpus("URBAN-SOUND-8K", tmp_path / "out")
     assert sorted(path.name for path in audio.iterdir()) == sorted(corpus.files)
-    write_clip(tmp_path / "audio" / "fold1" / "street.wav", 1, sr=8000)
-    with pytest.raises(DatasetError, match="street"):
-        lay_out_urbansound8k(tmp_path / "audio", tmp_path / "out")
 
 
 def test_folds_that_come_one_after_the_other_are_all_in_the_table(tmp_path):
     for fold in (2, 10, 1):
         write_clip(tmp_path / f"part{fold}" / f"fold{fold}" / f"{fold}-4-0-1.wav", 1, sr=8000)
-        counts = lay_out_urbansound8k(tmp_path / f"part{fold}", tmp_path / "out")
+        counts = lay_out_urbansound8k(tmp_path / f"part{fold}", tmp_path / "out").counts
     assert counts == {"1": 1, "2": 1, "10": 1}
     corpus, audio = open_labelled_corpus("URBAN-SOUND-8K", tmp_path / "out")
     assert sorted(corpus.files) == sorted(path.name for path in audio.iterdir())
     table = (tmp_path / "out" / "metadata" / "UrbanSound8K.csv").read_text()
     (audio / "2-4-0-1.wav").unlink()
-    assert lay_out_urbansound8k(tmp_path / "part1", tmp_path / "out") == {"1": 1, "10": 1}
+    assert lay_out_urbansound8k(tmp_path / "part1", tmp_path / "out").counts == {"1": 1, "10": 1}
     lay_out_urbansound8k(tmp_path / "part2", tmp_path / "out")
     again = (tmp_path / "out" / "metadata" / "UrbanSound8K.csv").read_text()
     assert sorted(again.splitlines()) == sorted(table.splitlines())
@@ -112,3 +109,52 @@ def test_a_table_without_rows_or_columns_is_told(tmp_path):
     (folder / "metadata" / "UrbanSound8K.csv").write_text("a,b\n")
     with pytest.raises(DatasetError, match=r"UrbanSound8K\.csv is not the official table: it lacks class"):
         lay_out_urbansound8k(tmp_path / "audio", folder)
+
+
+def test_clips_that_cannot_be_used_do_not_stop_the_others(tmp_path):
+    """One is damaged, one is called otherwise, and macOS and Windows left files of theirs."""
+    folder = tmp_path / "mine" / "UrbanSound8K" / "audio" / "fold1"
+    write_clip(folder / "77-4-0-1.wav", 1.5, sr=8000)
+    write_clip(folder / "street.wav", 1, sr=8000)
+    (folder / "78-4-0-1.wav").write_bytes(b"RIFF damaged")
+    for name in ("._77-4-0-1.wav", ".DS_Store", "Thumbs.db"):
+        (folder / name).write_bytes(b"\0\5\x16\7")
+    laid_out = lay_out_urbansound8k(tmp_path / "mine", tmp_path / "out")
+    assert laid_out.counts == {"1": 1}
+    assert set(laid_out.left_out) == {str(folder / "78-4-0-1.wav"), str(folder / "street.wav")}
+    assert open_labelled_corpus("URBAN-SOUND-8K", tmp_path / "out")[0].files.tolist() == ["77-4-0-1.wav"]
+
+
+def test_no_clip_that_can_be_used_is_an_error(tmp_path):
+    (tmp_path / "fold1").mkdir()
+    (tmp_path / "fold1" / "78-4-0-1.wav").write_bytes(b"RIFF damaged")
+    with pytest.raises(DatasetError, match="78-4-0-1"):
+        lay_out_urbansound8k(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("9-3-0-0.wav,9,0.0,4.0,1,,3,-,2.0", "fold of 1"),
+        ("9-3-0-0.wav,9,0.0,4.0,1,11,3,-,2.0", "fold of 1"),
+        ("9-3-0-0.wav,9,0.0,4.0,1,1,,-,2.0", "classID"),
+        ("9-3-0-0.wav,9,0.0,4.0,1,1,3,-,", "duration"),
+    ],
+)
+def test_a_row_that_lacks_something_is_named(tmp_path, row, expected):
+    folder = write_urbansound8k(tmp_path / "URBAN-SOUND-8K", {"1-3-0-0.wav": (10, 1.0, 8000, 1)})
+    with (folder / "metadata" / "UrbanSound8K_recalculated.csv").open("a") as file:
+        file.write(row + "\n")
+    with pytest.raises(DatasetError, match=rf"1 rows lack a {expected}.*9-3-0-0\.wav"):
+        open_labelled_corpus("URBAN-SOUND-8K", folder)
+
+
+def test_a_table_without_the_split_that_is_scored_is_told(tmp_path):
+    """As that of SONYC-UST's first version, which has `train` and `validate`."""
+    folder = write_sonyc_ust(tmp_path / "SONYC-UST")
+    table = folder / "annotations.csv"
+    lines = [line for line in table.read_text().splitlines() if not line.startswith("test")]
+    table.write_text("\n".join(lines) + "\n")
+    corpus, _ = open_labelled_corpus("SONYC-UST", folder)
+    with pytest.raises(DatasetError, match=r"no clip of the split test.*train 2, validate 1"):
+        corpus.tested_parts()

@@ -4,6 +4,7 @@ from sklearn.model_selection import train_test_split
 from spectral_transcoder.datasets.splits import SPLITS
 from spectral_transcoder.datasets.tau import URBAN_SCENES, tau_corpus
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
+from spectral_transcoder.utils.paths import TAU
 from tests.helpers.made_corpora import TAU_NAMES, write_tau_lists
 
 N_DEVICE_A = 10545
@@ -96,3 +97,18 @@ def test_a_list_without_file_names_is_refused(tmp_path):
     (tmp_path / "tau/evaluation_setup/fold1_train.csv").write_text("filename,scene_label\na,b\n")
     with pytest.raises(UsageError, match="filename"):
         tau_corpus(tmp_path / "tau")
+
+
+@pytest.mark.parametrize(("suffix", "mark"), [(".WAV", ""), (".flac", ""), (".wav", "\ufeff")])
+def test_lists_in_other_spellings_lose_no_clip(tmp_path, suffix, mark):
+    names = [name.removesuffix(".wav") + suffix for name in TAU_NAMES]
+    folder = write_tau_lists(tmp_path / "tau", names, n_train=3)
+    for path in (folder / "evaluation_setup").iterdir():
+        path.write_text(mark + path.read_text(), encoding="utf-8")
+    expected = {name for name in names if name.endswith(f"-a{suffix}")}
+    assert {clip.file for clip in tau_corpus(folder).clips} == expected
+
+
+def test_the_folder_that_holds_the_corpus_serves_too(tmp_path):
+    folder = write_tau_lists(tmp_path / TAU.name, TAU_NAMES, n_train=3)
+    assert tau_corpus(tmp_path) == tau_corpus(folder)

@@ -248,3 +248,27 @@ def test_a_killed_run_goes_on_to_the_same_outputs(call_script, models, tmp_path)
     for kind in ("self", "pinv"):
         goes_on, at_once = (one.read("YamNetMobile", kind)[1] for one in (folder, whole))
         np.testing.assert_allclose(goes_on, at_once, atol=1e-4)  # in other batches
+
+
+def test_a_transcoder_that_nobody_named_is_no_failure(create, corpus):
+    (corpus / "URBAN-SOUND-8K" / "audio" / "14-8-0-0.wav").write_bytes(
+        (corpus / "URBAN-SOUND-8K" / "audio" / "11-3-0-1.wav").read_bytes()
+    )
+    status, _, complained = create("--classifier", "YamNetMobile")
+    assert "left out: no transcoder cnn" in complained
+    assert status == 0
+    assert create("--classifier", "YamNetMobile", "--transcoder", "pinv,cnn")[0] == 1
+
+
+def test_few_of_the_clips_are_no_complete_corpus(create, corpus, tmp_path):
+    for name in ("10-0-0-0.wav", "11-3-0-1.wav", "12-9-0-2.wav"):
+        (corpus / "URBAN-SOUND-8K" / "audio" / name).unlink()
+    status, said, _ = create("--transcoder", "pinv")
+    assert status == 1
+    assert f"{outputs(tmp_path)} is incomplete: only 1 of 5 sounds could be used" in said
+
+
+def test_hidden_files_among_outputs_are_passed_over(create, tmp_path):
+    create("--classifier", "YamNetMobile", "--transcoder", "pinv")
+    (outputs(tmp_path) / "._yamnetmobile_pinv.json").write_bytes(b"\0\5\x16\7")
+    assert LogitFolder("URBAN-SOUND-8K", tmp_path / "data" / "data").kinds() == [("YamNetMobile", "pinv")]

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from spectral_transcoder.signal.audio import (
     Recording,
-    find_audio,
     peak_normalise,
     read_audio,
     resample,
@@ -191,49 +190,6 @@ def test_every_length_is_read_and_resampled(tmp_path, n_samples, n_channels, sr,
         assert np.isfinite(signal).all()
         # a few samples may vanish in a lower rate
         assert np.abs(signal).max() == pytest.approx(1, abs=1e-5) or sound == "silence" or n_samples < 16
-
-
-@pytest.fixture
-def folders(tmp_path, monkeypatch):
-    """A folder audio/ with sounds, and a working folder with others."""
-    audio, here = tmp_path / "audio", tmp_path / "here"
-    for path in (audio / "a.wav", audio / "b.FLAC", audio / "readme.txt", here / "c.wav", here / "a.wav"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"")
-    (audio / "empty").mkdir()
-    monkeypatch.chdir(here)
-    return audio, here
-
-
-def test_names_paths_and_folders_are_found(folders):
-    audio, here = folders
-    found = find_audio(["b.FLAC", "c.wav", str(audio), str(here / "a.wav")], audio)
-    assert [path.resolve() for path in found] == [
-        audio / "b.FLAC",
-        here / "c.wav",
-        audio / "a.wav",
-        audio / "b.FLAC",
-        here / "a.wav",
-    ]
-
-
-def test_a_path_that_exists_wins_over_a_bare_name(folders):
-    audio, here = folders
-    assert find_audio(["a.wav"], audio)[0].resolve() == here / "a.wav"
-
-
-@pytest.mark.parametrize("name", ["nothing.wav", "empty"])
-def test_what_is_not_found_is_named(folders, name):
-    with pytest.raises(MissingFileError, match=name):
-        find_audio(["a.wav", name], folders[0])
-
-
-def test_only_what_can_be_read_is_taken_from_a_folder(tmp_path):
-    """Raw samples say neither rate nor format, and a folder is no sound, whatever its name."""
-    for name in ("a.wav", "b.mp3", "c.ogg", "d.raw", "e.txt"):
-        (tmp_path / name).write_bytes(b"")
-    (tmp_path / "folder.wav").mkdir()
-    assert [path.name for path in find_audio([str(tmp_path)], tmp_path)] == ["a.wav", "b.mp3", "c.ogg"]
 
 
 @pytest.mark.parametrize(("peak", "written"), [(0.5, 0.5), (1.0, 1.0), (4.0, 1.0)])

@@ -93,6 +93,11 @@ def skipped_clip(clip, reason, unreadable):
     return {"file": clip.file, "split": clip.split, "reason": reason, "unreadable": unreadable}
 
 
+def left_out_file(file, reason):
+    """Return how the manifest lists a sound that no clip was made of: it is in no split."""
+    return {"file": file, "split": None, "reason": reason, "unreadable": True}
+
+
 def refuse_empty_splits(clips, skipped):
     """Raise DatasetError where a split has no clip left, giving the first reason."""
     for split in SPLITS:

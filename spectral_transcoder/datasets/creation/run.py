@@ -34,7 +34,12 @@ from spectral_transcoder.datasets.creation.files import (
     write_clip,
     write_split_csv,
 )
-from spectral_transcoder.datasets.creation.plan import make_plan, refuse_empty_splits, skipped_clip
+from spectral_transcoder.datasets.creation.plan import (
+    left_out_file,
+    make_plan,
+    refuse_empty_splits,
+    skipped_clip,
+)
 from spectral_transcoder.datasets.splits import SPLITS
 from spectral_transcoder.utils.errors import DatasetError, UsageError
 from spectral_transcoder.utils.files import atomic_path, full_disk_reported, sha256
@@ -200,7 +205,8 @@ class Creation:
         unreadable = [
             skipped_clip(clip, errors[clip.file], True) for clip in self.plan.clips if errors[clip.file]
         ]
-        skipped = [*self.plan.skipped, *unreadable]
+        left_out = [left_out_file(file, reason) for file, reason in self.corpus.left_out.items()]
+        skipped = [*self.plan.skipped, *unreadable, *left_out]
         refuse_empty_splits(kept, skipped)
         for (split, _), path in self.array_paths().items():
             compact(path, [clip for clip in kept if clip.split == split])

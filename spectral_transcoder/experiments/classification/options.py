@@ -2,11 +2,11 @@
 
 import argparse
 
+from spectral_transcoder.datasets.labelled import N_FOLDS
 from spectral_transcoder.evaluation.predictions import LogitFolder
 from spectral_transcoder.experiments.engine.options import add_dataset_path, dataset_folder
 
 ALL_FOLDS = "all"
-N_FOLDS = 10
 
 
 def add_options(parser):

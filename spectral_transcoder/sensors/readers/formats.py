@@ -1,7 +1,6 @@
 """Files of sensor levels: finding them, and which format one has, detected by its content."""
 
 import glob
-import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,6 +24,7 @@ from spectral_transcoder.sensors.readers.text import TableHead, TextFile, open_t
 from spectral_transcoder.sensors.records import is_output
 from spectral_transcoder.signal.audio import AUDIO_SUFFIXES
 from spectral_transcoder.utils.errors import LevelsError, MissingFileError
+from spectral_transcoder.utils.folders import files_below, is_hidden
 
 LEVEL_SUFFIXES = {
     ".csv",
@@ -39,7 +39,6 @@ LEVEL_SUFFIXES = {
     ".gz",
     ".zip",
 }
-HIDDEN_FILES = {"thumbs.db", "desktop.ini"}
 HDF5_START, NPY_START = b"\x89HDF\r\n\x1a\n", b"\x93NUMPY"
 SOUND_STARTS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM")
 TABLES: tuple[Callable[[TableHead, ReadOptions], TableLayout | None], ...] = (
@@ -69,7 +68,9 @@ def find_files(names: Iterable[str | Path], from_audio: bool = False) -> list[Pa
     for name in names:
         path = Path(name)
         if path.is_dir():
-            files = [file for file in files_below(path) if file.suffix.lower() in suffixes]
+            below = files_below(path, skipped_suffixes=(".parts",))
+            wanted = (file for file in below if file.suffix.lower() in suffixes and not is_output(file))
+            files = [file for file in wanted if file.is_file()]
         elif path.exists():  # a name that exists is itself, whatever brackets and stars it has
             files = [path]
         else:
@@ -82,25 +83,9 @@ def find_files(names: Iterable[str | Path], from_audio: bool = False) -> list[Pa
     return list(dict.fromkeys(found))
 
 
-def files_below(folder: Path) -> list[Path]:
-    """Return the files of a folder and of its sub-folders; a link that leads back is followed no second time."""
-    files: list[Path] = []
-    seen: set[Path] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        real = Path(parent).resolve()
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".") and not name.endswith(".parts")]
-        files += [path for name in names if (path := Path(parent, name)).is_file() and not passed_over(path)]
-    return files
-
-
 def passed_over(path: Path) -> bool:
-    """Whether a file is one that a system hides (`._day.csv`, `.DS_Store`, `Thumbs.db`), or an output of ours."""
-    hidden = path.name.startswith(".") or path.name.lower() in HIDDEN_FILES
-    return hidden or is_output(path)
+    """Whether a file is one that a system hides, or an output of ours."""
+    return is_hidden(path) or is_output(path)
 
 
 def natural_order(path: Path) -> list[tuple[int, str]]:

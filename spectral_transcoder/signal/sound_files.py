@@ -1,0 +1,96 @@
+"""Finding sounds: in a folder with all folders below it, or by names. What cannot be read is listed with the reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spectral_transcoder.signal.audio import AUDIO_SUFFIXES
+from spectral_transcoder.utils.errors import MissingFileError
+from spectral_transcoder.utils.folders import files_below
+
+# Sounds and films with sound that libsndfile does not decode.
+UNREADABLE_SUFFIXES = (
+    *(".3gp", ".aac", ".ac3", ".alac", ".amr", ".ape", ".dts", ".m4a", ".m4b", ".mka", ".mkv", ".mov"),
+    *(".mp2", ".mp4", ".mpc", ".mpga", ".ra", ".tta", ".weba", ".webm", ".wma", ".wv"),
+)
+
+
+@dataclass(frozen=True)
+class SoundFiles:
+    """The sounds below a folder.
+
+    Attributes
+    ----------
+    files : tuple of str
+        Those that can be read as far as their names tell: relative to the folder, with slashes, sorted.
+    left_out : dict of str to str
+        Why others are left out, by the name relative to the folder.
+    """
+
+    files: tuple[str, ...]
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def find_sounds(folder: Path) -> SoundFiles:
+    """Return the sounds in a folder and the folders below it, those behind links too.
+
+    Hidden files and folders (`.DS_Store`, macOS's `._a.wav`) are passed over; see `files_below`.
+    """
+    files: list[str] = []
+    left_out: dict[str, str] = {}
+    for path in files_below(folder):
+        name, suffix = path.relative_to(folder).as_posix(), path.suffix.lower()
+        if suffix in AUDIO_SUFFIXES:
+            if path.is_file():
+                files.append(name)
+            else:
+                left_out[name] = f"{path}: a link to a file that is not there"
+        elif suffix in UNREADABLE_SUFFIXES:
+            left_out[name] = (
+                f"{path}: {suffix[1:]} is no format that is read here; convert it, for instance with: "
+                f"ffmpeg -i {path.name} {path.stem}.wav"
+            )
+    return SoundFiles(tuple(sorted(files)), dict(sorted(left_out.items())))
+
+
+def find_audio(names: Sequence[str], folder: Path) -> list[Path]:
+    """Return the sound files that `names` mean: files, folders of files, or bare names inside `folder`.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Paths, or names inside `folder`. A path that exists wins over a bare name. Folders are searched as
+        `find_sounds` does.
+    folder : Path
+        Where bare names are looked for.
+
+    Raises
+    ------
+    MissingFileError
+        A name is neither, or a folder holds no sound that can be read.
+    """
+    return [path for name in names for path in _meant(name, folder)]
+
+
+def _meant(name: str, folder: Path) -> list[Path]:
+    path = _existing(name, folder)
+    if not path.is_dir():
+        return [path]
+    found = find_sounds(path)
+    if not found.files:
+        why = f"; left out: {next(iter(found.left_out.values()))}" if found.left_out else ""
+        raise MissingFileError(f"the folder {path} holds no audio file that can be read{why}")
+    return [path / file for file in found.files]
+
+
+def _existing(name: str, folder: Path) -> Path:
+    path = next((path for path in (Path(name), folder / name) if path.exists()), None)
+    if path is None:
+        raise MissingFileError(f"no audio file {name}: expected a path, or a name inside {folder}")
+    return path
+
+
+def left_out_of(names: Sequence[str], folder: Path) -> list[str]:
+    """Return why sounds in the folders that `names` mean (see `find_audio`) are left out."""
+    folders = [path for path in (_existing(name, folder) for name in names) if path.is_dir()]
+    return [reason for path in folders for reason in find_sounds(path).left_out.values()]
