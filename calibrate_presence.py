@@ -21,7 +21,7 @@ from spectral_transcoder.sensors.presence_calibration import (
     calibrate_by_true_mels,
     save_calibration,
 )
-from spectral_transcoder.signal.audio import find_audio
+from spectral_transcoder.signal.sound_files import find_audio
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import AUDIO

@@ -160,7 +160,7 @@ def place(source: Path, target: Path) -> None:
         if source.suffix.lower() != ".wav":
             with atomic_path(target, flush=False) as temporary:
                 # float, so that nothing that was decoded is clipped or rounded
-                soundfile.write(temporary, sound.read(dtype="float32"), sound.samplerate, subtype="FLOAT")
+                soundfile.write(temporary, sound.read(), sound.samplerate, subtype="FLOAT")
             return
     try:
         os.link(source, target)
