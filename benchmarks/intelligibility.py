@@ -27,9 +27,9 @@ from tqdm import tqdm
 from spectral_transcoder.evaluation.regeneration import TITLES, transcoders_for
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.signal.audio import Recording, read_audio, resample
-from spectral_transcoder.signal.sound_files import find_audio
 from spectral_transcoder.signal.griffin_lim import mel_to_audio
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
+from spectral_transcoder.signal.sound_files import find_audio
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError

@@ -101,7 +101,9 @@ def choose_transcoder(
     elif asked in BY_SPELLING and BY_SPELLING[asked].kind != Kind.TRUE_MELS:
         entry, path = model_entry(asked), None
         if entry.kind == Kind.TRAINED and third_octaves != THIRD_OCTAVES:
-            raise MissingFileError(f"no {asked} for levels every second: expected pinv, pinv_texture or a file")
+            raise MissingFileError(
+                f"no {asked} for levels every second: expected pinv, pinv_texture or a file"
+            )
         if entry.kind == Kind.TRAINED:
             path = entry.require(classifier, folder)
     else:
