@@ -62,7 +62,7 @@ def main():
 
 def find_pipelines(args):
     """Return the pipelines that can be had, and why others cannot: {reason: whether they were asked for by name}."""
-    pipelines, missing = [], {}
+    pipelines, missing, had = [], {}, set()
     for classifier in args.classifier or CLASSIFIERS:
         here = classifier_record(classifier).path_in(args.models_path).is_file()
         for transcoder in args.transcoder or TRANSCODERS:
@@ -70,11 +70,11 @@ def find_pipelines(args):
                 pipelines.append(
                     find_pipeline(classifier, transcoder, args.models_path, args.reference_models_path)
                 )
+                had |= {classifier, transcoder}
             except MissingFileError as error:
                 missing[str(error)] = transcoder if here else classifier
-    had = {name for pipeline in pipelines for name in (pipeline.classifier, pipeline.transcoder)}
-    named = {name.partition("=")[0] for name in (*(args.classifier or ()), *(args.transcoder or ()))}
-    return pipelines, {reason: name.partition("=")[0] in named - had for reason, name in missing.items()}
+    named = {*(args.classifier or ()), *(args.transcoder or ())} - had
+    return pipelines, {reason: name in named for reason, name in missing.items()}
 
 
 def parse_arguments():
