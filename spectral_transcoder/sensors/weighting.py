@@ -1,9 +1,10 @@
-"""Frequency weighting A and C, and its removal from third octaves (IEC 61672-1, annex E)."""
+"""Frequency weighting A and C of third octaves and of sounds (IEC 61672-1, annex E)."""
 
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import bilinear_zpk, sosfilt, sosfreqz, zpk2sos
 
 from spectral_transcoder.sensors.levels import THIRD_OCTAVES
 
@@ -37,3 +38,46 @@ def weighting_db(weighting: str) -> NDArray[np.float64]:
     if weighting == "A":
         return a_weighting_db(centres_hz)
     return c_weighting_db(centres_hz) if weighting == "C" else np.zeros(len(centres_hz))
+
+
+def equivalent_levels(
+    signal: NDArray[np.floating], sr: int, weighting: str = "Z", period_s: float = 1.0
+) -> NDArray[np.float64]:
+    """Return the equivalent continuous level of a sound in each interval: Leq, LAeq or LCeq.
+
+    A sensor weights the samples by a filter that remembers: so does this one, by the bilinear transform of the
+    analogue filter.
+
+    Parameters
+    ----------
+    signal : np.ndarray
+        (n_samples,) at `sr` Hz, full scale 1.
+    sr : int
+        In Hz.
+    weighting : str
+        Z, A or C.
+    period_s : float
+        Of the intervals; a last one that is not whole is left out.
+
+    Returns
+    -------
+    np.ndarray
+        (n_intervals,) in dB re full scale: a sine within full scale has -3.01.
+    """
+    weighted = np.asarray(signal, float)
+    if weighting != "Z":
+        weighted = sosfilt(weighting_filter(weighting, sr), weighted)
+    n_samples = round(period_s * sr)
+    intervals = weighted[: len(weighted) // n_samples * n_samples].reshape(-1, n_samples)
+    with np.errstate(divide="ignore"):
+        return 10 * np.log10(np.mean(intervals**2, axis=1))
+
+
+def weighting_filter(weighting: str, sr: int) -> NDArray[np.float64]:
+    """Return the weighting A or C as second-order sections for a sample rate in Hz, gain 1 at 1 kHz."""
+    poles_hz = [F1_HZ, F1_HZ, F4_HZ, F4_HZ] + ([F2_HZ, F3_HZ] if weighting == "A" else [])
+    zeros = np.zeros(4 if weighting == "A" else 2)
+    sections = zpk2sos(*bilinear_zpk(zeros, -2 * np.pi * np.array(poles_hz), 1, sr))
+    _, response = sosfreqz(sections, [1000.0], fs=sr)
+    sections[0, :3] /= abs(response[0])
+    return sections

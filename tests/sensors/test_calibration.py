@@ -2,10 +2,18 @@
 
 import numpy as np
 import pytest
+import soundfile
 
-from spectral_transcoder.sensors.calibration import estimate_offset, refuse_wrong_offset
+from spectral_transcoder.sensors.calibration import (
+    compare_offsets,
+    estimate_offset,
+    offset_of_calibrator,
+    offset_of_recording,
+    refuse_wrong_offset,
+)
 from spectral_transcoder.sensors.frame_checks import Findings
-from spectral_transcoder.sensors.levels import LevelBlock
+from spectral_transcoder.sensors.levels import THIRD_OCTAVES, LevelBlock
+from spectral_transcoder.sensors.reading import read_levels
 from spectral_transcoder.sensors.windows import Windowing, window_batches
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
@@ -61,3 +69,68 @@ def test_levels_in_spl_taken_for_dbfs_are_refused():
     list(window_batches([tone(np.linspace(50, 60, 16))], Windowing(offset_db=0), findings))
     with pytest.raises(UsageError, match=r"100 % of the frames are louder .* --offset -88"):
         refuse_wrong_offset(findings, 0.0)
+
+
+def calibrated(tone_db, before=40, tone_rows=40, noise_db=45.0):
+    """Street noise, then a calibrator's tone of 1 kHz that the sensor reads as `tone_db`."""
+    rng = np.random.default_rng(0)
+    levels = rng.normal(noise_db, 3, (before + tone_rows, 29)).astype(np.float32)
+    levels[before:, 17] = tone_db + rng.normal(0, 0.02, tone_rows)
+    levels[before:, [16, 18]] = tone_db - 15
+    return LevelBlock("s", "f", 0.125 * np.arange(len(levels)), levels, ALL)
+
+
+@pytest.mark.parametrize(("tone_db", "calibrator_db"), [(94.0, 94), (91.3, 94), (112.5, 114), (-31.0, 94)])
+def test_a_calibrators_tone_says_what_the_sensor_reads(tone_db, calibrator_db):
+    block = calibrated(tone_db, noise_db=tone_db - 40)
+    offset = offset_of_calibrator([block.select(slice(0, 50)), block.select(slice(50, None))], calibrator_db)
+    # true levels are read levels + (calibrator - tone); networks bring true levels to full scale by -88
+    assert offset.offset_db == pytest.approx(-88 + calibrator_db - tone_db, abs=0.02)
+    assert f"by 5 s of 1 kHz at {tone_db:.1f}"[:20] in offset.explanation[:20]
+
+
+@pytest.mark.parametrize("rows", [0, 10])
+def test_no_tone_or_too_short_a_one(rows):
+    with pytest.raises(LevelsError, match="no tone of a calibrator"):
+        offset_of_calibrator([calibrated(94, tone_rows=rows)], 94)
+
+
+@pytest.mark.parametrize(("lead_s", "peak"), [(0, 1.0), (7, 0.1)])
+def test_a_recording_beside_the_levels_gives_the_offset(tmp_path, lead_s, peak):
+    """The sensor reads 95.5 dB more than the recording's dBFS, and began some seconds before it."""
+    rng = np.random.default_rng(1)
+    loudness = np.repeat(10 ** (rng.uniform(-1.5, 0, 30) / 1), 32000)
+    sound = rng.normal(0, 1, 30 * 32000) * loudness
+    sound *= peak / np.abs(sound).max()
+    recording = sound[lead_s * 32000 :]
+    soundfile.write(tmp_path / "a.wav", recording, 32000, "FLOAT")
+    levels = (THIRD_OCTAVES.levels(sound) - 26 + 95.5).astype(np.float32)
+    block = LevelBlock("s", "f", 0.125 * np.arange(len(levels)), levels, ALL)
+    offset = offset_of_recording([block], tmp_path / "a.wav")
+    assert offset.offset_db == pytest.approx(-95.5, abs=0.2)
+    normalised = float(offset.explanation.partition("it would be ")[2].split(" ")[0])
+    assert normalised == pytest.approx(-95.5 - 20 * np.log10(np.abs(recording).max()), abs=0.2)
+
+
+def test_a_recording_of_something_else_is_refused(tmp_path):
+    rng = np.random.default_rng(1)
+    soundfile.write(
+        tmp_path / "a.wav", rng.normal(0, 0.1, 320000) * np.repeat(10 ** rng.uniform(-2, 0, 10), 32000), 32000
+    )
+    block = LevelBlock("s", "f", 0.125 * np.arange(80), rng.uniform(20, 90, (80, 29)).astype(np.float32), ALL)
+    with pytest.raises(LevelsError, match="do not follow each other"):
+        offset_of_recording([block], tmp_path / "a.wav")
+
+
+@pytest.mark.shared
+def test_ntis_pair_of_log_and_recording(shared):
+    """The header of the recording says: 0 dBFS = 128.1 dB SPL."""
+    folder = shared / "sensors"
+    log = folder / "nti_xl2_RTA_3rd_Log.txt"
+    by_sound = offset_of_recording(read_levels(log), folder / "nti_xl2_audio_FS128.1dB.wav")
+    by_tone = offset_of_calibrator(read_levels(log), 94)
+    assert by_sound.offset_db == pytest.approx(-128.1, abs=0.5)
+    assert by_tone.offset_db == pytest.approx(-88, abs=0.1)
+    used, other = compare_offsets([by_sound, by_tone])
+    apart_db = by_tone.offset_db - by_sound.offset_db
+    assert used.startswith("offset by --reference: -12") and f"{apart_db:+.2f} dB from the one used" in other
