@@ -1,7 +1,8 @@
 # make demo   install, then run the whole study on a city that the project makes itself (offline)
 # make test   install, then run the tests (PYTEST_ARGS="-m slow" chooses others)
 # make lint   install, then check style, and that packages import downwards
-# make bench  install, then print the speed ratios of the README
+# make lowest the same tests with the lowest versions that requirements.txt allows, in .venv-lowest
+# make bench  install, then measure speeds as ratios, and quote them in docs/benchmarks.md
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ PY := $(VENV)/bin/python
 PYTEST_ARGS ?= -m "not slow"
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint bench install
+.PHONY: demo test lowest lint bench install
 
 install: $(INSTALLED)
 
@@ -52,6 +53,11 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(PY) -m pytest $(PYTEST_ARGS)
 
+lowest: $(INSTALLED)
+	$(VENV)/bin/uv venv --quiet --allow-existing --python $(PY) .venv-lowest
+	$(VENV)/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct -r requirements.txt
+	.venv-lowest/bin/python -m pytest $(PYTEST_ARGS)
+
 lint: $(INSTALLED)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -62,3 +68,5 @@ bench: $(INSTALLED)
 	$(PY) benchmarks/dataset_creation.py
 	$(PY) benchmarks/training.py
 	$(PY) benchmarks/logits.py
+	$(PY) benchmarks/sensor_speed.py
+	$(PY) benchmarks/record.py

@@ -9,7 +9,7 @@ hears what PINV makes of them. It is measured as published, PINV's pseudo-invers
 each file, and lean, with those built once. Ours is timed with its processes running, as they are for a corpus that
 takes minutes; starting them costs some seconds once. All ways predict with YamNetMobile, whose weights are random
 unless they are there, write a file for each clip and kind of outputs, and are checked to give the same. Takes a minute
-or two; nothing is kept.
+or two; what was measured is kept in results/benchmarks.json.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import numpy as np
 import soundfile
 import torch
 from plain import plain_levels, plain_mels
+from record import Figure, keep
 
 from spectral_transcoder.evaluation.prediction_writer import FILES_PER_BATCH, Batch, predict_batch, write
 from spectral_transcoder.evaluation.predictions import LogitFolder
@@ -76,13 +77,17 @@ def main():
                 cpu_s[name].append((time.process_time() - cpu_start) / len(files))
             rates["ours"][-1] = steady_rate(batches, folder, ours, args.jobs)
         check_equal(files, temporary)
-    for name in ways:
-        rate, cpu_ms = statistics.median(rates[name]), 1e3 * min(cpu_s[name])
-        faster = statistics.median(rates["ours"]) / rate
-        print(
-            f"{name}: {rate:.1f} files per second, ours {faster:.1f} times that; {cpu_ms:.0f} ms of CPU each"
-        )
-    print(f"{CLASSIFIER} on true Mels and on PINV; ours with {args.jobs} processes, its CPU time with one")
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    what = f"class outputs of {CLASSIFIER} on true Mels and on PINV, {args.jobs} processes"
+    figures = [
+        Figure(what, medians["ours"], "files a second", name, medians["ours"] / medians[name])
+        for name in list(ways)[:-1]
+    ]
+    lean_ms, ours_ms = (1e3 * min(cpu_s[name]) for name in ("lean loop", "ours"))
+    figures.append(
+        Figure("the same in one process", ours_ms, "ms of CPU a file", "lean loop", ours_ms / lean_ms)
+    )
+    keep("class outputs", "python3 benchmarks/logits.py", figures)
 
 
 def parse_arguments():

@@ -3,12 +3,14 @@
     make bench        # or: python3 benchmarks/signal_path.py
 
 Third octaves and PINV are compared with a bare numpy.fft.rfft of the 80 × 4096 frames of 10 s; the CNN with
-one bare 64 → 64 convolution; the inversion of 10 s with librosa's. Takes a minute; nothing is written.
+one bare 64 → 64 convolution; the inversion of 10 s with librosa's. Takes a minute; what was measured is kept in
+results/benchmarks.json.
 """
 
 import librosa
 import numpy as np
 import torch
+from record import Figure, keep
 from timing import medians_s
 
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
@@ -40,19 +42,20 @@ def main():
             rounds=30,
         )
     yardstick = medians.pop("rfft")
-    print(f"one rfft of the frames of 10 s: {1e3 * yardstick:.2f} ms")
-    for name, median in medians.items():
-        print(f"{name}: {1e3 * median:.2f} ms, {median / yardstick:.2f} times the rfft")
+    twin = "one rfft of the frames of 10 s"
+    figures = [Figure(name, 1e3 * median, "ms", twin, median / yardstick) for name, median in medians.items()]
 
     convolution = torch.nn.Conv2d(64, 64, (3, 5), padding=(1, 2)).to(memory_format=torch.channels_last)
     image = torch.randn(SECONDS, 64, PANN_MELS.chunk_frames, PANN_MELS.n_mels)
     image = image.to(memory_format=torch.channels_last)
     with torch.inference_mode():
         medians = medians_s({"convolution": lambda: convolution(image), "CNN": lambda: cnn(levels)}, rounds=7)
-    print(f"one convolution on {SECONDS} s: {1e3 * medians['convolution']:.0f} ms")
-    print(f"CNN of {SECONDS} s: {1e3 * medians['CNN']:.0f} ms, "
-          f"{medians['CNN'] / medians['convolution']:.2f} times the convolution")  # fmt: skip
-    compare_inversions(PANN_MELS.mels(signal.astype(np.float32)))
+    ratio = medians["CNN"] / medians["convolution"]
+    figures.append(
+        Figure(f"CNN of {SECONDS} s", 1e3 * medians["CNN"], "ms", "one convolution 64 → 64", ratio)
+    )
+    figures.append(compare_inversions(PANN_MELS.mels(signal.astype(np.float32))))
+    keep("signal path", "python3 benchmarks/signal_path.py", figures)
 
 
 def levels_frame_by_frame(third_octaves, signal):
@@ -67,7 +70,7 @@ def levels_frame_by_frame(third_octaves, signal):
 
 
 def compare_inversions(mels):
-    """Print how long ours and librosa's inversion of PANN Mels take, and how near their sounds' Mels are."""
+    """Return how long our inversion of PANN Mels takes beside librosa's; print how near their sounds' Mels are."""
 
     def with_librosa():
         return librosa.feature.inverse.mel_to_audio(
@@ -88,8 +91,10 @@ def compare_inversions(mels):
     for name, invert in (("librosa", with_librosa), ("ours", with_ours)):
         rebuilt = PANN_MELS.mels(invert().astype(np.float32))
         error = np.mean((rebuilt - mels) ** 2)
-        print(f"inversion of 10 s by {name}: {medians[name]:.2f} s, re-analysed Mel MSE {error:.3f} dB²")
-    print(f"ours takes 1/{medians['librosa'] / medians['ours']:.1f} of librosa's time")
+        print(f"inversion of 10 s by {name}: re-analysed Mel MSE {error:.3f} dB²")
+    return Figure(
+        "inversion of 10 s", medians["ours"], "s", "librosa's", medians["ours"] / medians["librosa"]
+    )
 
 
 if __name__ == "__main__":

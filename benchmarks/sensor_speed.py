@@ -1,0 +1,152 @@
+"""Speed of classify_thirdo.py by classifier and transcoder, and its memory against the length of the levels.
+
+    python3 benchmarks/sensor_speed.py --models_path pretrained_models
+
+Made levels of a street are classified by the command itself, files included, with one thread. Its processor time
+is taken between a short and a long file, so that starting does not count, and other work on the machine little;
+beside it stands the classifier alone, fed with ready Mels in this process. Where the two files cannot be told apart
+by their times there is no figure: the benchmark stops. Without --models_path only the embedded classifier is
+measured. Takes some minutes; what was measured is kept in results/benchmarks.json.
+"""
+
+import argparse
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from record import Figure, keep
+from sensors import write_day
+from tqdm import tqdm
+
+from spectral_transcoder.models.classifiers import CLASSIFIERS, ClassifierRecord, load_classifier
+from spectral_transcoder.sensors.levels import FRAME_S
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.parallel import one_torch_thread
+from spectral_transcoder.utils.paths import PROJECT_ROOT
+
+TRANSCODERS = ("pinv", "pinv_texture")
+LEAST_SHARE = 0.2  # of the short file's time, by which the long one has to take longer
+MEL_SECONDS = 256  # that the classifier alone is fed with
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def main() -> int:
+    """Measure each pair, then the memory; keep both tables."""
+    args = parse_arguments()
+    records = [record for record in CLASSIFIERS.values() if record.path_in(args.models_path).is_file()]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for minutes in {*args.minutes, *args.memory_minutes}:
+            write_day(folder / f"{minutes}.csv", round(60 * minutes / FRAME_S))
+        pairs = list(itertools.product(records, TRANSCODERS))
+        speeds = [measure_speed(*pair, folder, args) for pair in tqdm(pairs, desc="speed", disable=None)]
+        memory = measure_memory(records[-1], folder, args)
+    command = "python3 benchmarks/sensor_speed.py"
+    keep("sensors", command, speeds)
+    keep("memory of sensors", command, memory)
+    return 0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that has ended: its processor time, and its peak memory."""
+
+    cpu_s: float
+    peak_bytes: int
+
+
+def classify(record: ClassifierRecord, transcoder: str, path: Path, args: argparse.Namespace) -> Finished:
+    """Run the command on a file of levels; stop where it fails."""
+    output = path.with_suffix(".parquet")
+    for old in path.parent.glob(f"{path.stem}.parquet*"):
+        old.unlink()
+    command = [
+        sys.executable, PROJECT_ROOT / "classify_thirdo.py", path, "--offset", "-88", "-o", output,
+        "--classifier", record.name, "--weights", record.path_in(args.models_path), "--transcoder", transcoder,
+        "--scores", args.scores, "--grouping", "sonyc_ust",
+    ]  # fmt: skip
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said, env={**os.environ, **ONE_THREAD})
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise SystemExit(f"{' '.join(map(str, command))} failed:\n{said.read()}")
+    return Finished(usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss)
+
+
+def measure_speed(
+    record: ClassifierRecord, transcoder: str, folder: Path, args: argparse.Namespace
+) -> Figure:
+    """Return the seconds of levels per second of one core, beside those of the classifier alone."""
+    short, long = (classify(record, transcoder, folder / f"{minutes}.csv", args) for minutes in args.minutes)
+    difference_s = long.cpu_s - short.cpu_s
+    if difference_s < LEAST_SHARE * short.cpu_s:
+        raise SystemExit(
+            f"{record.name} through {transcoder}: {args.minutes[0]} and {args.minutes[1]} minutes of levels took "
+            f"{short.cpu_s:.2f} and {long.cpu_s:.2f} s: too near each other to tell a speed, choose longer --minutes"
+        )
+    speed = 60 * (args.minutes[1] - args.minutes[0]) / difference_s
+    alone = speed_alone(record, args)
+    what = f"{record.name} through {transcoder}"
+    return Figure(what, speed, "s of levels a second of a core", f"the classifier alone, {alone:.3g}", speed / alone)
+
+
+def speed_alone(record: ClassifierRecord, args: argparse.Namespace) -> float:
+    """Return the seconds of ready Mels per second that a classifier computes on one core."""
+    classifier = load_classifier(record.name, record.path_in(args.models_path))
+    mels = torch.randn(MEL_SECONDS, record.front_end.chunk_frames, record.front_end.n_mels)
+    with one_torch_thread():
+        classifier.scores(mels[:64])
+        start = time.process_time()
+        classifier.scores(mels)
+        return MEL_SECONDS / (time.process_time() - start)
+
+
+def measure_memory(record: ClassifierRecord, folder: Path, args: argparse.Namespace) -> list[Figure]:
+    """Return the peak memory of the command for each length, beside that of the shortest."""
+    lengths = sorted(args.memory_minutes)
+    peaks = [classify(record, "pinv", folder / f"{minutes}.csv", args).peak_bytes for minutes in lengths]
+    return [
+        Figure(
+            f"{minutes / 60:g} h of levels, {record.name}",
+            peak / 1e6,
+            "MB",
+            f"{lengths[0] / 60:g} h",
+            peak / peaks[0],
+        )
+        for minutes, peak in zip(lengths, peaks, strict=True)
+    ]
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models_path", type=Path, default=Path("pretrained_models"), help="of the weights")
+    parser.add_argument(
+        "--minutes",
+        type=cli.positive,
+        nargs=2,
+        default=(5, 35),
+        metavar=("SHORT", "LONG"),
+        help="default 5 35",
+    )
+    parser.add_argument(
+        "--memory_minutes", type=cli.positive, nargs="+", default=(60, 360, 1440), help="default 60 360 1440"
+    )
+    parser.add_argument(
+        "--scores", choices=("all", "classes"), default="all", help="what is written (default all)"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    cli.run(main)
