@@ -95,7 +95,9 @@ def measure_speed(
     speed = 60 * (args.minutes[1] - args.minutes[0]) / difference_s
     alone = speed_alone(record, args)
     what = f"{record.name} through {transcoder}"
-    return Figure(what, speed, "s of levels a second of a core", f"the classifier alone, {alone:.3g}", speed / alone)
+    return Figure(
+        what, speed, "s of levels a second of a core", f"the classifier alone, {alone:.3g}", speed / alone
+    )
 
 
 def speed_alone(record: ClassifierRecord, args: argparse.Namespace) -> float:

@@ -28,7 +28,11 @@ def test_the_page_quotes_what_was_measured():
     assert set(quoted) == set(report)
     for name, section in report.items():
         (found,) = [m for m in SECTION.finditer(page) if m[2] == name]
-        cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in found[0].splitlines() if "|" in line]
+        cells = [
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in found[0].splitlines()
+            if "|" in line
+        ]
         assert len(cells) == 2 + len(section["figures"])
         for row, figure in zip(cells[2:], section["figures"], strict=True):
             assert row[0] == figure["what"] and row[2] == figure["twin"]
@@ -61,7 +65,9 @@ def test_levels_too_short_to_time_give_no_figure(monkeypatch, tmp_path):
     times = iter([sensor_speed.Finished(4.0, 1), sensor_speed.Finished(4.1, 1)])
     monkeypatch.setattr(sensor_speed, "classify", lambda *_: next(times))
     record = next(record for record in sensor_speed.CLASSIFIERS.values() if record.embedded)
-    with pytest.raises(SystemExit, match=r"MiniYamNet through pinv: 1 and 2 minutes .* choose longer --minutes"):
+    with pytest.raises(
+        SystemExit, match=r"MiniYamNet through pinv: 1 and 2 minutes .* choose longer --minutes"
+    ):
         sensor_speed.measure_speed(record, "pinv", tmp_path, argparse.Namespace(minutes=(1, 2)))
 
 
