@@ -2,6 +2,7 @@
 # make test   install, then run the tests (PYTEST_ARGS="-m slow" chooses others)
 # make lint   install, then check style, and that packages import downwards
 # make lowest the same tests with the lowest versions that requirements.txt allows, in .venv-lowest
+# make mutants  small faults made by cosmic-ray: how many the tests notice (an hour on two cores)
 # make bench  install, then measure speeds as ratios, and quote them in docs/benchmarks.md
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ PY := $(VENV)/bin/python
 PYTEST_ARGS ?= -m "not slow"
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lowest lint bench install
+.PHONY: demo test lowest mutants lint bench install
 
 install: $(INSTALLED)
 
@@ -57,6 +58,9 @@ lowest: $(INSTALLED)
 	$(VENV)/bin/uv venv --quiet --allow-existing --python $(PY) .venv-lowest
 	$(VENV)/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct -r requirements.txt
 	.venv-lowest/bin/python -m pytest $(PYTEST_ARGS)
+
+mutants: $(INSTALLED)
+	$(PY) benchmarks/mutants.py
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .

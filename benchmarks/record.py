@@ -14,6 +14,7 @@ from spectral_transcoder.utils.paths import PROJECT_ROOT, RESULTS
 
 BENCHMARKS = RESULTS / "benchmarks.json"
 PAGE = PROJECT_ROOT / "docs" / "benchmarks.md"
+UNMEASURED = "Not measured yet: `make bench`."
 LIBRARIES = ("torch", "numpy", "onnxruntime", "pandas", "pyarrow")
 SECTION = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -86,7 +87,12 @@ def machine() -> str:
 
 def quote(page: str, report: dict) -> str:
     """Return a page with its tables, between `<!-- table: NAME -->` and `<!-- end of table -->`, as kept."""
-    return SECTION.sub(lambda match: f"{match[1]}{table(report[match[2]])}\n{match[3]}", page)
+
+    def text_of(match: re.Match) -> str:
+        quoted = table(report[match[2]]) if match[2] in report else UNMEASURED
+        return f"{match[1]}{quoted}\n{match[3]}"
+
+    return SECTION.sub(text_of, page)
 
 
 def main() -> None:

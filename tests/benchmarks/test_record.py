@@ -21,23 +21,23 @@ def test_every_benchmark_finds_what_it_imports(script):
 
 
 def test_the_page_quotes_what_was_measured():
-    from record import BENCHMARKS, PAGE, SECTION
+    from record import BENCHMARKS, PAGE, SECTION, UNMEASURED
 
     page, report = PAGE.read_text(encoding="utf-8"), json.loads(BENCHMARKS.read_text(encoding="utf-8"))
-    quoted = {name: text for text, name, _ in SECTION.findall(page)}
-    assert set(quoted) == set(report)
+    quoted = {match[2]: match[0] for match in SECTION.finditer(page)}
+    assert set(report) <= set(quoted)
+    assert all(UNMEASURED in quoted[name] for name in set(quoted) - set(report))
     for name, section in report.items():
-        (found,) = [m for m in SECTION.finditer(page) if m[2] == name]
         cells = [
             [cell.strip() for cell in line.strip("|").split("|")]
-            for line in found[0].splitlines()
+            for line in quoted[name].splitlines()
             if "|" in line
         ]
         assert len(cells) == 2 + len(section["figures"])
         for row, figure in zip(cells[2:], section["figures"], strict=True):
             assert row[0] == figure["what"] and row[2] == figure["twin"]
             assert float(row[1].split()[0]) == figure["value"] and float(row[3]) == figure["ratio"]
-        assert section["machine"] in found[0] and f"torch {section['versions']['torch']}" in found[0]
+        assert section["machine"] in quoted[name] and f"torch {section['versions']['torch']}" in quoted[name]
 
 
 def test_a_section_is_measured_anew_and_the_others_stay(tmp_path, capsys):

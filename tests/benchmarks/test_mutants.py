@@ -1,0 +1,69 @@
+"""Mutants: where they are, which tests they meet, and that the four known ones are noticed."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+pytest.importorskip("cosmic_ray")
+
+
+@pytest.fixture(autouse=True)
+def benchmarks_importable(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+
+
+def test_a_mutant_changes_one_line():
+    from mutants import LIBRARY, Mutant, count_places, get_ast
+
+    code = "A = 3\n\n\ndef f(x):\n    return x + 2 if x < A else -x\n"
+    tree = get_ast(code)
+    assert count_places(tree, "core/ReplaceBinaryOperator_Add_Sub") == 1
+    assert count_places(tree, "core/ReplaceUnaryOperator_USub_UAdd") == 1
+    numbers = count_places(tree, "core/NumberReplacer")
+    changed = {
+        Mutant("signal", f"{LIBRARY}/x.py", "core/NumberReplacer", i).code(code) for i in range(numbers)
+    }
+    assert {text.splitlines()[0] for text in changed} == {"A = 3", "A = 4", "A = 2"}
+    assert len(changed) == numbers == 4
+    with pytest.raises(ValueError, match="changes nothing"):
+        Mutant("signal", "x.py", "core/NumberReplacer", numbers).code(code)
+
+
+def test_a_module_is_judged_by_its_own_tests():
+    from mutants import own_tests
+
+    assert own_tests("spectral_transcoder/models/noise_texture.py") == ["tests/models/test_noise_texture.py"]
+    assert own_tests("spectral_transcoder/training/loop.py") == ["tests/training/test_loop.py"]
+
+
+def test_the_sample_follows_from_the_seed():
+    from mutants import draw_sample
+
+    first, again, other = (draw_sample(["signal", "run store"], 3, random.Random(seed)) for seed in (0, 0, 1))
+    assert first == again != other
+    assert [mutant.part for mutant in first] == ["signal"] * 3 + ["run store"] * 3
+
+
+def test_noticed_and_surviving_mutants(tmp_path):
+    from mutants import Mutant, outcome_of, own_tests
+
+    package, tests = tmp_path / "spectral_transcoder" / "signal", tmp_path / "tests" / "signal"
+    package.mkdir(parents=True)
+    tests.mkdir(parents=True)
+    file = "spectral_transcoder/signal/framing.py"
+    (tmp_path / file).write_text("SECOND = 8\nSHOWN = 5\n")
+    (tests / "test_framing.py").write_text(
+        "from spectral_transcoder.signal.framing import SECOND\n\n\ndef test_second():\n    assert SECOND == 8\n"
+    )
+    (package.parent / "__init__.py").touch()
+    (package / "__init__.py").touch()
+    assert own_tests(file) == ["tests/signal"]  # it has none of its own
+    limits = {"tests/signal": 60.0}
+    outcomes = [
+        outcome_of(Mutant("signal", file, "core/NumberReplacer", i), tmp_path, limits) for i in (0, 2)
+    ]
+    assert [outcome.noticed for outcome in outcomes] == [True, False]
+    assert "-SHOWN = 5" in outcomes[1].patch
+    assert (tmp_path / file).read_text() == "SECOND = 8\nSHOWN = 5\n"
