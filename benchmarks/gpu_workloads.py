@@ -11,6 +11,7 @@ from gpu_yardsticks import Traffic, synchronize
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from spectral_transcoder.datasets.splits import SPLITS
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding.paper import SELECTIONS
 from spectral_transcoder.experiments.transcoding.plans import train_plans
@@ -18,16 +19,9 @@ from spectral_transcoder.models import end_to_end
 from spectral_transcoder.models.classifiers import CLASSIFIERS, Classifier, classifier_record
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
-from spectral_transcoder.training.loop import (
-    SPLITS,
-    Chunks,
-    Recipe,
-    Run,
-    TeacherLoss,
-    make_fabric,
-    mel_loss,
-    score_loss,
-)
+from spectral_transcoder.training.loop import TrainingRun, make_fabric
+from spectral_transcoder.training.losses import Chunks, TeacherLoss, mel_loss, score_loss
+from spectral_transcoder.training.recipe import Recipe
 
 SIZES = ("hidden1", "hidden2", "kernel_size", "nb_layers", "nb_channels", "dilation")
 PAPER_CNN = (("kernel_size", 5), ("nb_layers", 5), ("nb_channels", 64), ("dilation", 1))
@@ -176,7 +170,7 @@ def measure(
     }
 
 
-def prepare(workload: Workload, corpus: Corpus, precision: str) -> Run:
+def prepare(workload: Workload, corpus: Corpus, precision: str) -> TrainingRun:
     """Return a run of the training loop, ready for its first step."""
     torch.manual_seed(0)
     fabric = make_fabric(corpus.device.type, precision=precision)
@@ -193,12 +187,12 @@ def prepare(workload: Workload, corpus: Corpus, precision: str) -> Run:
     chunks = corpus.chunks(workload)
     few = chunks.take(slice(4 * corpus.batch_size), corpus.device)
     recipe = Recipe(epochs=1, learning_rate=1e-3, batch_size=corpus.batch_size)
-    return Run(
+    return TrainingRun(
         fabric, network, optimizer, loss_function, recipe, dict(zip(SPLITS, (chunks, few, few), strict=True))
     )
 
 
-def compile_networks(run: Run) -> None:
+def compile_networks(run: TrainingRun) -> None:
     """Compile the network and the teacher that follows it, in place."""
     run.network.module.compile()
     teacher = getattr(run.loss_function, "classifier", None)
@@ -206,7 +200,7 @@ def compile_networks(run: Run) -> None:
         teacher.network.logits = torch.compile(teacher.network.logits)
 
 
-def step_cost(run: Run, batch: torch.Tensor) -> tuple[int, int]:
+def step_cost(run: TrainingRun, batch: torch.Tensor) -> tuple[int, int]:
     """Return the floating-point operations of a step, and the bytes that its operations read and write."""
     with FlopCounterMode(display=False) as counter:
         run.train_batch(batch)
@@ -215,7 +209,9 @@ def step_cost(run: Run, batch: torch.Tensor) -> tuple[int, int]:
     return counter.get_total_flops(), traffic.n_bytes
 
 
-def time_steps(run: Run, batches: tuple[torch.Tensor, ...], device: torch.device) -> tuple[float, float]:
+def time_steps(
+    run: TrainingRun, batches: tuple[torch.Tensor, ...], device: torch.device
+) -> tuple[float, float]:
     """Return the seconds of a step, and those until its operations are issued: the mean over the batches.
 
     On a CPU nothing is issued ahead, so the second is nought.

@@ -46,7 +46,7 @@ class Figure:
 
 def keep(section: str, command: str, figures: list[Figure], path: Path = BENCHMARKS) -> None:
     """Put the figures of a section in the place of those kept before, with machine and versions; print them."""
-    report = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    report = kept(path)
     report[section] = {
         "command": command,
         "date": datetime.now(UTC).date().isoformat(),
@@ -57,6 +57,11 @@ def keep(section: str, command: str, figures: list[Figure], path: Path = BENCHMA
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print("\n" + table(report[section]))
+
+
+def kept(path: Path = BENCHMARKS) -> dict[str, dict]:
+    """Return the sections that were measured, by name; none where there is no file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def rounded(figure: Figure) -> dict[str, float]:
@@ -98,7 +103,7 @@ def quote(page: str, report: dict) -> str:
 def main() -> None:
     """Write the tables of the page anew from what is kept."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    page = quote(PAGE.read_text(encoding="utf-8"), json.loads(BENCHMARKS.read_text(encoding="utf-8")))
+    page = quote(PAGE.read_text(encoding="utf-8"), kept())
     with atomic_path(PAGE) as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(f"written: {PAGE}")

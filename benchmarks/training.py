@@ -22,8 +22,8 @@ from spectral_transcoder.models.transcoders import Transcoder, TranscoderSetting
 from spectral_transcoder.signal.mel_spectrograms import YAMNET_MELS, mel_filters
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.synthetic_city.demo_street import street_scene
-from spectral_transcoder.training.losses import Chunks, TeacherLoss
 from spectral_transcoder.training.loop import cpu_has_bf16
+from spectral_transcoder.training.losses import Chunks, TeacherLoss
 
 BATCH, ROUNDS = 64, 3
 WEIGHTED = (nn.Conv2d, nn.Linear)
