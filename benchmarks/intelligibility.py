@@ -24,7 +24,8 @@ from pocketsphinx import Decoder
 from pystoi import stoi
 from tqdm import tqdm
 
-from spectral_transcoder.evaluation.regeneration import TITLES, transcoders_for
+from spectral_transcoder.evaluation.regeneration import transcoders_for
+from spectral_transcoder.models.registry import model_entry
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.signal.audio import Recording, read_audio, resample
 from spectral_transcoder.signal.griffin_lim import mel_to_audio
@@ -136,13 +137,15 @@ def mix(
 def every_transcoder(folders: list[Path]) -> dict[tuple[str, str], Transcoder]:
     """Return the transcoders to PANN's Mels by (period, name): untrained at each period, trained ones at 125 ms."""
     transcoders = {
-        (interval, TITLES[network]): Transcoder(TranscoderSettings(network, "PANN", third_octaves=analysis))
+        (interval, model_entry(network).title): Transcoder(
+            TranscoderSettings(network, "PANN", third_octaves=analysis)
+        )
         for interval, analysis in ANALYSES.items()
         for network in ("pinv", "pinv_texture")
     }
     for folder in folders:
         found, paths = transcoders_for("PANN", folder)
-        transcoders |= {("125 ms", TITLES[name]): found[name] for name in paths}
+        transcoders |= {("125 ms", model_entry(name).title): found[name] for name in paths}
     return transcoders
 
 
