@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from spectral_transcoder.evaluation.regeneration import TITLES, transcoders_for
+from spectral_transcoder.evaluation.regeneration import transcoders_for
 from spectral_transcoder.models.classifiers import load_classifier
+from spectral_transcoder.models.registry import TRUE_MELS, model_entry
 from spectral_transcoder.signal.audio import Recording, read_audio
 from spectral_transcoder.signal.griffin_lim import mel_to_audio
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
@@ -39,12 +40,12 @@ def main():
         for name in tqdm(names, desc=folder.name, unit="sound", leave=False, disable=None):
             signal = read_audio(folder / name).at(PANN_MELS.sr)
             expected = scores_of(signal, classifier)
-            mels = {"groundtruth_mel": PANN_MELS.mels(signal)}
+            mels = {TRUE_MELS: PANN_MELS.mels(signal)}
             mels |= {key: transcoder.transcode(signal) for key, transcoder in transcoders.items()}
             for key, log_mels in mels.items():
                 found = scores_of(mel_to_audio(log_mels, PANN_MELS), classifier)
                 same = found.argmax() == expected.argmax()
-                rows.append((folder.name, TITLES[key], same, np.abs(found - expected).mean()))
+                rows.append((folder.name, model_entry(key).title, same, np.abs(found - expected).mean()))
     table = pd.DataFrame(rows, columns=["sounds", "sound from", "top1", "score_difference"])
     table = table.groupby(["sounds", "sound from"], sort=False).agg(
         n=("top1", "size"), top1=("top1", "mean"), score_difference=("score_difference", "mean")
