@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from spectral_transcoder.utils.errors import UsageError
+
 LOGIT_WEIGHT = {"PANN": 1500.0, "YamNet": 10.0}  # k of docs/method.md, section 5, by front end
 
 
@@ -69,10 +71,26 @@ class TeacherLoss:
             logits = self.classifier.network.logits(mels)
         agreement = nn.functional.binary_cross_entropy_with_logits(logits.float(), chunks.scores)
         share = self.prop_logit / 100
-        weight = LOGIT_WEIGHT[self.classifier.record.front_end.name]
         if self.level_weight:
             levels = nn.functional.mse_loss(mels.mean(1), chunks.mels.mean(1))
-            agreement = agreement + self.level_weight / weight * levels
+            agreement = agreement + self.level_weight / self.logit_weight * levels
         if share == 1:
             return agreement
-        return (1 - share) * mel_loss(mels, chunks) + weight * share * agreement
+        return (1 - share) * mel_loss(mels, chunks) + self.logit_weight * share * agreement
+
+    @property
+    def logit_weight(self) -> float:
+        """What the BCE is multiplied by beside errors of Mels: k of docs/method.md, section 5.
+
+        Raises
+        ------
+        UsageError
+            None is known for the classifier's Mels, so only the BCE alone can be trained on.
+        """
+        front_end = self.classifier.record.front_end.name
+        if front_end not in LOGIT_WEIGHT:
+            raise UsageError(
+                f"no weight of scores beside {front_end} Mels is known: expected prop_logit=100 and recipe=published, "
+                f"which need none, or a classifier of {' or '.join(LOGIT_WEIGHT)} Mels"
+            )
+        return LOGIT_WEIGHT[front_end]

@@ -18,12 +18,16 @@ def benchmarks_importable(monkeypatch):
 def test_the_command_runs_on_a_cpu(call_script, tmp_path):
     status, said, _ = call_script(
         "benchmarks/gpu.py", "--device", "cpu", "--chunks", 4, "--batch_size", 2, "--steps", 1,
-        "--yardstick_size", 64, "--trainings", "CNN-logits, YamNet", "--experiments", "--results", tmp_path,
+        "--yardstick_size", 64, "--trainings", "CNN-logits, YamNet", "CNN-logits, EfficientAT-mn04", "--experiments", "--results", tmp_path,
     )  # fmt: skip
     assert status == 0
     (path,) = tmp_path.glob("gpu_cpu_*.json")
     report = json.loads(path.read_text())
-    assert {row["precision"] for row in report["training"]} == {"float32", "bf16"}
+    measured = {(row["training"], row["precision"]) for row in report["training"]}
+    teachers = ("YamNet", "EfficientAT-mn04")
+    assert measured == {
+        (f"CNN-logits, {t}", precision) for t in teachers for precision in ("float32", "bf16")
+    }
     for row in report["training"]:
         assert row["step_ms"] > 0 and row["epoch_s"] >= 2 * row["step_ms"] / 1e3 and row["share_of_peak"] > 0
         assert f"| {row['step_ms']} | {row['epoch_s']} |" in said

@@ -221,6 +221,20 @@ def test_the_taught_loss_is_that_of_the_paper(prop_logit):
     assert loss.item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_scores_alone_need_no_weight_beside_mels(monkeypatch):
+    """Of EfficientAT's Mels, whose units are others, the paper knows none."""
+    monkeypatch.setattr(Teacher.record.front_end, "name", "EfficientAT")
+    torch.manual_seed(0)
+    teacher, mels = Teacher(), torch.randn(6, 4, 64)
+    chunks = Chunks(torch.zeros(6, 8, 29), mels, teacher.logits(mels).sigmoid())
+    scores = chunks.scores.double().numpy()
+    entropy = -np.mean(scores * np.log(scores) + (1 - scores) * np.log(1 - scores))
+    assert TeacherLoss(teacher, 100)(mels, chunks).item() == pytest.approx(entropy, rel=1e-5)
+    for wrong in (TeacherLoss(teacher, 50), TeacherLoss(teacher, 100, level_weight=0.2)):
+        with pytest.raises(UsageError, match="EfficientAT Mels is known: expected prop_logit=100"):
+            wrong(mels, chunks)
+
+
 def test_levels_are_compared_over_the_second_whatever_the_texture():
     torch.manual_seed(0)
     teacher, true_mels = Teacher(), torch.randn(6, 4, 64)
