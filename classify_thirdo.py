@@ -13,6 +13,7 @@ with the levels; and a picture. A killed run goes on where it stopped. Where the
 """
 
 import argparse
+import math
 import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict
@@ -57,7 +58,7 @@ def classify(args: argparse.Namespace, files: list[Path], inputs: Any) -> None:
     from spectral_transcoder.sensors.run import Written, run_to_file
     from spectral_transcoder.sensors.windows import Windowing
 
-    model, which = load_model(args, inputs.frame_s)
+    model, which = load_model(args, inputs.frame_s, inputs.duration_s)
     model.calibration = calibration_of(model, args)
     args.offset = find_offset(args, inputs)
     windowing = Windowing(args.window_s, args.hop_s or args.window_s, args.offset, model.frames_per_second)
@@ -99,13 +100,18 @@ def follow(args: argparse.Namespace) -> int:
     return 0
 
 
-def load_model(args: argparse.Namespace, frame_s: float) -> tuple[Any, str]:
-    """Return the classifier with its transcoder for frames of 125 ms or of 1 s, and which transcoder it is."""
+def load_model(args: argparse.Namespace, frame_s: float, duration_s: float | None = None) -> tuple[Any, str]:
+    """Return the classifier with its transcoder for frames of 125 ms or of 1 s, and which transcoder it is.
+
+    `duration_s` is how much there is to classify, None where that is not known.
+    """
+    from spectral_transcoder.models.engines import choose_engine
     from spectral_transcoder.sensors.classify import SensorClassifier
     from spectral_transcoder.sensors.levels import record_of_frames
     from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 
-    classifier = choose_classifier(args.classifier, args.weights, args.device)
+    engine = choose_engine(args.engine, math.inf if duration_s is None else duration_s, args.device)
+    classifier = choose_classifier(args.classifier, args.weights, args.device, engine)
     third_octaves = record_of_frames(frame_s)
     name = classifier.record.name
     transcoder, which = choose_transcoder(
@@ -143,7 +149,9 @@ def make_record(args: argparse.Namespace, files: list[Path], model: Any, which: 
     weights = [args.weights or model.classifier.record.path]
     if args.transcoder and Path(args.transcoder).is_file():
         weights.append(args.transcoder)
-    options = {key: str(value) for key, value in vars(args).items() if key not in ("files", "output")}
+    options = {
+        key: str(value) for key, value in vars(args).items() if key not in ("files", "output", "engine")
+    }
     return {
         "spectral_transcoder": spectral_transcoder.__version__,
         "files": provenance(files),
@@ -235,6 +243,7 @@ def add_model_options(group: Any) -> None:
         "--batch_size", type=cli.positive, default=16, help="seconds computed together (default 16)"
     )
     cli.add_device_option(group)
+    cli.add_engine_option(group)
 
 
 def add_file_options(group: Any) -> None:

@@ -18,6 +18,7 @@ are listed and left out, or if something asked for by name is not there.
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from spectral_transcoder.datasets.labelled import LABELLED_CORPORA, open_labelled_corpus
@@ -25,6 +26,7 @@ from spectral_transcoder.evaluation.prediction_writer import create_logits
 from spectral_transcoder.evaluation.predictions import LogitFolder
 from spectral_transcoder.evaluation.tagging import TRANSCODERS, find_pipeline
 from spectral_transcoder.models.classifiers import CLASSIFIERS, classifier_record
+from spectral_transcoder.models.engines import choose_engine
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.parallel import available_cores
@@ -38,7 +40,8 @@ def main():
     args = parse_arguments()
     args.device = cli.choose_device(args.device)
     corpus, audio_folder = open_labelled_corpus(args.audio_dataset_name, args.audio_dataset_path)
-    pipelines, missing = find_pipelines(args)
+    engine = choose_engine(args.engine, len(corpus.files), args.device)
+    pipelines, missing = find_pipelines(args, engine)
     if not pipelines:
         raise MissingFileError("; ".join(missing))
     for reason in missing:
@@ -60,16 +63,15 @@ def main():
     return 1 if unreadable or any(missing.values()) else 0
 
 
-def find_pipelines(args):
+def find_pipelines(args, engine):
     """Return the pipelines that can be had, and why others cannot: {reason: whether they were asked for by name}."""
     pipelines, missing, had = [], {}, set()
     for classifier in args.classifier or CLASSIFIERS:
         here = classifier_record(classifier).path_in(args.models_path).is_file()
         for transcoder in args.transcoder or TRANSCODERS:
             try:
-                pipelines.append(
-                    find_pipeline(classifier, transcoder, args.models_path, args.reference_models_path)
-                )
+                pipeline = find_pipeline(classifier, transcoder, args.models_path, args.reference_models_path)
+                pipelines.append(replace(pipeline, engine=engine))
                 had |= {classifier, transcoder}
             except MissingFileError as error:
                 missing[str(error)] = transcoder if here else classifier
@@ -97,6 +99,7 @@ def parse_arguments():
         "--reference_models_path", type=Path, default=REFERENCE_MODELS, help="folder of trained transcoders"
     )
     cli.add_device_option(parser)
+    cli.add_engine_option(parser)
     parser.add_argument(
         "--jobs", type=cli.positive, default=available_cores(), help="processes (default here: %(default)s)"
     )

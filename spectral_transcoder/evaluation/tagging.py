@@ -41,6 +41,8 @@ class TaggingPipeline:
         The untrained transcoder's network.
     model : Path or None
         The trained transcoder's file.
+    engine : str
+        What runs the classifier: torch or onnxruntime.
     """
 
     classifier: str
@@ -48,6 +50,7 @@ class TaggingPipeline:
     transcoder: str = TRUE_MELS
     network: str | None = None
     model: Path | None = None
+    engine: str = "torch"
 
     @property
     def front_end(self):
@@ -62,13 +65,13 @@ class TaggingPipeline:
 
     def load_classifier(self, device="cpu"):
         """Return its classifier, loaded once for each process."""
-        return cached_classifier(self.classifier, self.weights, device)
+        return cached_classifier(self.classifier, self.weights, device, self.engine)
 
 
 @lru_cache
-def cached_classifier(name, weights, device):
+def cached_classifier(name, weights, device, engine):
     """Return a classifier; see `load_classifier`."""
-    return load_classifier(name, weights, device)
+    return load_classifier(name, weights, device, engine)
 
 
 @lru_cache

@@ -6,6 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from spectral_transcoder.models.classifiers import classifier_record, load_classifier
+from spectral_transcoder.models.engines import choose_engine
 from spectral_transcoder.utils.files import atomic_path, sha256
 from spectral_transcoder.utils.locks import exclusive_lock
 from spectral_transcoder.utils.paths import PRETRAINED_MODELS
@@ -13,7 +14,7 @@ from spectral_transcoder.utils.paths import PRETRAINED_MODELS
 CHUNKS_PER_BLOCK = 512
 
 
-def teacher_scores(dataset, split, classifier_name, device="cpu", models=PRETRAINED_MODELS):
+def teacher_scores(dataset, split, classifier_name, device="cpu", models=PRETRAINED_MODELS, engine="auto"):
     """Return a classifier's scores on the true Mels of a split, from its cache where that is valid.
 
     Parameters
@@ -28,6 +29,8 @@ def teacher_scores(dataset, split, classifier_name, device="cpu", models=PRETRAI
         Where to compute them.
     models : Path
         The folder of the weights.
+    engine : str
+        What computes them: auto, torch or onnxruntime.
 
     Returns
     -------
@@ -38,8 +41,8 @@ def teacher_scores(dataset, split, classifier_name, device="cpu", models=PRETRAI
     record = classifier_record(classifier_name)
     scores_path = dataset.folder / "oracles" / f"{dataset.name}_{split}_{classifier_name}.npy"
     provenance_path = scores_path.with_suffix(".json")
-    classifier = load_classifier(classifier_name, record.path_in(models), device)
-    provenance = {"dataset": dataset.provenance, "weights": sha256(record.path_in(models))}
+    weights = record.require(record.path_in(models))
+    provenance = {"dataset": dataset.provenance, "weights": sha256(weights)}
     # processes and jobs that start together compute them once
     with exclusive_lock(scores_path.with_suffix(".lock")):
         if not (
@@ -48,7 +51,10 @@ def teacher_scores(dataset, split, classifier_name, device="cpu", models=PRETRAI
         ):
             # scores and provenance never disagree, wherever this is stopped
             provenance_path.unlink(missing_ok=True)
-            scores = compute_scores(classifier, dataset.split(split).mels(record.front_end), split)
+            mels = dataset.split(split).mels(record.front_end)
+            chosen = choose_engine(engine, len(mels), device)
+            classifier = load_classifier(classifier_name, weights, device, chosen)
+            scores = compute_scores(classifier, mels, split)
             with atomic_path(scores_path) as temporary:
                 np.save(temporary, scores)
             with atomic_path(provenance_path) as temporary:

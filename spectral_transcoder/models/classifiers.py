@@ -14,6 +14,7 @@ from torch import nn
 
 from spectral_transcoder.models import efficientat, resnet38, yamnet
 from spectral_transcoder.models.checkpoints import load_state, load_tensors
+from spectral_transcoder.models.engines import OnnxNetwork
 from spectral_transcoder.models.labels import label_names
 from spectral_transcoder.signal.framing import Array, as_given
 from spectral_transcoder.signal.mel_spectrograms import EFFICIENTAT_MELS, PANN_MELS, YAMNET_MELS, MelFrontEnd
@@ -73,6 +74,14 @@ class ClassifierRecord:
     def path_in(self, folder: Path) -> Path:
         """Return where the weights are expected if downloaded ones are in `folder`."""
         return (REFERENCE_MODELS if self.embedded else folder) / self.weights
+
+    def require(self, path: Path) -> Path:
+        """Return a path of its weights; raise MissingFileError, naming the command, where there is no file."""
+        if not path.is_file():
+            raise MissingFileError(
+                f"no weights of {self.name} at {path}; fetch them with: {self.fetch_command}"
+            )
+        return path
 
     @property
     def fetch_command(self) -> str:
@@ -163,12 +172,21 @@ class Classifier(nn.Module):
         What it is.
     network : nn.Module
         `record.build()` with weights.
+    engine : str
+        "torch" or "onnxruntime": what computes `scores` and `embeddings`; gradients are torch's in any case.
     """
 
-    def __init__(self, record: ClassifierRecord, network: nn.Module) -> None:
+    def __init__(self, record: ClassifierRecord, network: nn.Module, engine: str = "torch") -> None:
         super().__init__()
         self.record, self.network = record, network.requires_grad_(False)
         self.train(False)
+        front_end = record.front_end
+        shape = front_end.chunk_frames, front_end.n_mels
+        self.onnx_network = (
+            OnnxNetwork(self.network, shape, any_length=not front_end.patches)
+            if engine == "onnxruntime"
+            else None
+        )
 
     def train(self, mode: bool = True) -> Self:
         """Stay in evaluation mode, whatever a training loop asks of the modules around it.
@@ -235,10 +253,22 @@ class Classifier(nn.Module):
             raise UsageError(
                 f"Mels of shape {tuple(tensor.shape)}: {self.record.name} expects (n, {n_frames}, {front_end.n_mels})"
             )
+        return as_given(self._infer(tensor.float(), "scores", batch_size), mels)
+
+    @torch.no_grad()
+    def embeddings(self, mels: Array, batch_size: int = 64) -> Array:
+        """Return embeddings (n, embedding_size) of many Mels (n, T, n_mels), numpy or torch as given."""
+        return as_given(self._infer(torch.as_tensor(mels).float(), "embedding", batch_size), mels)
+
+    def _infer(self, mels: torch.Tensor, output: str, batch_size: int) -> torch.Tensor:
+        """Return scores or embeddings of Mels (n, T, n_mels), by the engine, on the device of the Mels."""
+        if self.onnx_network is not None:
+            values = self.onnx_network(self.continued(mels).numpy(force=True), output)
+            return torch.from_numpy(values).to(mels.device)
         device = next(self.network.parameters()).device
-        batches = tensor.float().split(batch_size)
-        scores = torch.cat([self(batch.to(device)).to(tensor.device) for batch in batches])
-        return as_given(scores, mels)
+        compute = self if output == "scores" else self.embedding
+        batches = mels.split(batch_size)
+        return torch.cat([compute(batch.to(device)).to(mels.device) for batch in batches])
 
     def recording_scores(self, mels: Array, batch_size: int = 64) -> Array:
         """Return the scores of one recording: (n_labels,), the mean over its patches or parts.
@@ -266,9 +296,14 @@ def classifier_record(name: str) -> ClassifierRecord:
 
 
 def load_classifier(
-    name: str, path: Path | str | None = None, device: str | torch.device = "cpu"
+    name: str,
+    path: Path | str | None = None,
+    device: str | torch.device = "cpu",
+    engine: str = "torch",
 ) -> Classifier:
     """Load a classifier's weights, by default from `pretrained_models/`.
+
+    `engine`, "torch" or on a CPU "onnxruntime", is what computes its scores; see `engines.choose_engine`.
 
     Raises
     ------
@@ -280,9 +315,7 @@ def load_classifier(
         Damaged weights, or another network's.
     """
     record = classifier_record(name)
-    path = Path(path or record.path)
-    if not path.is_file():
-        raise MissingFileError(f"no weights of {name} at {path}; fetch them with: {record.fetch_command}")
+    path = record.require(Path(path or record.path))
     content = load_tensors(path)
     state_dict = content.get("model", content)
     if isinstance(state_dict, dict):
@@ -293,7 +326,7 @@ def load_classifier(
         network = record.build()
     network.to_empty(device="cpu")
     load_state(network, state_dict, path)
-    return Classifier(record, network).to(device)
+    return Classifier(record, network, engine).to(device)
 
 
 def available_classifiers() -> list[str]:

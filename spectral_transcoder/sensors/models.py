@@ -29,7 +29,7 @@ TRANSCODERS = tuple(entry.name for entry in REGISTRY if entry.kind != Kind.TRUE_
 
 
 def choose_classifier(
-    name: str | None = None, weights: Path | None = None, device: str = "cpu"
+    name: str | None = None, weights: Path | None = None, device: str = "cpu", engine: str = "torch"
 ) -> Classifier:
     """Load the classifier of that name, or the best whose weights are here.
 
@@ -41,6 +41,8 @@ def choose_classifier(
         Its file, where it is not in `pretrained_models/`.
     device : str
         cpu or cuda.
+    engine : str
+        What runs it: torch or onnxruntime.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def choose_classifier(
         raise UsageError("weights of which classifier? give its name too")
     if name is None:
         name = (available_classifiers() or [EMBEDDED])[0]
-    return load_classifier(name, weights, device)
+    return load_classifier(name, weights, device, engine)
 
 
 def choose_transcoder(

@@ -17,6 +17,7 @@ from spectral_transcoder.utils.paths import DATA_PATH
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
 COMPLETE_FROM = 0.9  # share of the sounds from which on a corpus counts as complete
 DEVICE_TYPES = ("cpu", "cuda")
+ENGINES = ("auto", "torch", "onnxruntime")  # what runs a classifier that only infers
 HELP_WIDTH = 112
 HELP_COLUMN = 34
 
@@ -153,6 +154,16 @@ def comma_list(text: str) -> list[str]:
     if not names:
         raise argparse.ArgumentTypeError(f"{text!r}: expected names with commas between them")
     return names
+
+
+def add_engine_option(parser: Container) -> None:
+    """Add --engine, what runs a classifier that only infers."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="runs classifiers that only infer (default auto: onnxruntime on a CPU where there is much to do)",
+    )
 
 
 def add_device_option(parser: Container) -> None:

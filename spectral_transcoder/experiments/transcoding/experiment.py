@@ -11,7 +11,7 @@ from spectral_transcoder.experiments.transcoding.plans import (
     train_plans,
 )
 from spectral_transcoder.models.names import EFFICIENTATS
-from spectral_transcoder.utils.cli import positive
+from spectral_transcoder.utils.cli import add_engine_option, positive
 from spectral_transcoder.utils.paths import PRETRAINED_MODELS
 
 FOLDER = Path("training_experiments", "train_exp")
@@ -75,6 +75,7 @@ def add_options(parser):
     parser.add_argument(
         "--precision", choices=PRECISIONS, help="default bf16-mixed on a GPU, 32-true on a CPU"
     )
+    add_engine_option(parser)
 
 
 def build_experiment(options):

@@ -134,7 +134,7 @@ def evaluate(setting, experiment):
     split = dataset.split("eval")
     task.teacher_scores(dataset, "eval", device)  # the metrics need it, and here is the device
     model = evaluated_model(task, setting, experiment, dataset).to(device)
-    classifier = task.load_classifier(device)
+    classifier = task.load_classifier(device, len(split))
     inputs, true_mels = task.inputs(split), split.mels(task.record.front_end)
     scores, errors = [], []
     starts = range(0, len(split), CHUNKS_PER_BLOCK)

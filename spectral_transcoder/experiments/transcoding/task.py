@@ -10,6 +10,7 @@ from spectral_transcoder.evaluation.teacher_scores import teacher_scores
 from spectral_transcoder.experiments.engine.options import dataset_folder
 from spectral_transcoder.models import end_to_end
 from spectral_transcoder.models.classifiers import classifier_record, load_classifier
+from spectral_transcoder.models.engines import choose_engine
 from spectral_transcoder.models.registry import model_entry
 from spectral_transcoder.models.transcoders import TEXTURES, Transcoder, TranscoderSettings
 from spectral_transcoder.training.recipe import Recipe
@@ -81,6 +82,8 @@ class Task:
         None is the front end's own.
     recipe : Recipe or None
         How it is trained; None in the reference plan.
+    engine : str
+        What runs the classifier where it only infers: auto, torch or onnxruntime.
     """
 
     plan: str
@@ -92,6 +95,7 @@ class Task:
     options: dict
     pinv_way: str | None
     recipe: Recipe | None
+    engine: str = "auto"
 
     @classmethod
     def of(cls, setting, experiment):
@@ -108,6 +112,7 @@ class Task:
             options={name: values[name] for name in sizes if name in values} | noise_of(values),
             pinv_way=pinv_way(setting),
             recipe=recipe_of(values) if "epoch" in values else None,
+            engine=experiment.options.engine,
         )
 
     @property
@@ -126,11 +131,12 @@ class Task:
 
     def teacher_scores(self, dataset, split, device="cpu"):
         """Return the classifier's scores on the true Mels of a split: (n_chunks, n_labels)."""
-        return teacher_scores(dataset, split, self.classifier, device, self.models)
+        return teacher_scores(dataset, split, self.classifier, device, self.models, self.engine)
 
-    def load_classifier(self, device):
-        """Return the classifier with its weights."""
-        return load_classifier(self.classifier, self.record.path_in(self.models), device)
+    def load_classifier(self, device, n_inputs=0):
+        """Return the classifier with its weights, for so many seconds of Mels that are only to be scored."""
+        engine = choose_engine(self.engine, n_inputs, device) if n_inputs else "torch"
+        return load_classifier(self.classifier, self.record.path_in(self.models), device, engine)
 
     def build(self, third_octaves):
         """Return the model, untrained: levels to Mels, or for baselines to scores."""
