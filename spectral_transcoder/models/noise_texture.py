@@ -46,14 +46,22 @@ class PinvTexture(nn.Module):
         self.third_octaves, self.front_end = third_octaves, front_end
         inverse, groups = inverse_by_group(third_octaves)
         scale = (gain * magnitude_scale(third_octaves, front_end)) ** 2
-        noise = torch.tensor(noise_spectra(third_octaves, front_end, noise_seed), dtype=torch.float32)
         filters = torch.tensor(
             front_end.filters_before_emphasis(third_octaves.frame_length, third_octaves.sr),
             dtype=torch.float32,
         )
-        textures = [noise[..., groups == group] @ filters[groups == group] for group in range(len(inverse))]
+        draws = (
+            torch.tensor(draw, dtype=torch.float32)
+            for draw in noise_spectra(third_octaves, front_end, noise_seed)
+        )
+        textures = [
+            torch.stack(
+                [draw[:, groups == group] @ filters[groups == group] for group in range(len(inverse))], 1
+            )
+            for draw in draws
+        ]
         self.register_buffer("inverse", torch.tensor(inverse.T * scale).float(), persistent=False)
-        self.register_buffer("textures", torch.stack(textures, dim=-2), persistent=False)
+        self.register_buffer("textures", torch.stack(textures), persistent=False)
 
     def forward(self, levels_db):
         """Return log Mels [B, chunk_frames, 64] of third-octave levels in dB [B, n, 29], one second each."""
@@ -75,16 +83,17 @@ class PinvTexture(nn.Module):
 
 
 def noise_spectra(third_octaves, front_end, seed):
-    """Return |X|^power of white noise, with a mean of 1: (N_DRAWS, chunk_frames, n_bins).
+    """Give |X|^power of each of N_DRAWS seconds of white noise, with a mean of 1: (chunk_frames, n_bins).
 
     The window and the hop last as long as the front end's, at the third octaves' rate and resolution.
     """
     ratio = third_octaves.sr / front_end.sr
     window_length, hop_length = round(front_end.window_length * ratio), round(front_end.hop_length * ratio)
     n_samples = (front_end.chunk_frames - 1) * hop_length + window_length
-    noise = np.random.default_rng(seed).standard_normal((N_DRAWS, n_samples))
-    frames = np.lib.stride_tricks.sliding_window_view(noise, window_length, axis=1)[:, ::hop_length]
     window = np.hanning(window_length + 1)[:-1]
-    magnitude = np.abs(np.fft.rfft(frames * window, third_octaves.frame_length)) / np.linalg.norm(window)
-    # of noise of unit power, magnitudes follow Rayleigh's law: their mean is the root of π/4
-    return magnitude**2 if front_end.power == 2 else magnitude / np.sqrt(np.pi / 4)
+    # one by one, since frames of a second have 16,001 bins
+    for noise in np.random.default_rng(seed).standard_normal((N_DRAWS, n_samples)):
+        frames = np.lib.stride_tricks.sliding_window_view(noise, window_length)[::hop_length]
+        magnitude = np.abs(np.fft.rfft(frames * window, third_octaves.frame_length)) / np.linalg.norm(window)
+        # of noise of unit power, magnitudes follow Rayleigh's law: their mean is the root of π/4
+        yield magnitude**2 if front_end.power == 2 else magnitude / np.sqrt(np.pi / 4)

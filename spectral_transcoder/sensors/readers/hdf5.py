@@ -31,6 +31,10 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
                 f"{path} is open for writing in another program, which has locked it: close it there, or set "
                 "HDF5_USE_FILE_LOCKING=FALSE to read what is there"
             ) from error
+        if "already open for write" in text:
+            raise LevelsError(
+                f"{path} was not closed by the program that wrote it: close it there, or clear its mark with h5clear -s"
+            ) from error
         raise LevelsError(f"{path} is a damaged or truncated HDF5 file: {text}") from error
 
 
