@@ -3,6 +3,7 @@
     python3 classify_thirdo.py day.csv --offset -88 -o export/day.parquet
     python3 classify_thirdo.py sensors/ --estimate-offset --window_s 10 -o export/week.h5
     python3 classify_thirdo.py street.wav --from-audio -o export/street.csv
+    python3 classify_thirdo.py sensors/ --offset -88 --slurm -o city   # then --status, --resubmit, --join
     tail -f today.csv | python3 classify_thirdo.py - --follow --offset -88
 
 Input: files, folders or patterns of levels every 10 ms to every second: CENSE, its Elastic export, Cirrus, NTi XL2,
@@ -30,7 +31,14 @@ CALIBRATE_HELP = "recording,traffic,voices,birds: times of presence by people, t
 
 def main() -> int:
     """Classify the windows of all files; return 1 where a file could not be used."""
-    args = parse_arguments()
+    parser = make_parser()
+    args = parser.parse_args()
+    if args.slurm or args.status or args.resubmit or args.join:
+        from spectral_transcoder.slurm.city_cli import run_city
+
+        return run_city(parser, args, read_options(args))
+    if not args.files:
+        raise UsageError("which files? Expected files of levels, folders of them, or patterns")
     args.device = cli.choose_device(args.device)
     from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
     from spectral_transcoder.sensors.readers.formats import find_files
@@ -46,6 +54,7 @@ def main() -> int:
         inputs = Inputs(sounds=files, normalise=not args.as_is)
     else:
         inputs = survey_inputs(files, read_options(args))
+        inputs.between_s = args.between and tuple(args.between)
     classify(args, files, inputs)
     for reason in inputs.failed.values():
         print(f"left out: {reason}", file=sys.stderr)
@@ -197,11 +206,11 @@ def read_options(args: argparse.Namespace) -> Any:
     )
 
 
-def parse_arguments() -> argparse.Namespace:
-    """Read the command line."""
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = cli.Parser(__doc__)
     add = parser.add_argument
-    add("files", nargs="+", help="files of levels, folders of them, or patterns")
+    add("files", nargs="*", help="files of levels, folders of them, or patterns")
     add("-o", "--output", type=Path, help="a .csv, .h5 or .parquet file")
     add(
         "--follow",
@@ -217,7 +226,32 @@ def parse_arguments() -> argparse.Namespace:
     add_offset_options(parser.add_argument_group("offset from the sensor's dB to dB re full scale"))
     add_model_options(parser.add_argument_group("models"))
     add_file_options(parser.add_argument_group("what the files do not say"))
-    return parser.parse_args()
+    add_city_options(parser.add_argument_group("a city on a SLURM cluster; --output is then a folder"))
+    return parser
+
+
+def add_city_options(group: Any) -> None:
+    """Add what plans, submits, shows and joins the tasks of a city."""
+    what = group.add_mutually_exclusive_group()
+    what.add_argument(
+        "--slurm", action="store_true", help="submit an array of tasks instead of computing here"
+    )
+    what.add_argument("--status", action="store_true", help="the tasks of -o that are not done")
+    what.add_argument("--resubmit", action="store_true", help="submit the tasks of -o that have failed")
+    what.add_argument(
+        "--join", action="store_true", help="join the rows of -o to a partitioned Parquet dataset"
+    )
+    group.add_argument("--hours_per_task", type=float, default=24, help="hours of levels (default 24)")
+    group.add_argument(
+        "--cluster", type=Path, metavar="YAML", help="settings (default: slurm.yaml of experiment 1)"
+    )
+    group.add_argument(
+        "--between",
+        type=float,
+        nargs=2,
+        metavar=("BEGIN", "END"),
+        help="rows of these seconds since 1970 alone",
+    )
 
 
 def add_offset_options(group: Any) -> None:

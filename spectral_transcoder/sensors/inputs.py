@@ -27,12 +27,15 @@ class Inputs:
         Whether sounds are peak-normalised first.
     failed : dict of Path to str
         Files that cannot be used, and why.
+    between_s : tuple of float or None
+        Begin and end of the rows that are wanted, in seconds since 1970; None are all.
     """
 
     surveyed: list[SurveyedFile] = field(default_factory=list)
     sounds: list[Path] = field(default_factory=list)
     normalise: bool = True
     failed: dict[Path, str] = field(default_factory=dict)
+    between_s: tuple[float, float] | None = None
 
     @property
     def duration_s(self) -> float | None:
@@ -61,12 +64,19 @@ class Inputs:
         """Give the levels of all files, one after the other."""
         findings = Findings() if findings is None else findings
         for file in self.surveyed:
-            yield from file.blocks(findings)
+            yield from map(self._wanted, file.blocks(findings))
         for path in self.sounds:
             try:
                 yield from audio_blocks(path, self.normalise)
             except (AudioError, MissingFileError) as error:
                 self.failed[path] = str(error)
+
+    def _wanted(self, block: LevelBlock) -> LevelBlock:
+        """Return the rows of a block that are wanted."""
+        if self.between_s is None:
+            return block
+        begin, end = self.between_s
+        return block.select((block.epoch_s >= begin) & (block.epoch_s < end))
 
 
 def survey_inputs(files: Sequence[Path], options: ReadOptions) -> Inputs:

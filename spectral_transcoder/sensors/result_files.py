@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 import h5py
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from spectral_transcoder.sensors.results import LEVEL_COLUMNS, SUFFIXES
+from spectral_transcoder.sensors.records import SUFFIXES
+from spectral_transcoder.sensors.results import LEVEL_COLUMNS
 from spectral_transcoder.utils.errors import LevelsError, MissingFileError
 
 ROWS_PER_TABLE = 65536
@@ -50,6 +52,7 @@ def result_columns(path: Path) -> list[str]:
     try:
         if path.suffix.lower() == ".parquet":
             names = pyarrow.parquet.read_schema(path).names
+            names += [name for name in hive_values(path) if name not in names]
         elif path.suffix.lower() == ".csv":
             with pyarrow.csv.open_csv(path) as reader:
                 names = reader.schema.names
@@ -68,8 +71,12 @@ def read_results(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Give some columns of a file of rows, some ten thousand rows at a time."""
     if path.suffix.lower() == ".parquet":
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(ROWS_PER_TABLE, columns=list(columns)):
-                yield pa.Table.from_batches([batch])
+            kept = [name for name in columns if name in file.schema_arrow.names]
+            for batch in file.iter_batches(ROWS_PER_TABLE, columns=kept):
+                table = pa.Table.from_batches([batch])
+                for name in set(columns) - set(kept):  # in a partitioned dataset, the folder tells it
+                    table = table.append_column(name, pa.array([hive_values(path)[name]] * len(table)))
+                yield table
     elif path.suffix.lower() == ".csv":
         options = pyarrow.csv.ConvertOptions(
             include_columns=list(columns), column_types={"sensor": pa.string()}, strings_can_be_null=False
@@ -81,6 +88,12 @@ def read_results(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
                 yield pa.Table.from_batches([batch])
     else:
         yield from _read_hdf5(path, columns)
+
+
+def hive_values(path: Path) -> dict[str, str]:
+    """Return {column: value} that the folders of a partitioned dataset tell: sensor=a/date=2024-01-01/."""
+    pairs = [part.partition("=") for part in path.parts[:-1] if "=" in part]
+    return {name: unquote(value) for name, _, value in pairs}
 
 
 def _read_hdf5(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:

@@ -13,6 +13,7 @@ from pathlib import Path
 LAUNCHER = "exp_train_model/launch_experiment/launch_exp_slurms.py"
 MAIN_SCRIPT = "exp_train_model/main_doce_training.py"
 SUPERVISOR = ["-m", "spectral_transcoder.slurm.supervisor"]
+COMMAND_SUPERVISOR = ["-m", "spectral_transcoder.slurm.command_supervisor"]
 
 
 def enter(root: str, job_file: str, job: dict) -> None:
@@ -25,9 +26,11 @@ def enter(root: str, job_file: str, job: dict) -> None:
     job_file : str
         Path of the file itself.
     job : dict
-        Its `JOB`, see `job_files.JobFile`.
+        Its `JOB`, see `job_files.JobFile`; or a `script` with the `commands` of an array's tasks.
     """
-    if "SLURM_JOB_ID" in os.environ:
+    if "commands" in job:
+        arguments = command_arguments(job)
+    elif "SLURM_JOB_ID" in os.environ:
         arguments = [*SUPERVISOR, *experiment_arguments(job)]
     elif shutil.which("sbatch"):
         arguments = [LAUNCHER, job_file]
@@ -52,6 +55,13 @@ def experiment_arguments(job: dict) -> "list[str]":
     if job["array"] is not None and "SLURM_ARRAY_TASK_ID" in os.environ:
         settings = [settings[int(os.environ["SLURM_ARRAY_TASK_ID"])]]
     return ["-c", "-p", "-s", ",".join(settings), *job["options"]]
+
+
+def command_arguments(job: dict) -> "list[str]":
+    """Return the command line of an array task's own command; jobs are submitted by the script itself."""
+    if "SLURM_ARRAY_TASK_ID" not in os.environ:
+        sys.exit("error: the tasks of this file are submitted by {} --slurm".format(job["script"]))
+    return [*COMMAND_SUPERVISOR, job["script"], *job["commands"][int(os.environ["SLURM_ARRAY_TASK_ID"])]]
 
 
 def python_of(root: str, environment: "str | None") -> str:

@@ -6,11 +6,30 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
-from spectral_transcoder.slurm.job_files import JobFile
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 
 COMMAND_TIMEOUT_S = 120
+
+
+class Submittable(Protocol):
+    """A job file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    array : int or None
+        Tasks of its array that run at a time, 0 for all; None is no array.
+    """
+
+    @property
+    def path(self) -> Path: ...  # noqa: D102
+
+    @property
+    def array(self) -> int | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -50,13 +69,13 @@ def queued_jobs() -> list[QueuedJob]:
 
 
 def submission(
-    job_file: JobFile, log: str, dependency: str | None = None, indices: Sequence[int] | None = None
+    job_file: Submittable, log: str, dependency: str | None = None, indices: Sequence[int] | None = None
 ) -> list[str]:
     """Return the command that submits a job file.
 
     Parameters
     ----------
-    job_file : JobFile
+    job_file : Submittable
         The file.
     log : str
         Path of the file that the job prints to, with SLURM's patterns.

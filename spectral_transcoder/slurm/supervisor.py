@@ -95,11 +95,11 @@ def go_on_later(signals: list[signal.Signals], made_progress: bool) -> None:
         fields["PreemptTime"] >= fields["StartTime"]
     )
     if not preempted and fields["JobState"] != "RUNNING":
-        print(f"job {job} was stopped by {first.name}; launch_exp_slurms.py goes on from here")
+        print(f"job {job} was stopped by {first.name}; submitted again, it goes on from here")
         return
     if first is signal.SIGUSR1 and not preempted and not made_progress:
         raise SpectralTranscoderError(
-            f"job {job}: not one epoch ended within the time limit: give it more with slurms_create.py --time"
+            f"job {job}: nothing was finished within the time limit: give it more, with --time or in the settings"
         )
     print(f"job {job} was stopped by {first.name}: requeued, and going on later", flush=True)
     requeue(job)
