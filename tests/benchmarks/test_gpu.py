@@ -18,7 +18,8 @@ def benchmarks_importable(monkeypatch):
 def test_the_command_runs_on_a_cpu(call_script, tmp_path):
     status, said, _ = call_script(
         "benchmarks/gpu.py", "--device", "cpu", "--chunks", 4, "--batch_size", 2, "--steps", 1,
-        "--yardstick_size", 64, "--trainings", "CNN-logits, YamNet", "CNN-logits, EfficientAT-mn04", "--experiments", "--results", tmp_path,
+        "--yardstick_size", 64, "--trainings", "CNN-logits, YamNet",
+        "CNN-logits, EfficientAT-mn04", "--experiments", "--results", tmp_path,
     )  # fmt: skip
     assert status == 0
     (path,) = tmp_path.glob("gpu_cpu_*.json")
