@@ -132,15 +132,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> int:
-    """Rehearse the three parts; print and write the table."""
+    """Rehearse the parts; print and write the table."""
     args = parse_arguments()
     with tempfile.TemporaryDirectory(prefix="rehearsal_", dir=args.folder) as temporary:
         folder = Path(temporary)
-        parts = [
-            rehearse_downloads(folder, args),
-            rehearse_dataset(folder, args),
-            rehearse_class_outputs(folder, args),
-        ]
+        parts = [PARTS[name](folder, args) for name in args.parts]
     lines = ["| part | minutes | peak memory, MB | peak disk, MB | what happened |", "|---|---|---|---|---|"]
     for part in parts:
         notes = ", ".join(f"{name} {value}" for name, value in part.notes.items())
@@ -221,6 +217,13 @@ def rehearse_class_outputs(folder: Path, args: argparse.Namespace) -> Part:
     return part
 
 
+PARTS = {
+    "downloads": rehearse_downloads,
+    "dataset": rehearse_dataset,
+    "class_outputs": rehearse_class_outputs,
+}
+
+
 class measured:
     """Measures the time of a part, and the largest size that a folder has meanwhile."""
 
@@ -283,6 +286,9 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=list(PARTS), help="default: all of these"
     )
     parser.add_argument("--scale", type=float, default=0.02, help="share of the true sizes (default 0.02)")
     parser.add_argument(
