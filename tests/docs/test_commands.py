@@ -67,6 +67,7 @@ REASONS = {
         "the paper's experiment takes days; tests/experiments runs it in small"
     ),
     r"jean_zay_slurm_reference|launch_exp_slurms": "needs a cluster; tests/slurm runs it on one",
+    r"replay_levels|--follow": "goes on for as long as its input; tests/sensors runs it",
     r"benchmarks/": "measures for minutes",
     r"export_onnx|--estimate-offset|--seed 1 --output city|--dataset_type test|dataset_name my-sounds$": (
         "the same as another command here but for an option that its own tests try"

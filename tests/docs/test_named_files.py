@@ -1,4 +1,4 @@
-"""What the README and its like in folders say is there, is there."""
+"""Files that the README, the pages of docs/ and the texts in folders name are there."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,8 @@ FILE = r"[\w.*=+-]+\.\w+"  # also a glob; what has no suffix is a folder, of a d
 
 def named_files():
     """Return (text, file) for each that stands in quotes: `results/x.csv`, or `results/x.csv` and `.png`."""
-    texts = [("README.md", "", rf"(?:{'|'.join(FOLDERS)})/{FILE}")]
+    pages = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+    texts = [(page, "", rf"(?:{'|'.join(FOLDERS)})/{FILE}") for page in pages]
     # in a folder's own text, names without folder
     texts += [
         (f"{folder}/README.md", f"{folder}/", r"[\w-]+\.(?:csv|json|ogg|png|yaml)") for folder in FOLDERS

@@ -21,18 +21,12 @@ def manifest():
 
 @pytest.fixture(scope="module")
 def section(shared):
-<<<<<<< HEAD
-    text = (shared / "SPEC.md").read_text(encoding="utf-8")
-    files = text.partition("\n## 10.")[2].partition("\n## 11.")[0]
-    # the address, size and sha256 of EfficientAT-mn04 stand in a section of its own
-    return files + re.search(r"`https://github.com/fschmid56\S+, [\d,]+ bytes, sha256 [0-9a-f]{64}", text)[
-        0
-    ].replace("4,066,513", "4066513")
-=======
     texts = (path.read_text(encoding="utf-8") for path in shared.glob("*.md"))
     (text,) = (text for text in texts if "## 10. Files to download" in text)
-    return text.partition("\n## 10.")[2].partition("\n## 11.")[0]
->>>>>>> cddb05f (Pages tested: links, scripts, snippets and commands; model zoo measured again)
+    files = text.partition("\n## 10.")[2].partition("\n## 11.")[0]
+    # the address, size and sha256 of EfficientAT-mn04 stand in a section of its own
+    address = re.search(r"`https://github.com/fschmid56\S+, [\d,]+ bytes, sha256 [0-9a-f]{64}", text)[0]
+    return files + address.replace("4,066,513", "4066513")
 
 
 @pytest.fixture(scope="module")

@@ -69,6 +69,14 @@ def commands():
     return list(unique.values())
 
 
+def piped(words):
+    """Return the words of each command of a pipe."""
+    if "|" not in words:
+        return [words]
+    place = words.index("|")
+    return [words[:place], *piped(words[place + 1 :])]
+
+
 def commands_of(page, text):
     """Return the commands of some lines of a shell: continued ones joined, variables replaced."""
     variables, found = {}, []
@@ -78,5 +86,5 @@ def commands_of(page, text):
         if assignment:
             variables[assignment[1]] = assignment[2]
         elif re.match(r"(python3|make|pip) ", line):
-            found.append(Command(page, tuple(shlex.split(line, comments=True))))
+            found += [Command(page, words) for words in piped(tuple(shlex.split(line, comments=True)))]
     return found
