@@ -51,7 +51,11 @@ def main() -> int:
     files = find_files(args.files, args.from_audio)
     check_output(args.output, files, args.per)
     if args.from_audio:
-        inputs = Inputs(sounds=files, normalise=not args.as_is)
+        from spectral_transcoder.signal.audio import Reading
+
+        inputs = Inputs(
+            sounds=files, normalise=not args.as_is, reading=Reading(args.channel, args.accept_truncated)
+        )
     else:
         inputs = survey_inputs(files, read_options(args))
         inputs.between_s = args.between and tuple(args.between)
@@ -254,6 +258,11 @@ def add_city_options(group: Any) -> None:
     )
 
 
+def channel(text: str) -> int | None:
+    """Return the channel that an option's text is, counted from 1, or None for the mean; a type for argparse."""
+    return None if text == "mean" else cli.positive(text)
+
+
 def add_offset_options(group: Any) -> None:
     """Add the ways to the offset; the first that is given is used, the others are compared with it."""
     group.add_argument("--offset", type=float, help="dB added to the levels (default 0)")
@@ -295,6 +304,10 @@ def add_file_options(group: Any) -> None:
     group.add_argument("--timezone", default="", help="of local times: Europe/Paris, +01:00 (default UTC)")
     group.add_argument(
         "--from_audio", action="store_true", help="the files are sounds: compute their levels first"
+    )
+    group.add_argument("--channel", type=channel, metavar="N|mean", help="of sounds (default: mean)")
+    group.add_argument(
+        "--accept_truncated", action="store_true", help="use what is there of sounds that were cut off"
     )
     group.add_argument("--as_is", action="store_true", help="sounds are not peak-normalised first")
 

@@ -10,6 +10,7 @@ from spectral_transcoder.sensors.levels import FRAME_S, LevelBlock
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.reading import SurveyedFile, survey_files
 from spectral_transcoder.sensors.sounds import audio_blocks
+from spectral_transcoder.signal.audio import AS_USUAL, Reading
 from spectral_transcoder.utils.errors import AudioError, LevelsError, MissingFileError
 
 
@@ -25,6 +26,8 @@ class Inputs:
         Sounds, of which the levels are computed.
     normalise : bool
         Whether sounds are peak-normalised first.
+    reading : Reading
+        Which channel of sounds is taken, and what is done with cut ones.
     failed : dict of Path to str
         Files that cannot be used, and why.
     between_s : tuple of float or None
@@ -34,6 +37,7 @@ class Inputs:
     surveyed: list[SurveyedFile] = field(default_factory=list)
     sounds: list[Path] = field(default_factory=list)
     normalise: bool = True
+    reading: Reading = AS_USUAL
     failed: dict[Path, str] = field(default_factory=dict)
     between_s: tuple[float, float] | None = None
 
@@ -67,7 +71,7 @@ class Inputs:
             yield from map(self._wanted, file.blocks(findings))
         for path in self.sounds:
             try:
-                yield from audio_blocks(path, self.normalise)
+                yield from audio_blocks(path, self.normalise, reading=self.reading, findings=findings)
             except (AudioError, MissingFileError) as error:
                 self.failed[path] = str(error)
 

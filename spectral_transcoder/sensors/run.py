@@ -77,7 +77,8 @@ def run_to_file(
         print(f"going on after {parts.done} parts in {parts.folder}")
     speed = score_parts(model, inputs, windowing, parts, findings, written.keep_scores)
     if parts.done == 0:
-        raise LevelsError("; ".join(["no window of levels in all of the files", *findings.lines()]))
+        reasons = [*findings.lines(), *inputs.failed.values()]
+        raise LevelsError("; ".join(["no window of levels in all of the files", *reasons]))
     parts.join()
     pictures = plot_results(parts, model.classes, output.with_suffix(".png"))
     pictures += [write_periods(parts, period, output) for period in written.periods]

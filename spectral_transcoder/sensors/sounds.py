@@ -5,14 +5,21 @@ from pathlib import Path
 
 import numpy as np
 
+from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import FRAME_S, THIRD_OCTAVES, LevelBlock
 from spectral_transcoder.sensors.records import readable
-from spectral_transcoder.signal.audio import read_audio, resample
+from spectral_transcoder.signal.audio import AS_USUAL, Reading, read_audio, resample
 
 ROWS_PER_BLOCK = 4096
 
 
-def audio_blocks(path: str | Path, normalise: bool = True, start_s: float = 0.0) -> Iterator[LevelBlock]:
+def audio_blocks(
+    path: str | Path,
+    normalise: bool = True,
+    start_s: float = 0.0,
+    reading: Reading = AS_USUAL,
+    findings: Findings | None = None,
+) -> Iterator[LevelBlock]:
     """Give the levels of a sound as a sensor would store them, in dB re full scale.
 
     Parameters
@@ -23,13 +30,20 @@ def audio_blocks(path: str | Path, normalise: bool = True, start_s: float = 0.0)
         Scale its highest sample to full scale first, as for training.
     start_s : float
         Seconds since 1970 at which it begins.
+    reading : Reading
+        Which channel is taken, and what is done with a file that was cut off.
+    findings : Findings, optional
+        Where it is reported that the sound was cut off, or that its channels cancel.
 
     Yields
     ------
     LevelBlock
         All 29 bands, frames over the whole sound (continuous framing); its name is the sensor's.
     """
-    recording = read_audio(Path(path))
+    recording = read_audio(Path(path), reading)
+    if findings is not None:
+        for remark in recording.remarks:
+            findings.note(remark)
     sr = THIRD_OCTAVES.sr
     signal = recording.at(sr) if normalise else resample(recording.samples, recording.sr, sr)
     levels = THIRD_OCTAVES.levels(signal) - np.float32(THIRD_OCTAVES.offset_db)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pyarrow.parquet
 import pytest
+import soundfile
 
 from spectral_transcoder.sensors.figure import safe
 from tests.helpers.made_levels import epochs_s, street_levels, write_csv
@@ -126,3 +127,20 @@ def test_files_of_both_resolutions_are_refused_together(shared, classify, tmp_pa
     files = [street(tmp_path / "day.csv"), shared / "sensors/nti_xl2_long_RTA_3rd_Log.txt"]
     status, _, said = classify(*files, "-o", tmp_path / "out.csv")
     assert status == 1 and "classify them apart" in said
+
+
+def test_channels_that_cancel_and_cut_sounds_are_reported(classify, tmp_path):
+    sound = np.random.default_rng(0).normal(0, 0.1, 96000).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", np.stack([sound, -sound], 1), 32000)
+    soundfile.write(tmp_path / "b.flac", sound, 32000)
+    cut = (tmp_path / "b.flac").read_bytes()
+    (tmp_path / "b.flac").write_bytes(cut[: len(cut) // 2])
+    sounds, out = [tmp_path / "a.wav", tmp_path / "b.flac"], tmp_path / "out.csv"
+    status, said, errors = classify(*sounds, "--from-audio", "--offset=0", "-o", out)
+    assert status == 1 and "b.flac" in errors and "its channels cancel" in said
+    status, said, _ = classify(
+        *sounds, "--from-audio", "--offset=0", "--channel", "1", "--accept_truncated", "-o", out
+    )
+    assert (
+        status == 0 and "truncated, and was read all the same" in said and "channels cancel when" not in said
+    )
