@@ -19,7 +19,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from spectral_transcoder.models.checkpoints import write_tensors
 from spectral_transcoder.models.classifiers import Classifier, classifier_record, load_classifier
@@ -48,6 +47,8 @@ def main():
     print(f"{len(sounds)} sounds to learn from, {len(held_out)} to evaluate on")
 
     splits = taught_splits(list(sounds.values()), teacher, args)
+    import torch  # after this project, which says how its threads wait
+
     torch.manual_seed(args.seed)
     student = STUDENT.build()
     origin = {

@@ -12,8 +12,14 @@ import numpy as np
 
 from spectral_transcoder.experiments.engine.run_store import RunStore
 from spectral_transcoder.experiments.engine.selectors import select
-from spectral_transcoder.experiments.transcoding.experiment import PAPERS, add_options, build_experiment
-from spectral_transcoder.experiments.transcoding.paper import FURTHER_ROWS, ROWS, compare, paper_table
+from spectral_transcoder.experiments.transcoding.experiment import SHOWN, add_options, build_experiment
+from spectral_transcoder.experiments.transcoding.paper import (
+    FURTHER_ROWS,
+    ROWS,
+    add_table_options,
+    compare,
+    paper_table,
+)
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.paths import EXPORT
@@ -26,23 +32,20 @@ def main():
     """Write a picture for each classifier of which there is a result."""
     parser = cli.Parser(__doc__)
     cli.add_data_path(parser)
-    parser.add_argument("--dataset", default="full", help="modality of the factor dataset (default full)")
-    parser.add_argument("--classifier", default="PANN,YamNet", help="a comma list (default PANN,YamNet)")
-    parser.add_argument("--epoch", type=int, default=200, help="modality of the factor epoch (default 200)")
+    add_table_options(parser)
     add_options(parser)
     options = parser.parse_args()
     experiment = build_experiment(options)
     written = []
     for classifier in options.classifier.split(","):
-        columns = {name: read_column(experiment, name, classifier, options) for name in PAPERS}
+        columns = {name: read_column(experiment, name, classifier, options) for name in SHOWN}
         n_clips = max((len(values) for column in columns.values() for values in column.values()), default=0)
         if not n_clips:
             print(f"{classifier}: no results on {options.dataset} yet")
             continue
         records = {record.name: record for record in experiment.metrics}
         compared = {
-            name: compare(column, records[name].lower_is_better, of_hits=name in PER_CLIP)
-            for name, column in columns.items()
+            name: compare(column, records[name], of_hits=name in PER_CLIP) for name, column in columns.items()
         }
         written.append(EXPORT / f"results_training_{classifier}.png")
         save(paper_table(classifier, compared, records, n_clips), written[-1])

@@ -1,6 +1,7 @@
 """Plot the losses of trained models, epoch by epoch: training, validation and evaluation clips.
 
     python3 exp_train_model/plot_training_curve.py                       # the paper's CNNs
+    python3 exp_train_model/plot_training_curve.py --dataset mycorpus --classifier YamNetMobile --epoch 10
     python3 exp_train_model/plot_training_curve.py -s "cnn/dataset=mycorpus+epoch=10"
 
 Input: the losses that training wrote, finished or not.
@@ -14,25 +15,25 @@ from matplotlib.ticker import MaxNLocator
 from spectral_transcoder.datasets.splits import SPLITS
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment
-from spectral_transcoder.experiments.transcoding.paper import ROWS
+from spectral_transcoder.experiments.transcoding.paper import ROWS, add_table_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import EXPORT
 from spectral_transcoder.utils.plotting import save
 
 TRAIN = "train"
-PAPERS = repr([row.choices("full", ["PANN", "YamNet"], 200) for row in ROWS if row.name.startswith("CNN")])
 
 
 def main():
     """Draw each model's curve."""
     parser = cli.Parser(__doc__)
-    parser.add_argument("-s", "--select", default=PAPERS, help="which settings (default: the paper's CNNs)")
+    parser.add_argument("-s", "--select", help="which settings (default: the paper's CNNs)")
+    add_table_options(parser)
     cli.add_data_path(parser)
     add_options(parser)
     options = parser.parse_args()
     experiment = build_experiment(options)
-    settings = trained_settings(experiment.plans, options.select)
+    settings = trained_settings(experiment.plans, options.select or papers_networks(options))
     paths = {setting: experiment.file("loss", setting, "losses") for setting in settings}
     paths = {
         setting: path for setting, path in paths.items() if path.with_name(f"{path.name}_train.npy").is_file()
@@ -46,6 +47,12 @@ def main():
         losses = {split: np.load(path.with_name(f"{path.name}_{split}.npy")) for split in SPLITS}
         draw_losses(losses, f"{setting.plan}: {setting.chain}", output)
         print(f"written: {output} ({setting.plan}/{setting.chain})")
+
+
+def papers_networks(options):
+    """Return the selector of the paper's CNNs for the dataset, classifiers and epochs of a command line."""
+    where = options.dataset, options.classifier.split(","), options.epoch
+    return repr([row.choices(*where) for row in ROWS if row.name.startswith("CNN")])
 
 
 def trained_settings(plans, selector):

@@ -8,6 +8,7 @@ used, since torch takes seconds.
 29
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -48,3 +49,10 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+# Threads that wait for others sleep, unless the user has chosen: on a busy machine, those that spin take the
+# processor from the ones they wait for. OpenMP reads these when torch or scikit-learn is loaded, which is later.
+if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & os.environ.keys():
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # GNU's, of the Linux builds
+    os.environ["KMP_BLOCKTIME"] = "0"  # LLVM's and Intel's

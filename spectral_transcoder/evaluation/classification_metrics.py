@@ -6,8 +6,6 @@ and recall of a class that no clip has for instance, is NaN, and left out of mea
 
 import numpy as np
 
-DECISION = 0.5  # a class is said to be there from this score on
-
 
 def accuracy(labels, scores):
     """Return the share of clips (n, K) of one class each whose highest score is that class's."""
@@ -47,11 +45,52 @@ def micro_auprc(labels, scores):
     return auprc(labels.ravel(), scores.ravel())
 
 
-def decide(scores, single_label):
-    """Return which classes are said to be there: the highest one, or those of 0.5 and more; (n, K) bool."""
-    if single_label:
+def best_thresholds(labels, scores):
+    """Return the score of each class from which on it is taken to be present: that of the highest F1.
+
+    Parameters
+    ----------
+    labels, scores : np.ndarray
+        (n, K) of clips that are not tested: 1, 0, or NaN where nobody has voted; scores in 0 … 1.
+
+    Returns
+    -------
+    np.ndarray
+        (K,), one of the scores of each class; NaN for a class without any positive.
+    """
+    return np.array([_best_threshold(labels[:, k], scores[:, k]) for k in range(labels.shape[1])])
+
+
+def _best_threshold(labels, scores):
+    voted = ~np.isnan(labels)
+    labels, scores = labels[voted], scores[voted]
+    if not labels.sum():
+        return np.nan
+    order = np.argsort(-scores, kind="stable")
+    labels, scores = labels[order], scores[order]
+    f1 = 2 * np.cumsum(labels) / (np.arange(1, len(labels) + 1) + labels.sum())
+    last_of_score = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)  # equal scores decide alike
+    return scores[last_of_score[f1[last_of_score].argmax()]]
+
+
+def decide(scores, thresholds=None):
+    """Return which classes are taken to be present: the highest one, or those from their thresholds on.
+
+    Parameters
+    ----------
+    scores : np.ndarray
+        (n, K).
+    thresholds : np.ndarray, optional
+        (K,) of `best_thresholds`; without them classes exclude each other, and the highest is present.
+
+    Returns
+    -------
+    np.ndarray
+        (n, K) bool.
+    """
+    if thresholds is None:
         return np.eye(scores.shape[1], dtype=bool)[scores.argmax(1)]
-    return scores >= DECISION
+    return scores >= thresholds
 
 
 def precision_recall_f1(labels, decisions):
@@ -77,24 +116,31 @@ def mean_defined(values):
     return float(defined.mean()) if len(defined) else np.nan
 
 
-def all_metrics(labels, scores, single_label):
+def f1_per_class(labels, scores, thresholds=None):
+    """Return the F1 of each class, (K,); NaN where no threshold is known. Parameters are those of `decide`."""
+    f1 = precision_recall_f1(labels, decide(scores, thresholds))[2]
+    return f1 if thresholds is None else np.where(np.isnan(thresholds), np.nan, f1)
+
+
+def all_metrics(labels, scores, thresholds=None):
     """Return every metric that tables show, by its name.
 
     Parameters
     ----------
     labels, scores : np.ndarray
         (n, K).
-    single_label : bool
-        Whether each clip has one class: only then is there an accuracy.
+    thresholds : np.ndarray, optional
+        (K,) where several classes may be present, see `decide`; without them each clip has one class, and there is
+        an accuracy.
 
     Returns
     -------
     dict of str to float
         acc_classif, macro_auprc, micro_auprc, macro_f1.
     """
-    metrics = {"acc_classif": accuracy(labels, scores)} if single_label else {}
+    metrics = {"acc_classif": accuracy(labels, scores)} if thresholds is None else {}
     return metrics | {
         "macro_auprc": mean_defined(auprc_per_class(labels, scores)),
         "micro_auprc": micro_auprc(labels, scores),
-        "macro_f1": mean_defined(precision_recall_f1(labels, decide(scores, single_label))[2]),
+        "macro_f1": mean_defined(f1_per_class(labels, scores, thresholds)),
     }

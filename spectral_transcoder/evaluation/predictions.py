@@ -124,18 +124,22 @@ class LogitFolder:
         DatasetError
             A file of them is damaged; the message names it and the command.
         """
+        if reason := self.missing(classifier, transcoder):
+            raise MissingFileError(reason)
         manifest = self.read_manifest(classifier, transcoder)
-        state = self._state(manifest)
-        if state != "complete":
-            raise MissingFileError(
-                f"{state} class outputs of {classifier} on {transcoder} in {self.folder}; make them with: "
-                f"{self.create_command(classifier, transcoder)}"
-            )
         corpus = LabelledCorpus.load(self.clips_path, self.record)
         corpus = corpus.take(~np.isin(corpus.files, list(manifest["unreadable"])))
         remedy = f"remove it, and make it again with: {self.create_command(classifier, transcoder)}"
         scores = [read_array(self.path(file, classifier, transcoder), remedy) for file in corpus.files]
         return corpus, np.stack(scores)
+
+    def missing(self, classifier, transcoder):
+        """Return why there are no outputs of one kind that can be read, with the command that makes them, or None."""
+        state = self._state(self.read_manifest(classifier, transcoder))
+        if state == "complete":
+            return None
+        command = self.create_command(classifier, transcoder)
+        return f"{state} class outputs of {classifier} on {transcoder} in {self.folder}; make them with: {command}"
 
     def _state(self, manifest):
         if manifest is None:

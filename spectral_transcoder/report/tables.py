@@ -173,8 +173,7 @@ def best_row(rows: list[TableRow], record: MetricRecord) -> TableRow | None:
     contest = [row for row in rows if row.figures(record) and row.name != TRUE_MELS]
     if len(contest) < 2:
         return None
-    best_of = min if record.lower_is_better else max
-    return best_of(contest, key=lambda row: row.figures(record)[0])
+    return min(contest, key=lambda row: record.badness(row.figures(record)[0]))
 
 
 def metric_cell(row: TableRow, record: MetricRecord, best: bool) -> ReportCell:

@@ -55,7 +55,7 @@ def test_the_sonyc_fixture_has_the_auprc_computed_by_hand(tmp_path):
     engine = 1 / 2 + (1 / 2 + 2 / 3) / 4
     expected = [engine, 1, np.nan, np.nan, np.nan, tied, tied, tied]
     np.testing.assert_allclose(metrics.auprc_per_class(labels, scores), expected)
-    found = metrics.all_metrics(labels, scores, single_label=False)
+    found = metrics.all_metrics(labels, scores, np.full(scores.shape[1], 0.5))
     assert found["macro_auprc"] == pytest.approx((engine + 1 + 3 * tied) / 5)
     assert "acc_classif" not in found
 
@@ -68,7 +68,7 @@ def test_f1_and_confusion_are_scikit_learns():
     matrix = metrics.confusion_matrix(labels, scores)
     assert (matrix == sklearn.metrics.confusion_matrix(truth, told)).all()
     assert metrics.accuracy(labels, scores) == pytest.approx(np.trace(matrix) / 200)
-    found = metrics.precision_recall_f1(labels, metrics.decide(scores, single_label=True))
+    found = metrics.precision_recall_f1(labels, metrics.decide(scores))
     expected = sklearn.metrics.precision_recall_fscore_support(truth, told)[:3]
     np.testing.assert_allclose(found, expected)
 
@@ -78,4 +78,21 @@ def test_votes_that_are_missing_count_in_no_f1():
     decisions = np.array([[True, True], [True, True], [False, True]])
     found = metrics.precision_recall_f1(labels, decisions)
     np.testing.assert_allclose(found, [[1 / 2, 1], [1 / 2, 1], [1 / 2, 1]])
-    assert metrics.decide(np.array([[0.5, 0.49]]), single_label=False).tolist() == [[True, False]]
+    assert metrics.decide(np.array([[0.5, 0.49]]), np.array([0.5, 0.5])).tolist() == [[True, False]]
+
+
+def test_thresholds_are_those_of_the_highest_f1_that_every_threshold_gives():
+    rng = np.random.default_rng(3)
+    labels = (rng.random((60, 4)) < 0.3).astype(float)
+    scores = np.round(0.02 * labels + 0.03 * rng.random((60, 4)), 3)  # far below 0.5, with ties
+    labels[rng.random((60, 4)) < 0.1] = np.nan
+    labels[:, 3] = 0
+    found = metrics.best_thresholds(labels, scores)
+    for k in range(3):
+        voted = ~np.isnan(labels[:, k])
+        truth, values = labels[voted, k], scores[voted, k]
+        f1 = {t: sklearn.metrics.f1_score(truth, values >= t) for t in values}
+        assert f1[found[k]] == pytest.approx(max(f1.values()))
+    assert np.isnan(found[3])
+    assert np.isnan(metrics.f1_per_class(labels, scores, found)[3])
+    assert metrics.all_metrics(labels, scores, found)["macro_f1"] > 0.3

@@ -131,7 +131,7 @@ class Creation:
             foreign = sorted(self.folder.glob(f"{self.corpus.name}_*"))
             if foreign:
                 raise DatasetError(
-                    f"{foreign[0]} is of unknown provenance: --force replaces it, or give --dataset_name"
+                    f"{foreign[0]} is of unknown origin: --force replaces it, or give --dataset_name"
                 )
             return False
         refuse_differences(self.folder, manifest["parameters"], self.plan.parameters)

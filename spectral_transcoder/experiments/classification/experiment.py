@@ -29,7 +29,9 @@ METRICS = (
         "macro_auprc", "area under the precision-recall curve, mean over classes", False, decimals=3
     ),
     MetricRecord("micro_auprc", "the same of all entries together", False, decimals=3),
-    MetricRecord("macro_f1", "F1, mean over classes", False, decimals=3),
+    MetricRecord(
+        "macro_f1", "F1, mean over classes; thresholds chosen on the training clips", False, decimals=3
+    ),
 )
 
 
@@ -47,6 +49,7 @@ def build_experiment(options):
         options=options,
         published=published_figures,
         remarks=scored_parts,
+        missing=missing,
     )
 
 
@@ -85,21 +88,29 @@ def classif_plans(kinds=None, test_folds=ALL_FOLDS):
 
 
 def meant_by_outputs(kinds):
-    """Return what selectors mean by datasets, classifiers and transcoders that they do not mention: {factor: list}.
+    """Return what selectors mean by factors that they do not mention: {factor: modalities}.
 
-    The paper's, unless there are outputs of one dataset only, or of none of the paper's classifiers: then what
-    is there.
+    They mean what there are outputs of: of the paper's modalities those, or others where there are none of the
+    paper's; and all of the paper's where there are no outputs at all.
     """
-    meant = {}
-    if 0 < len(kinds) < len(LABELLED_CORPORA):
-        meant["dataset"] = list(kinds)
-    there = {kind for of_dataset in kinds.values() for kind in of_dataset}
-    classifiers = sorted({classifier for classifier, _ in there})
-    if classifiers and not set(classifiers) & set(CLASSIFIERS):
-        transcoders = {transcoder for _, transcoder in there}
-        shared = [one for one in transcoders if all((classifier, one) in there for classifier in classifiers)]
-        meant |= {"classifier": classifiers, "transcoder": sorted(shared or transcoders)}
-    return meant
+    there = [kind for of_dataset in kinds.values() for kind in of_dataset]
+    if not there:
+        return {}
+    classifiers = dict.fromkeys(classifier for classifier, _ in there)
+    classifiers = [name for name in CLASSIFIERS if name in classifiers] or sorted(classifiers)
+    transcoders = {transcoder for classifier, transcoder in there if classifier in classifiers}
+    published = [name for name in PUBLISHED_TRANSCODERS if name in transcoders]
+    is_papers = classifiers[0] in CLASSIFIERS
+    return {
+        "dataset": list(kinds),
+        "classifier": classifiers,
+        "transcoder": (published if is_papers else []) or sorted(transcoders),
+    }
+
+
+def missing(setting, experiment):
+    """Return why there are no class outputs for a setting, with the command that makes them, or None."""
+    return logit_folder(experiment.options, setting.dataset).missing(setting.classifier, setting.transcoder)
 
 
 def load_steps():
@@ -139,4 +150,5 @@ def scored_parts(setting, experiment):
     scores = pd.read_csv(experiment.file("score", setting, "scores.csv"), dtype={"part": str})
     scores = scores[scores["seed"] == 0]
     parts, clips = ", ".join(scores["part"]), scores["clips"].sum()
-    return {"scored on": f"{'fold ' if parts[0].isdigit() else ''}{parts} ({clips} clips)"}
+    thresholds = "" if parts[0].isdigit() else ", thresholds of F1 chosen on train"
+    return {"scored on": f"{'fold ' if parts[0].isdigit() else ''}{parts} ({clips} clips){thresholds}"}

@@ -20,6 +20,7 @@ from spectral_transcoder.utils.errors import DatasetError
 from spectral_transcoder.utils.files import atomic_path
 
 TRAIN = "train"
+THRESHOLDS = "thresholds"  # of F1, in the files of predictions
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,14 @@ class ScoringData:
         """Return the indices of the clips of some parts."""
         return np.flatnonzero(np.isin(self.corpus.parts, parts))
 
-    def training_rows(self, part):
-        """Return the indices of the clips that teach the head that is tested on a part."""
+    def taught_by(self, part):
+        """Return the indices of the clips that may teach what is tested on a part."""
         others = [fold for fold in self.corpus.folds if fold != part]
-        rows = self.rows(others if self.corpus.record.folds else [TRAIN])
+        return self.rows(others if self.corpus.record.folds else [TRAIN])
+
+    def training_rows(self, part):
+        """Return what `taught_by` does; raise DatasetError where there is none."""
+        rows = self.taught_by(part)
         if not len(rows):
             raise DatasetError(
                 f"{self.corpus.record.name} has no clips but those of {part}: nothing teaches a head"
@@ -95,11 +100,7 @@ def evaluate(setting, experiment):
     """Keep the scores of the classes of each tested clip, of each seed."""
     data = ScoringData.of(setting, experiment)
     rows = data.rows(data.tested)
-    if setting.deep:
-        scores = head_scores(setting, experiment, data)
-    else:
-        outputs, grouping = data.outputs, data.corpus.record.grouping
-        scores = class_scores(outputs, label_names(outputs.shape[1]), grouping)[1][None]
+    scores, training_scores = deep_scores(setting, experiment, data) if setting.deep else grouped_scores(data)
     with atomic_path(experiment.file("output", setting, "predictions.npz")) as temporary:
         np.savez(
             temporary,
@@ -107,22 +108,52 @@ def evaluate(setting, experiment):
             parts=data.corpus.parts[rows],
             labels=data.corpus.labels[rows],
             scores=scores[:, rows],
+            **thresholds_of(data, training_scores),
         )
 
 
-def head_scores(setting, experiment, data):
-    """Return the scores of each part's own heads: (n_seeds, n, K), NaN where a clip is not tested."""
+def grouped_scores(data):
+    """Return the scores of labels grouped into classes, of all clips, (1, n, K), and of those that may teach.
+
+    The latter by tested part: {part: (1, n_training, K)}.
+    """
+    outputs = data.outputs
+    scores = class_scores(outputs, label_names(outputs.shape[1]), data.corpus.record.grouping)[1][None]
+    return scores, {part: scores[:, data.taught_by(part)] for part in data.tested}
+
+
+def thresholds_of(data, training_scores):
+    """Return {"thresholds <part>": (n_seeds, K)}, chosen on the clips that teach; nothing for exclusive classes."""
+    if data.corpus.record.single_label:
+        return {}
+    labels = {part: data.corpus.labels[data.taught_by(part)] for part in data.tested}
+    return {
+        f"{THRESHOLDS} {part}": np.array(
+            [metrics.best_thresholds(labels[part], of_seed) for of_seed in training_scores[part]]
+        )
+        for part in data.tested
+    }
+
+
+def deep_scores(setting, experiment, data):
+    """Return the scores of each part's own heads, of the tested clips and of those that taught the heads.
+
+    The former are (n_seeds, n, K), NaN where a clip is not tested; the latter {part: (n_seeds, n_training, K)}.
+    """
     path = experiment.file("model", setting.at("train"), "heads")
     heads = load_tensors(path)
     n_classes = len(data.corpus.record.classes)
     scores = np.full((setting.seeds, len(data.outputs), n_classes), np.nan, np.float32)
+    training_scores = {}
     for part in data.tested:
-        rows = data.rows([part])
+        rows, training_rows = data.rows([part]), data.training_rows(part)
+        training_scores[part] = np.empty((setting.seeds, len(training_rows), n_classes), np.float32)
         for seed in range(setting.seeds):
             head = Head(recipe_of(setting, data, seed), data.outputs.shape[1], n_classes)
             load_state(head, heads[f"{part} {seed}"]["state_dict"], path)
             scores[seed, rows] = head.scores(data.outputs[rows])
-    return scores
+            training_scores[part][seed] = head.scores(data.outputs[training_rows])
+    return scores, training_scores
 
 
 def metric(setting, experiment):
@@ -131,10 +162,13 @@ def metric(setting, experiment):
     rows = []
     with np.load(experiment.file("output", setting.at("evaluate"), "predictions.npz")) as kept:
         labels, scores, parts = kept["labels"], kept["scores"], kept["parts"]
+        thresholds = {part: kept_thresholds(kept, part, record) for part in dict.fromkeys(parts.tolist())}
     for seed, of_seed in enumerate(scores):
-        for part in dict.fromkeys(parts.tolist()):
+        for part, of_seeds in thresholds.items():
             of_part = parts == part
-            rows.append({"part": part, "seed": seed} | score_row(labels[of_part], of_seed[of_part], record))
+            own = None if of_seeds is None else of_seeds[seed]
+            scored = score_row(labels[of_part], of_seed[of_part], record, own)
+            rows.append({"part": part, "seed": seed} | scored)
     table = pd.DataFrame(rows).sort_values(["seed", "part"], key=natural_order)
     with atomic_path(experiment.file("score", setting, "scores.csv")) as temporary:
         table.to_csv(temporary, index=False)
@@ -143,18 +177,28 @@ def metric(setting, experiment):
             experiment.save_metric(setting, record.name, table[record.name].to_numpy())
 
 
+def kept_thresholds(kept, part, record):
+    """Return the thresholds that evaluate kept for a part, (n_seeds, K); None where classes exclude each other.
+
+    Predictions of earlier versions have none: they are NaN, and F1 is unknown until they are computed again.
+    """
+    if record.single_label:
+        return None
+    unknown = np.full((len(kept["scores"]), len(record.classes)), np.nan)
+    return kept.get(f"{THRESHOLDS} {part}", unknown)
+
+
 def natural_order(column):
     """Return what a column is sorted by: fold 10 comes after fold 9."""
     return column.astype(str).str.zfill(2)
 
 
-def score_row(labels, scores, record):
+def score_row(labels, scores, record, thresholds=None):
     """Return one row of a table of scores: clips, the metrics, and F1 and AUPRC of each class."""
     voted = ~np.isnan(labels).all(1)  # clips that nobody has voted on count nowhere
     labels, scores = labels[voted], scores[voted]
-    decisions = metrics.decide(scores, record.single_label)
-    f1, auprc = metrics.precision_recall_f1(labels, decisions)[2], metrics.auprc_per_class(labels, scores)
-    row = {"clips": len(labels)} | metrics.all_metrics(labels, scores, record.single_label)
+    f1, auprc = metrics.f1_per_class(labels, scores, thresholds), metrics.auprc_per_class(labels, scores)
+    row = {"clips": len(labels)} | metrics.all_metrics(labels, scores, thresholds)
     row |= {f"f1 {name}": value for name, value in zip(record.classes, f1, strict=True)}
     return row | {f"auprc {name}": value for name, value in zip(record.classes, auprc, strict=True)}
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 from spectral_transcoder.experiments.engine.run_store import RunStore, State
 from spectral_transcoder.experiments.engine.runner import InThisProcess, Runner, compute_one
-from spectral_transcoder.experiments.engine.selectors import select, selector_of
+from spectral_transcoder.experiments.engine.selectors import named_modalities, select, selector_of
 from spectral_transcoder.experiments.engine.tables import export, exportable, results_table
 from spectral_transcoder.experiments.engine.workers import Workers, interruptible, stop_with_launcher
 from spectral_transcoder.utils.cli import Parser, add_data_path, positive
@@ -14,6 +14,7 @@ from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import EXPORT
 
 WORKER = "--worker"
+MISSING = "missing"  # pending, but data or weights are not here
 
 
 def run_experiment(build, load_steps, description, add_options=None, argv=None):
@@ -53,7 +54,9 @@ def run_experiment(build, load_steps, description, add_options=None, argv=None):
     status = 0
     if options.compute:
         with interruptible():
-            status = Runner(experiment, _computer(experiment, load_steps, options, argv)).run(settings)
+            status = Runner(experiment, _computer(experiment, load_steps, options, argv)).run(
+                settings, named_modalities(experiment.plans, options.select)
+            )
     if options.display is not None or options.export:
         show_results(experiment, settings, metrics, options)
     return status
@@ -97,10 +100,13 @@ def list_states(experiment, settings):
     store, counts = RunStore(experiment), Counter()
     for setting in settings:
         state, record = store.look(setting)
-        counts[state] += 1
-        detail = _detail(state, record, store.log_path(setting))
-        print(f"{state.value:8}{selector_of(setting)}{detail}")
-    print(f"{len(settings)} settings: {', '.join(f'{counts[state]} {state.value}' for state in State)}")
+        reason = experiment.missing(setting) if state is State.PENDING else None
+        word = MISSING if reason else state.value
+        counts[word] += 1
+        detail = f"\n        {reason}" if reason else _detail(state, record, store.log_path(setting))
+        print(f"{word:8}{selector_of(setting)}{detail}")
+    words = [*(state.value for state in State), *([MISSING] if counts[MISSING] else [])]
+    print(f"{len(settings)} settings: {', '.join(f'{counts[word]} {word}' for word in words)}")
 
 
 def _detail(state, record, log):

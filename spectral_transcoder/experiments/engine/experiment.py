@@ -24,7 +24,7 @@ class MetricRecord:
     description : str
         One line.
     lower_is_better : bool
-        Which way is up.
+        Whether the lowest value is the best.
     unit : str
         Of what is displayed; "%" displays a share of 0 … 1 in percent.
     decimals : int
@@ -35,6 +35,8 @@ class MetricRecord:
         Whether tables show it when no metric is asked for.
     units : dict of str to str
         By classifier, of a metric whose unit depends on it.
+    ideal : float or None
+        The value that is best, where neither the lowest nor the highest is: the nearest to it is the best.
     """
 
     name: str
@@ -45,11 +47,25 @@ class MetricRecord:
     spread: bool = True
     shown: bool = True
     units: dict = field(default_factory=dict, hash=False)
+    ideal: float | None = None
 
     def of(self, classifiers):
         """Return the record with the unit, or units, that it has for these classifiers."""
         units = {self.units.get(name, self.unit) for name in classifiers}
         return replace(self, unit=" or ".join(sorted(units)))
+
+    def badness(self, value):
+        """Return a number that is lowest for the best value."""
+        if self.ideal is not None:
+            return abs(value - self.ideal)
+        return value if self.lower_is_better else -value
+
+    @property
+    def arrow(self):
+        """Which way is better, as the headings of tables show it."""
+        if self.ideal is not None:
+            return f"→ {self.ideal:g}"
+        return "↓" if self.lower_is_better else "↑"
 
     @property
     def reductions(self):
@@ -85,6 +101,9 @@ class Experiment(doce.Experiment):
         (setting) -> {metric: figure}, as tables show them beside the metric.
     remarks : callable, optional
         (setting, experiment) -> {column: text} that tables show of a computed setting.
+    missing : callable, optional
+        (setting, experiment) -> why a setting cannot be computed, since data or weights are not here, with the
+        command that makes or fetches them; None where all is here.
     """
 
     def __init__(
@@ -99,6 +118,7 @@ class Experiment(doce.Experiment):
         options=None,
         published=None,
         remarks=None,
+        missing=None,
     ):
         super().__init__()
         self.project.name = name
@@ -107,6 +127,7 @@ class Experiment(doce.Experiment):
         self.options = options or SimpleNamespace(plain=False)
         self.published = published or (lambda setting: {})
         self.remarks = remarks or (lambda setting, experiment: {})
+        self._missing = missing or (lambda setting, experiment: None)
         for kind, subfolder in {"state": "state", "log": "log", **kinds}.items():
             setattr(self.path, kind, f"{Path(folder) / subfolder}/")
         for metric in self.metrics:
@@ -134,6 +155,10 @@ class Experiment(doce.Experiment):
     def provenance_of(self, setting):
         """Return what a setting's result is made from beyond its factors, as it comes back from JSON."""
         return json.loads(json.dumps(self.provenance(setting, self)))
+
+    def missing(self, setting):
+        """Return why a setting cannot be computed here, or None."""
+        return self._missing(setting, self)
 
     def progress(self, total, description, unit):
         """Return a `Progress` over `total` units: a bar, or lines if the command line asks for them."""

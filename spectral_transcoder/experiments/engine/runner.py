@@ -26,6 +26,7 @@ class Outcome(enum.IntEnum):
     FAILED = 10
     UP_TO_DATE = 11
     RUNNING_ELSEWHERE = 12
+    MISSING = 13
     INTERRUPTED = Interrupted.status
 
 
@@ -34,6 +35,7 @@ SAYINGS = {
     Outcome.UP_TO_DATE: "done before",
     Outcome.FAILED: "failed",
     Outcome.RUNNING_ELSEWHERE: "running elsewhere",
+    Outcome.MISSING: "missing",
 }
 
 
@@ -121,15 +123,43 @@ class Runner:
         self.experiment, self.compute = experiment, compute
         self.store = RunStore(experiment)
         self.stopped_chains, self.counts = set(), Counter()
+        self.missing = {}  # why -> the settings of which data or weights are not here
 
-    def run(self, settings):
-        """Compute the settings, say what came of them, and return the exit status: 1 if one failed."""
+    def run(self, settings, named=None):
+        """Compute the settings, say what came of them, and return the exit status.
+
+        Parameters
+        ----------
+        settings : list of Setting
+            What to compute.
+        named : dict of str to collection of str, optional
+            The modalities that the selector names, by factor.
+
+        Returns
+        -------
+        int
+            1 if a setting failed, if data or weights of all are missing, or of all those of a modality that was
+            named; else 0.
+        """
         name = self.experiment.project.name
         with self.experiment.progress(len(settings), name, "setting") as self.progress:
             for group in self._by_step(settings):
                 self._run_group(group)
+        for reason, missing in self.missing.items():
+            print(f"missing: {len(missing)} settings, such as {selector_of(missing[0])}\n  {reason}")
         print(self._summary(len(settings)))
-        return 1 if self.counts[Outcome.FAILED] else 0
+        return 1 if self.counts[Outcome.FAILED] or self._lacks_what_was_named(settings, named or {}) else 0
+
+    def _lacks_what_was_named(self, settings, named):
+        """Whether nothing of the selection is here, or nothing of a modality that the selector names."""
+        chains = {setting.chain for missing in self.missing.values() for setting in missing}
+        here = [setting for setting in settings if setting.chain not in chains]
+        if settings and not here:
+            return True
+        selected = {(factor, str(value)) for setting in settings for factor, value in setting.values.items()}
+        found = {(factor, str(value)) for setting in here for factor, value in setting.values.items()}
+        wanted = {(factor, value) for factor, values in named.items() for value in values}
+        return bool(wanted & selected - found)
 
     def _by_step(self, settings):
         order = {step: position for position, step in enumerate(self.experiment.steps)}
@@ -148,10 +178,24 @@ class Runner:
             else:
                 self._record(setting, outcome)
 
-        self.compute([setting for setting in settings if setting.chain not in self.stopped_chains], report)
+        going = [setting for setting in settings if setting.chain not in self.stopped_chains]
+        self.compute([setting for setting in going if not self._is_missing(setting)], report)
         if elsewhere:
             time.sleep(PATIENCE_S)
             self.compute(elsewhere, self._record)
+
+    def _is_missing(self, setting):
+        """Note a setting that is not done and of which data or weights are not here."""
+        if self.store.state(setting) is State.DONE:
+            return False
+        reason = self.experiment.missing(setting)
+        if reason is None:
+            return False
+        self.missing.setdefault(reason, []).append(setting)
+        self.counts[Outcome.MISSING] += 1
+        self.stopped_chains.add(setting.chain)
+        self.progress.advance(f"missing {selector_of(setting)}")
+        return True
 
     def _record(self, setting, outcome):
         self.counts[outcome] += 1
@@ -173,7 +217,9 @@ class Runner:
         ]
         not_started = total - self.counts.total()
         if not_started:
-            parts.append(f"{not_started} not started, since a step before theirs failed or runs elsewhere")
+            parts.append(
+                f"{not_started} not started, since a step before theirs failed, lacks something or runs elsewhere"
+            )
         return f"{total} settings: {', '.join(parts)}"
 
 

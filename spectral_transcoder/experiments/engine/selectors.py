@@ -40,6 +40,15 @@ def select(plans, selector=None):
     return [setting for name, plan in plans.items() for setting in plan.select(alternatives[name])]
 
 
+def named_modalities(plans, selector=None):
+    """Return {factor: texts of the modalities that a selector names}."""
+    named = {}
+    for _, wanted in _parse(selector, plans):
+        for factor, texts in wanted.items():
+            named.setdefault(factor, set()).update(texts)
+    return named
+
+
 def selector_of(setting):
     """Return the selector of one setting."""
     return setting.selector

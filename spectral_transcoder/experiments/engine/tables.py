@@ -207,7 +207,7 @@ def _prune(rows, columns):
 def heading(metric):
     """Return a metric's name with its unit and which way is up, for the top of a column."""
     unit = f" ({metric.unit})" if metric.unit else ""
-    return f"{metric.name}{unit} {'↓' if metric.lower_is_better else '↑'}"
+    return f"{metric.name}{unit} {metric.arrow}"
 
 
 def _format(metric, numbers):
@@ -221,7 +221,7 @@ def _write_csv(table, path):
 
 def _write_tex(table, path):
     alignment = "l" * table.n_factors + "r" * (table.shown.shape[1] - table.n_factors)
-    arrows = {"↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$", "²": r"$^2$"}
+    arrows = {"→": r"$\rightarrow$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$", "²": r"$^2$"}
     text = table.shown.to_latex(index=False, escape=True, caption="CAPTION", column_format=alignment)
     text = text.replace("CAPTION", table.title.replace("_", r"\_").replace("%", r"\%"))
     for symbol, command in arrows.items():

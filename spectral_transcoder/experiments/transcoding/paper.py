@@ -93,6 +93,11 @@ SELECTIONS = {"restricted": restricted, "detailed": detailed}
 def add_selection_options(parser):
     """Add the options by which launchers choose settings."""
     parser.add_argument("--exp_type", choices=SELECTIONS, default="restricted", help="default restricted")
+    add_table_options(parser)
+
+
+def add_table_options(parser):
+    """Add the options that say of which data the paper's table is."""
     parser.add_argument("--dataset", default="full", help="modality of the factor dataset (default full)")
     parser.add_argument("--classifier", default="PANN,YamNet", help="a comma list (default PANN,YamNet)")
     parser.add_argument("--epoch", type=int, default=200, help="modality of the factor epoch (default 200)")
@@ -110,7 +115,7 @@ def published_results():
 
 
 @dataclass(frozen=True)
-class Cell:
+class ComparedResult:
     """What was found for a row and a metric.
 
     Attributes
@@ -131,33 +136,35 @@ class Cell:
     tied: bool = False
 
 
-def compare(column, lower_is_better, of_hits):
+def compare(column, record, of_hits):
     """Mark the best of a column of per-clip values, and what is not significantly different from it.
 
     Parameters
     ----------
     column : dict of str to np.ndarray
-        Per-clip values by row.
-    lower_is_better : bool
-        Which way is up.
+        Per-clip values by row; a single value, as class-weighted shares have, is compared without a test.
+    record : MetricRecord
+        Which values are best.
     of_hits : bool
         Whether the values are hits, for McNemar's test.
 
     Returns
     -------
-    dict of str to Cell
+    dict of str to ComparedResult
     """
     means = {name: float(np.mean(values)) for name, values in column.items()}
     if not means:
         return {}
-    best = (min if lower_is_better else max)(means, key=means.get)
+    best = min(means, key=lambda name: record.badness(means[name]))
     test = transcoding_metrics.mcnemar if of_hits else transcoding_metrics.paired_difference
     return {
-        name: Cell(
+        name: ComparedResult(
             values,
             means[name],
             best=means[name] == means[best],
-            tied=means[name] != means[best] and test(values, column[best]) >= SIGNIFICANCE,
+            tied=means[name] != means[best]
+            and len(values) > 1
+            and test(values, column[best]) >= SIGNIFICANCE,
         )
         for name, values in column.items()
     }
@@ -170,7 +177,7 @@ def paper_table(classifier, columns, records, n_clips):
     ----------
     classifier : str
         Whose table.
-    columns : dict of str to dict of str to Cell
+    columns : dict of str to dict of str to ComparedResult
         By metric, then by row; rows that were not computed are missing, and blank.
     records : dict of str to MetricRecord
         By metric.

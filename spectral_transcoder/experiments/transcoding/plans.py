@@ -86,21 +86,33 @@ PUBLISHED = {
 }
 
 
-def train_plans(corpora=()):
+def train_plans(corpora=(), here=()):
     """Return the plans of experiment 1 by name.
 
     Parameters
     ----------
     corpora : iterable of str
         Names of further datasets: modalities of `dataset` in every plan.
+    here : sequence of str
+        The datasets that a selector means which does not mention any: those of which there are data. Plans that
+        have none of them, and all plans where `here` is empty, mean the published ones.
     """
     added = {"dataset": list(corpora), "classifier": ADDED_CLASSIFIERS, "nb_channels": ADDED_CHANNELS}
     plans = []
     for name, factors in PUBLISHED.items():
         more = added | {"transcoder": ADDED_TRANSCODERS.get(name, ())}
+        meant = datasets_meant(factors, corpora, here)
         if name == "reference":
-            plans.append(Plan(name, factors, more, SIGNAL_FACTORS))
+            plans.append(Plan(name, factors, more, SIGNAL_FACTORS, meant))
         else:
-            plans.append(Plan(name, factors, more | {"epoch": ADDED_EPOCHS}, TRAINING_FACTORS))
-    plans.append(Plan("published", TRAINED_ELSEWHERE, added))
+            plans.append(Plan(name, factors, more | {"epoch": ADDED_EPOCHS}, TRAINING_FACTORS, meant))
+    meant = datasets_meant(TRAINED_ELSEWHERE, corpora, here)
+    plans.append(Plan("published", TRAINED_ELSEWHERE, added, meant=meant))
     return {plan.name: plan for plan in plans}
+
+
+def datasets_meant(factors, corpora, here):
+    """Return {"dataset": those of a plan's datasets that are here}, or nothing where none of them is."""
+    known = (*factors["dataset"], *corpora)
+    meant = [dataset for dataset in here if dataset in known]
+    return {"dataset": meant} if meant else {}

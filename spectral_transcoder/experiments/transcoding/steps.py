@@ -16,11 +16,9 @@ from spectral_transcoder.evaluation import transcoding_metrics
 from spectral_transcoder.experiments.transcoding.epoch_report import EpochReport
 from spectral_transcoder.experiments.transcoding.task import Task, hash_of, published_model
 from spectral_transcoder.models import end_to_end
-from spectral_transcoder.models.registry import FETCH_COMMAND
 from spectral_transcoder.models.transcoders import load_transcoder
 from spectral_transcoder.training.loop import DivergedError, fit, launch, make_fabric
 from spectral_transcoder.training.losses import Chunks, TeacherLoss, mel_loss, score_loss
-from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.progress import Progress
 
@@ -158,13 +156,7 @@ def evaluated_model(task, setting, experiment, dataset):
     if task.plan == "reference":
         return torch.nn.Identity() if task.transcoder == "oracle" else task.build(dataset.third_octaves)
     if task.plan == "published":
-        path = published_model(setting)
-        if path is None:
-            raise MissingFileError(
-                f"no published {task.transcoder} for {task.classifier} in reference_models/; "
-                f"fetch it with: {FETCH_COMMAND}"
-            )
-        return load_transcoder(path)
+        return load_transcoder(published_model(setting))
     load = end_to_end.load_baseline if task.transcoder in end_to_end.BASELINES else load_transcoder
     return load(experiment.file("model", setting.at("train"), "model"))
 

@@ -11,9 +11,10 @@ from spectral_transcoder.experiments.engine.options import dataset_folder
 from spectral_transcoder.models import end_to_end
 from spectral_transcoder.models.classifiers import classifier_record, load_classifier
 from spectral_transcoder.models.engines import choose_engine
-from spectral_transcoder.models.registry import model_entry
+from spectral_transcoder.models.registry import FETCH_COMMAND, model_entry
 from spectral_transcoder.models.transcoders import TEXTURES, Transcoder, TranscoderSettings
 from spectral_transcoder.training.recipe import Recipe
+from spectral_transcoder.utils.errors import DatasetError, MissingFileError
 from spectral_transcoder.utils.files import sha256
 
 INPUTS = {"urban_mel_time": "mel_time", "urban_mel_freq": "mel_freq"}  # what transcoders of these start from
@@ -44,8 +45,29 @@ def provenance(setting, experiment):
         weights = classifier_record(setting.classifier).path_in(experiment.options.models_path)
         depends["weights"] = hash_of(weights)
     if setting.plan == "published":
-        depends["model"] = hash_of(published_model(setting))
+        depends["model"] = hash_of(find_published_model(setting))
     return depends
+
+
+def missing(setting, experiment):
+    """Return why a setting cannot be computed, its dataset, weights or published model not being here, or None."""
+    record = classifier_record(setting.classifier)
+    try:
+        dataset = open_dataset(dataset_folder(experiment.options), dataset_name(setting.dataset))
+        split = dataset.split("eval")
+        split.mels(record.front_end)
+        if setting.dataset == "urban_mel_time":
+            split.mel_time(record.front_end)
+        if setting.plan == "published":
+            published_model(setting)
+    except MissingFileError as error:
+        return str(error)
+    except DatasetError:  # damaged: computing says how
+        return None
+    weights = record.path_in(experiment.options.models_path)
+    if weights.is_file() or (setting.step == "train" and not setting.ts):
+        return None
+    return f"no weights of {record.name} at {weights}; fetch them with: {record.fetch_command}"
 
 
 def hash_of(path):
@@ -61,9 +83,20 @@ def _hash_of(path, n_bytes, changed_ns):
     return sha256(path)
 
 
-def published_model(setting):
+def find_published_model(setting):
     """Return the path of the published transcoder that a setting of the plan `published` scores, or None."""
     return model_entry(setting.transcoder).find(setting.classifier, published_only=True)
+
+
+def published_model(setting):
+    """Return what `find_published_model` does; raise MissingFileError where there is none."""
+    path = find_published_model(setting)
+    if path is None:
+        raise MissingFileError(
+            f"no published {setting.transcoder} for {setting.classifier} in reference_models/; fetch it with: "
+            f"{FETCH_COMMAND}"
+        )
+    return path
 
 
 @dataclass(frozen=True)

@@ -128,12 +128,16 @@ def test_what_is_not_mentioned_is_the_papers_or_what_there_are_outputs_of():
         for transcoder in ("self", "cnn")
     }
     assert meant({}) == papers
-    assert meant({urban: [*embedded, ("PANN", "self")], sonyc: embedded}) == papers
-    assert meant({urban: [*embedded, ("PANN", "self")]}) == {one for one in papers if one[0] == urban}
+    assert meant({urban: [*embedded, ("PANN", "self")], sonyc: embedded}) == {
+        (urban, "PANN", "self"),
+        (sonyc, "PANN", "self"),
+    }
+    assert meant({urban: [*embedded, ("PANN", "self")]}) == {(urban, "PANN", "self")}
     assert meant({sonyc: embedded}) == {(sonyc, *kind) for kind in embedded}
     assert meant({urban: embedded + mobile}) == {
-        (urban, "MiniYamNet", "self"),
-        (urban, "YamNetMobile", "self"),
+        (urban, classifier, transcoder)
+        for classifier in ("MiniYamNet", "YamNetMobile")
+        for transcoder in ("self", "cnn_texture", "pinv")
     }
 
 
@@ -248,7 +252,7 @@ def test_every_published_figure_is_that_of_the_paper():
     assert classification_experiment.published_figures(corrected) == {}
 
 
-def store_sonyc(root):
+def store_sonyc(root, scale=1.0):
     """Store outputs of PANN that tell the classes of all clips: forty of train, three of validate, four of test.
 
     Nobody has voted on the last clip of test; labels of its first two are opposite, and one has a vote less.
@@ -268,7 +272,7 @@ def store_sonyc(root):
     alone = ["Engine", "Drill", "Slam", "Sawing", "Siren", "Harp", "Speech", "Dog"]
     outputs = rng.uniform(0, 0.1, (47, 527)).astype(np.float32)
     outputs[:, [names.index(name) for name in alone]] = np.where(np.nan_to_num(labels) > 0, 0.8, 0.2)
-    store(root / "data", "SONYC-UST", "PANN", "self", corpus, outputs, unreadable=["3.wav"])
+    store(root / "data", "SONYC-UST", "PANN", "self", corpus, scale * outputs, unreadable=["3.wav"])
     return labels
 
 
@@ -284,14 +288,28 @@ def test_sonyc_ust_is_taught_on_train_and_scored_on_test_alone(score, root):
     assert "0.53" in said
 
 
-def test_outputs_that_were_not_made_fail_with_the_command_and_others_go_on(score):
+def test_outputs_that_were_not_made_are_named_with_the_command_and_others_go_on(score):
     status, said, _ = score("-s", f"reference/{URBAN}+transcoder=self+cnn", "-c")
     assert status == 1
     assert (
         "create_logit_dataset.py --audio_dataset_name URBAN-SOUND-8K --classifier YamNet --transcoder cnn"
         in said
     )
-    assert "2 computed, 1 failed" in said
+    assert "2 computed, 1 missing" in said
+    status, said, _ = score("-s", f"reference/{URBAN}+transcoder=self+cnn", "-l")
+    assert "2 done, 0 failed, 2 missing" in said
+    assert status == 0
+
+
+def test_of_what_is_not_mentioned_all_that_is_there_is_computed(score, root):
+    """Three kinds of outputs, of which no two have dataset, classifier and transcoder in common."""
+    corpus = urban_corpus()
+    store(root / "data", "URBAN-SOUND-8K", "PANN", "cnn", corpus, np.random.default_rng(0).random((100, 527)))
+    store_sonyc(root)
+    status, said, _ = score("-s", "reference/", "-c")
+    assert "missing" in said and re.search(r"\d failed", said) is None
+    assert status == 0
+    assert len(metrics_of(root, "acc_classif")) == 2
 
 
 def test_other_outputs_are_scored_anew(score, root):
@@ -433,3 +451,26 @@ def test_a_file_of_outputs_that_is_cut_off_is_named_with_its_remedy(score, root)
     (line,) = complained.splitlines()
     assert line.startswith(f"error: {path} is damaged or missing")
     assert "--classifier YamNet --transcoder self" in line
+
+
+def test_f1_of_several_classes_takes_thresholds_from_the_training_clips(score, root):
+    """Scores far below 0.5 that tell the classes without a mistake: 0.5 finds none of them."""
+    store_sonyc(root, scale=0.01)
+    selector = "reference/dataset=SONYC-UST+classifier=PANN+transcoder=self"
+    assert score("-s", selector, "-c")[0] == 0
+    (values,) = metrics_of(root, "macro_f1").values()
+    assert values == [1]
+    assert "thresholds of F1 chosen on train" in score("-s", selector, "-d")[1]
+
+
+def test_predictions_of_earlier_versions_have_no_f1_but_the_rest(score, root):
+    store_sonyc(root)
+    selector = "reference/dataset=SONYC-UST+classifier=PANN+transcoder=self"
+    score("-s", selector, "-c")
+    (path,) = (root / "classification_experiments/classif_exp/predictions").glob("*.npz")
+    with np.load(path) as kept:
+        old = {name: values for name, values in kept.items() if not name.startswith("thresholds")}
+    np.savez(path, **old)
+    assert score("-s", f"{selector}+step=metric", "-c", "-f")[0] == 0
+    assert np.isnan(next(iter(metrics_of(root, "macro_f1").values())))
+    assert next(iter(metrics_of(root, "macro_auprc").values())) == [1]

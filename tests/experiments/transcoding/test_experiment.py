@@ -11,6 +11,7 @@ import pytest
 from lightning_fabric.plugins.precision.precision import _PRECISION_INPUT_STR
 
 from spectral_transcoder.experiments.engine import cli
+from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.engine.tables import heading
 from spectral_transcoder.experiments.transcoding import experiment as transcoding_experiment
 from spectral_transcoder.models.classifiers import CLASSIFIERS
@@ -48,6 +49,7 @@ TOY_STEPS = {"train": train, "evaluate": lambda *_: None, "metric": metric}
 def script(tmp_path, monkeypatch):
     monkeypatch.setattr(transcoding_experiment, "load_steps", lambda: TOY_STEPS)
     monkeypatch.setattr(transcoding_experiment, "provenance", lambda *_: {"dataset": "1"})
+    monkeypatch.setattr(transcoding_experiment, "missing", lambda *_: None)
     monkeypatch.setattr(cli, "EXPORT", tmp_path / "export")
 
     def run(*argv):
@@ -164,3 +166,42 @@ def test_the_launcher_takes_no_selector(monkeypatch, call_script):
     code, _, told = call_script(LAUNCHER, "-s", "reference/")
     assert (code, told.count("\n")) == (2, 1)
     assert "main_doce_training.py -c -s reference/" in told
+
+
+@pytest.mark.parametrize(
+    ("here", "published", "reference"),
+    [
+        ([], {"TEST", "full", "urban"}, {"TEST", "full", "urban", "urban_mel_time", "urban_mel_freq"}),
+        (["Dcase-Task1-full"], {"full"}, {"full"}),
+        (["Dcase-Task1-urban", "streets"], {"urban"}, {"urban", "urban_mel_time", "urban_mel_freq"}),
+        (["streets", "yards"], {"streets", "yards"}, {"streets", "yards"}),
+    ],
+)
+def test_datasets_that_are_not_mentioned_are_those_that_are_there(tmp_path, here, published, reference):
+    for name in here:
+        path = tmp_path / "data" / transcoding_experiment.EVALUATION_DATA.format(name)
+        path.parent.mkdir(parents=True)
+        path.touch()
+    options = SimpleNamespace(data_path=tmp_path, dataset_path=None, corpus=[], plain=True)
+    plans = transcoding_experiment.build_experiment(options).plans
+    assert {one.dataset for one in select(plans, "published/classifier=PANN")} == published
+    assert {one.dataset for one in select(plans, "reference/")} == reference
+
+
+def test_the_class_weighted_share_stands_beside_the_papers():
+    shown = [record.name for record in transcoding_experiment.METRICS if record.shown]
+    assert shown == ["mel_mse", "logit_bce", "logit_kl", "ptopafc", "ptopafc_weighted"]
+
+
+def test_curves_are_chosen_by_dataset_classifier_and_epoch(script, call_script, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "EXPORT", tmp_path / "export")
+    script(
+        "-s",
+        "cnn/dataset=TEST+classifier=YamNet+epoch=10+learning_rate=-3+kernel_size=5+nb_layers=5"
+        "+nb_channels=64+dilation=1",
+        "-c",
+    )
+    where = ["--dataset", "TEST", "--classifier", "YamNet", "--data_path", tmp_path]
+    status, said, _ = call_script(CURVES, *where, "--epoch", 10)
+    assert (status or 0) == 0 and "dataset=TEST" in said
+    assert call_script(CURVES, *where, "--epoch", 1)[0] == 1

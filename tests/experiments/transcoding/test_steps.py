@@ -23,6 +23,7 @@ from spectral_transcoder.datasets.splits import SPLITS
 from spectral_transcoder.evaluation.teacher_scores import teacher_scores
 from spectral_transcoder.experiments.engine import cli
 from spectral_transcoder.experiments.engine.cli import run_experiment
+from spectral_transcoder.experiments.engine.experiment import MetricRecord
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding import experiment as transcoding_experiment
 from spectral_transcoder.experiments.transcoding import paper
@@ -317,12 +318,18 @@ def test_ties_are_marked_by_what_the_clips_allow():
     rng = np.random.default_rng(0)
     base = rng.uniform(1, 2, 100)
     column = {"a": base, "b": base + np.tile([0.01, -0.009], 50), "c": base + rng.uniform(0.9, 1.1, 100)}
-    compared = paper.compare(column, lower_is_better=True, of_hits=False)
+    compared = paper.compare(column, MetricRecord("error", "", lower_is_better=True), of_hits=False)
     assert compared["a"].best
     assert (compared["b"].tied, compared["c"].tied) == (True, False)
     hits = {"a": np.ones(100), "b": np.r_[np.zeros(3), np.ones(97)], "c": np.zeros(100)}
-    compared = paper.compare(hits, lower_is_better=False, of_hits=True)
+    compared = paper.compare(hits, MetricRecord("hits", "", lower_is_better=False), of_hits=True)
     assert (compared["a"].best, compared["b"].tied, compared["c"].tied) == (True, True, False)
+
+
+def test_the_best_divergence_is_the_one_nearest_to_nought():
+    record = next(one for one in METRICS if one.name == "logit_kl")
+    column = {"a": np.full(9, -0.5), "b": np.full(9, 0.1), "c": np.full(9, 0.2)}
+    assert [name for name, one in paper.compare(column, record, of_hits=False).items() if one.best] == ["b"]
 
 
 def test_the_launcher_computes_the_papers_table_and_the_exports_show_it(
