@@ -3,8 +3,11 @@
 import dataclasses
 import pickle
 import platform
+from pathlib import Path
+from typing import Any, Self, cast
 
 import torch
+from torch import nn
 
 import spectral_transcoder
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
@@ -17,12 +20,12 @@ CHECKPOINT_FORMAT = "spectral_transcoder checkpoint 1"
 class ModelSettings:
     """What records of settings share: they go into a checkpoint as plain values, and come back from there."""
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return plain values that a checkpoint or a JSON file can hold."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(cast(Any, self))
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """Build the record from what `to_dict` gave; what is no such record raises CheckpointError."""
         try:
             return cls(**{**values, "third_octaves": ThirdOctaves(**values["third_octaves"])})
@@ -30,7 +33,7 @@ class ModelSettings:
             raise CheckpointError(f"settings {values}: {error}") from error
 
 
-def save_checkpoint(path, model):
+def save_checkpoint(path: Path, model: Any) -> None:
     """Write a model that describes itself, atomically: settings, weights, training record, versions.
 
     `model` has `settings` with `to_dict()`, a `network`, and a `training_record` of plain values.
@@ -49,7 +52,7 @@ def save_checkpoint(path, model):
     write_tensors(path, checkpoint)
 
 
-def checkpoint_parts(content, path):
+def checkpoint_parts(content: dict[str, Any], path: Path) -> tuple[Any, ...]:
     """Return settings, state dict and training record of a checkpoint; raise CheckpointError where one is missing."""
     parts = ("settings", "state_dict", "training")
     missing = [part for part in parts if part not in content]
@@ -58,14 +61,14 @@ def checkpoint_parts(content, path):
     return tuple(content[part] for part in parts)
 
 
-def write_tensors(path, content):
+def write_tensors(path: Path, content: dict[str, Any]) -> None:
     """Write a dict of tensors and plain values, atomically; equal content gives equal bytes."""
     # torch keeps the name of a path inside the file, and refuses some; it has none for an open file
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         torch.save(content, file)
 
 
-def load_tensors(path):
+def load_tensors(path: Path) -> dict[str, Any]:
     """Return the dict that a torch file holds, read without executing anything it may carry."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -81,7 +84,7 @@ def load_tensors(path):
     return content
 
 
-def load_state(network, state_dict, path):
+def load_state(network: nn.Module, state_dict: Any, path: Path) -> None:
     """Load weights that have exactly the network's keys and shapes, else raise CheckpointError naming what differs."""
     if not isinstance(state_dict, dict) or not all(map(torch.is_tensor, state_dict.values())):
         raise CheckpointError(f"{path} holds no state dict: expected tensors by name")

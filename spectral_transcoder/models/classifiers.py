@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -178,7 +178,8 @@ class Classifier(nn.Module):
 
     def __init__(self, record: ClassifierRecord, network: nn.Module, engine: str = "torch") -> None:
         super().__init__()
-        self.record, self.network = record, network.requires_grad_(False)
+        self.record = record
+        self.network: Any = network.requires_grad_(False)
         self.train(False)
         front_end = record.front_end
         shape = front_end.chunk_frames, front_end.n_mels

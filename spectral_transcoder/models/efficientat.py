@@ -157,7 +157,7 @@ class EfficientAT(nn.Module):
             nn.Dropout(DROPOUT),
             nn.Linear(hidden, N_LABELS),
         )
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def embedding(self, mels: torch.Tensor) -> torch.Tensor:
         """Return the embedding [B, embedding_size(width)] of normalised log Mels [B, T, 128]."""

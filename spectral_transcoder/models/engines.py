@@ -7,6 +7,7 @@ a second, so that it pays from some hundred inputs on.
 import importlib.util
 import io
 import warnings
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ class ScoresAndEmbedding(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network = network
+        self.network: Any = network
 
     def forward(self, mels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scores [B, n_labels] and embeddings [B, C] of log Mels [B, T, n_mels]."""
@@ -107,7 +108,7 @@ def exported(network: nn.Module, shape: tuple[int, int], any_length: bool) -> by
         torch.onnx.export(
             network.eval(),
             (torch.zeros(2, *shape),),
-            file,
+            cast(Any, file),  # torch's types name paths only
             dynamo=False,
             opset_version=OPSET,
             input_names=["mels"],

@@ -8,6 +8,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -16,6 +17,8 @@ import torch
 from torch import nn
 
 import spectral_transcoder
+from spectral_transcoder.models.classifiers import Classifier
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path
 
@@ -53,17 +56,19 @@ class OnnxModel:
 class Chain(nn.Module):
     """Levels through a transcoder, then through a classifier if there is one."""
 
-    def __init__(self, transcoder, classifier=None):
+    def __init__(self, transcoder: nn.Module, classifier: Classifier | None = None) -> None:
         super().__init__()
         self.transcoder, self.classifier = transcoder, classifier
 
-    def forward(self, levels_db):
+    def forward(self, levels_db: torch.Tensor) -> torch.Tensor:
         """Return log Mels [B, T, 64], or scores [B, n_labels], of levels in dB [B, 8, 29]."""
         mels = self.transcoder(levels_db)
         return mels if self.classifier is None else self.classifier(mels)
 
 
-def export_onnx(path, transcoder, classifier=None, description=""):
+def export_onnx(
+    path: Path, transcoder: Any, classifier: Classifier | None = None, description: str = ""
+) -> OnnxModel:
     """Export a transcoder, alone or with a classifier behind it, and check the file against torch.
 
     The file takes `levels_db` [B, 8, 29], levels of one second as the transcoder was trained: dB re full
@@ -116,7 +121,7 @@ def export_onnx(path, transcoder, classifier=None, description=""):
     return OnnxModel(Path(path), len(content) / 1e6, difference, relative, median_latency_ms(session))
 
 
-def trace(chain, output, third_octaves):
+def trace(chain: nn.Module, output: str, third_octaves: ThirdOctaves) -> onnx.ModelProto:
     """Return the ONNX model of a chain."""
     file = io.BytesIO()
     example = levels_like_streets(2, third_octaves)
@@ -127,7 +132,7 @@ def trace(chain, output, third_octaves):
         torch.onnx.export(
             chain,
             (example,),
-            file,
+            cast(Any, file),  # torch's types name paths only
             dynamo=False,
             opset_version=OPSET,
             input_names=[INPUT],
@@ -137,7 +142,7 @@ def trace(chain, output, third_octaves):
     return onnx.load_from_string(file.getvalue())
 
 
-def levels_like_streets(n_seconds, third_octaves):
+def levels_like_streets(n_seconds: int, third_octaves: ThirdOctaves) -> torch.Tensor:
     """Return levels in dB [n, 8, 29] as loud as streets are, every fifth second silent; always the same."""
     generator = torch.Generator().manual_seed(0)
     shape = n_seconds, third_octaves.frames_per_second, third_octaves.n_bands
@@ -148,7 +153,7 @@ def levels_like_streets(n_seconds, third_octaves):
     return levels
 
 
-def largest_difference(session, chain):
+def largest_difference(session: onnxruntime.InferenceSession, chain: Any) -> tuple[float, float]:
     """Return how far onnxruntime is from torch over batches of several sizes: absolute, and of the range."""
     differences, largest = [], 1.0
     for n_seconds in CHECKED_BATCHES:
@@ -161,7 +166,7 @@ def largest_difference(session, chain):
     return float(max(differences)), float(max(differences) / largest)
 
 
-def median_latency_ms(session, n_runs=20):
+def median_latency_ms(session: onnxruntime.InferenceSession, n_runs: int = 20) -> float:
     """Return the median duration in ms of one second of levels."""
     _, *shape = session.get_inputs()[0].shape
     levels = np.full((1, *shape), 40, np.float32)

@@ -1,4 +1,4 @@
-"""PINV: third octaves to Mels by the pseudo-inverse of the band matrix (SPEC section 3).
+"""PINV: third octaves to Mels by the pseudo-inverse of the band matrix (docs/method.md, section 3).
 
     S [B, n, 29] ──B⁺──▶ spectrum [B, n, 2049] ──stretch──▶ [B, T, 2049] ──Mel filters──▶ [B, T, 64] ──log──▶
 
@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import UsageError
 
 WAYS = ("power", "magnitude")
@@ -22,12 +24,13 @@ class Pinv(nn.Module):
     Parameters
     ----------
     third_octaves : ThirdOctaves
-        What the levels are.
+        The analysis that the levels come from.
     front_end : MelFrontEnd
-        Which Mels are wanted.
+        The front end whose Mels are made.
     way : str, optional
-        "power": Mel filters on the power spectrum, the published way for both front ends; "magnitude": on
-        its square root, as YamNet's Mels are defined (SPEC defect 6). The front end's own by default.
+        "power": Mel filters on the power spectrum, the published way for PANN and YamNet; "magnitude": on
+        its square root, as YamNet's Mels are defined (docs/method.md, section 9, defect 6). The
+        front end's own by default.
 
     Raises
     ------
@@ -35,7 +38,7 @@ class Pinv(nn.Module):
         Unknown way, or magnitude for a front end of power.
     """
 
-    def __init__(self, third_octaves, front_end, way=None):
+    def __init__(self, third_octaves: ThirdOctaves, front_end: MelFrontEnd, way: str | None = None) -> None:
         super().__init__()
         way = way or ("magnitude" if front_end.power == 1 else "power")
         if way not in WAYS or (way == "magnitude" and front_end.power != 1):
@@ -46,19 +49,20 @@ class Pinv(nn.Module):
 
         filters = front_end.filters_before_emphasis(third_octaves.frame_length, third_octaves.sr)
         if way == "power":
-            inverse, filters = published_inverse(third_octaves).T @ filters, None
+            inverse, grouped = published_inverse(third_octaves).T @ filters, None
         else:
             inverse, groups = inverse_by_group(third_octaves)
-            grouped = np.zeros((len(inverse), front_end.n_mels))
-            np.add.at(grouped, groups, filters)
-            inverse, filters = inverse.T, torch.tensor(grouped, dtype=torch.float32)
+            inverse = inverse.T
+            grouped = torch.zeros(inverse.shape[1], front_end.n_mels, dtype=torch.float64)
+            grouped = grouped.index_add(0, torch.tensor(groups), torch.tensor(filters)).float()
         scale = magnitude_scale(third_octaves, front_end)
-        inverse = torch.tensor(inverse * scale**2, dtype=torch.float32)
-        self.register_buffer("inverse", inverse, persistent=False)
-        self.register_buffer("filters", filters, persistent=False)
+        self.inverse: torch.Tensor
+        self.filters: torch.Tensor | None
+        self.register_buffer("inverse", torch.tensor(inverse * scale**2).float(), persistent=False)
+        self.register_buffer("filters", grouped, persistent=False)
 
-    def forward(self, levels_db):
-        """Return log Mels [B, chunk_frames, 64] of third-octave levels in dB [B, n, 29], one second each.
+    def forward(self, levels_db: torch.Tensor) -> torch.Tensor:
+        """Return log Mels [B, chunk_frames, n_mels] of third-octave levels in dB [B, n, 29], one second each.
 
         n is 8 by default; other sensors have other numbers of frames in a second. Frames that are as many
         as the Mel's own are not stretched.
@@ -74,19 +78,19 @@ class Pinv(nn.Module):
 class MelStretch(nn.Module):
     """What is left of PINV where the input is Mels already, averaged to the third octaves' frames: the stretching.
 
-    For the variant `urban_mel_freq` (SPEC section 5), which asks how hard time alone is to recover.
+    For the variant `urban_mel_freq` (docs/method.md, section 5), which asks how hard time alone is to recover.
     """
 
-    def __init__(self, front_end):
+    def __init__(self, front_end: MelFrontEnd) -> None:
         super().__init__()
         self.front_end = front_end
 
-    def forward(self, mels):
-        """Return log Mels [B, chunk_frames, 64] of averaged log Mels [B, n, 64]."""
+    def forward(self, mels: torch.Tensor) -> torch.Tensor:
+        """Return log Mels [B, chunk_frames, n_mels] of averaged log Mels [B, n, n_mels]."""
         return stretch(mels, self.front_end.chunk_frames)
 
 
-def stretch(frames, n_frames):
+def stretch(frames: torch.Tensor, n_frames: int) -> torch.Tensor:
     """Interpolate [B, n, F] linearly in time to [B, n_frames, F]; frames stand for equal parts of the second."""
     if frames.shape[1] == n_frames:
         return frames
@@ -95,7 +99,7 @@ def stretch(frames, n_frames):
     ).transpose(1, 2)
 
 
-def published_inverse(third_octaves):
+def published_inverse(third_octaves: ThirdOctaves) -> np.ndarray:
     """Return B⁺ as published: (n_bins, n_bands), torch's float32 pseudo-inverse, negatives set to 0.
 
     Its rounding noise, some 1e-7, leaks loud low bands into the weakest Mels (0.02 dB at most on street
@@ -105,7 +109,7 @@ def published_inverse(third_octaves):
     return torch.linalg.pinv(matrix, rcond=1e-15).clamp(min=0).double().numpy()
 
 
-def magnitude_scale(third_octaves, front_end):
+def magnitude_scale(third_octaves: ThirdOctaves, front_end: MelFrontEnd) -> float:
     """Return what a magnitude of the third octaves' transform is in the front end's.
 
     Magnitudes of two transforms compare as half their number of bins: 0.5·(1 + n/2)/(1 + 4096/2).
@@ -113,7 +117,7 @@ def magnitude_scale(third_octaves, front_end):
     return 0.5 * (1 + front_end.n_fft // 2) / third_octaves.n_bins
 
 
-def inverse_by_group(third_octaves):
+def inverse_by_group(third_octaves: ThirdOctaves) -> tuple[np.ndarray, np.ndarray]:
     """Return B⁺ without rounding noise, bins of equal rows taken together.
 
     Returns

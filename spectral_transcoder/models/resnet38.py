@@ -92,7 +92,7 @@ class ResNet38(nn.Module):
         self.conv_block_after1 = ConvBlock(RESIDUAL_STAGES[-1][0], LAST_CHANNELS)
         self.fc1 = nn.Linear(LAST_CHANNELS, LAST_CHANNELS)
         self.fc_audioset = nn.Linear(LAST_CHANNELS, N_LABELS)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def embedding(self, mels: torch.Tensor) -> torch.Tensor:
         """Return the embedding [B, 2048] of log Mels [B, T, 64], T ≥ 32."""

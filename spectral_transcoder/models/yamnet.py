@@ -40,7 +40,7 @@ class SameConv2d(nn.Conv2d):
         ]
         (top, bottom), (left, right) = [(margin // 2, margin - margin // 2) for margin in margins]
         if top == bottom and left == right:  # padding inside the convolution saves a copy
-            padding = (top, left)
+            padding: tuple[int, int] | int = (top, left)
         else:
             image, padding = nn.functional.pad(image, (left, right, top, bottom)), 0
         return nn.functional.conv2d(image, self.weight, self.bias, self.stride, padding, 1, self.groups)
@@ -113,7 +113,7 @@ class YAMNet(nn.Module):
             self.add_module(f"layer{index}", SeparableLayer(c_in, c_out, stride, activation))
             c_in = c_out
         self.classifier = nn.Linear(c_in, N_LABELS)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def embedding(self, mels: torch.Tensor) -> torch.Tensor:
         """Return the embedding [B, 1024] of log Mels [B, 96, 64]; the small network's is [B, 288]."""

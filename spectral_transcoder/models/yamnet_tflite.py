@@ -1,4 +1,4 @@
-"""Google's TFLite file of the mobile YAMNet, dequantised into the layout of `yamnet.pth` (SPEC section 10).
+"""Google's TFLite file of the mobile YAMNet, dequantised into the layout of `yamnet.pth` (docs/method.md, section 10).
 
 The file's integer weights w stand for scale·(w - zero point), with a scale for each output channel. Batch
 norm was folded into them, so in the torch layout it has nothing left to do but to add the bias.
@@ -22,7 +22,7 @@ WEIGHTED_OPERATORS = (
 STORED_TYPES = {tflite.TensorType.INT8: np.int8, tflite.TensorType.INT32: np.int32}
 
 
-def convert_yamnet_tflite(tflite_path, checkpoint_path):
+def convert_yamnet_tflite(tflite_path: Path, checkpoint_path: Path) -> None:
     """Write the mobile YAMNet of a TFLite file as a torch checkpoint, atomically.
 
     Raises
@@ -33,7 +33,7 @@ def convert_yamnet_tflite(tflite_path, checkpoint_path):
     write_tensors(checkpoint_path, read_yamnet_tflite(tflite_path))
 
 
-def read_yamnet_tflite(path):
+def read_yamnet_tflite(path: Path) -> dict[str, torch.Tensor]:
     """Return the state dict of the mobile YAMNet held by a TFLite file."""
     try:
         model = tflite.Model.GetRootAsModel(Path(path).read_bytes(), 0)
@@ -48,7 +48,7 @@ def read_yamnet_tflite(path):
         names += [f"layer{index}.depthwise_conv", f"layer{index}.pointwise_conv"]
     if len(layers) != len(names) + 1:
         raise CheckpointError(f"{path}: {len(layers)} quantised layers, YAMNet has {len(names) + 1}")
-    state_dict = {}
+    state_dict: dict[str, torch.Tensor] = {}
     for name, (weight, bias) in zip(names, layers, strict=False):
         # TFLite keeps (out, height, width, in), but (1, height, width, channels) where depthwise
         axes = (3, 0, 1, 2) if "depthwise" in name else (0, 3, 1, 2)
@@ -58,7 +58,7 @@ def read_yamnet_tflite(path):
     return state_dict
 
 
-def quantised_operators(model):
+def quantised_operators(model: tflite.Model) -> list[tflite.Operator]:
     """Return the operators with integer weights, in the order in which they run."""
     graph = model.Subgraphs(0)
     operators = []
@@ -71,7 +71,7 @@ def quantised_operators(model):
     return operators
 
 
-def dequantise(model, tensor_index):
+def dequantise(model: tflite.Model, tensor_index: int) -> np.ndarray:
     """Return a stored tensor as float32, in its own shape."""
     tensor = model.Subgraphs(0).Tensors(tensor_index)
     stored = model.Buffers(tensor.Buffer()).DataAsNumpy().view(STORED_TYPES[tensor.Type()])
@@ -84,7 +84,7 @@ def dequantise(model, tensor_index):
     return ((values - zero_point) * scale).astype(np.float32)
 
 
-def folded_layer(name, weight, bias):
+def folded_layer(name: str, weight: np.ndarray, bias: np.ndarray) -> dict[str, torch.Tensor]:
     """Return a layer's entries of the state dict: its weight, and a batch norm that only adds the bias."""
     n_channels = len(bias)
     return {

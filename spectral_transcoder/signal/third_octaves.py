@@ -1,4 +1,4 @@
-"""Third-octave levels: what urban sensors store (SPEC section 1).
+"""Third-octave levels: what urban sensors store (docs/method.md, section 1).
 
     signal [..., L] ──frames──▶ [..., n, 4096] ──Tukey, rfft──▶ |X|² [..., n, 2049]
            ──bands──▶ power [..., n, 29] ──log──▶ level in dB [..., n, 29]
@@ -10,14 +10,15 @@ sensor is another record.
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 
-from spectral_transcoder.signal.framing import as_real_tensor, split_seconds
+from spectral_transcoder.signal.framing import Array, as_given, as_real_tensor, split_seconds
 from spectral_transcoder.utils.errors import UsageError
 
-DCASE2023_OFFSET_DB = 26.0  # a constant of the published microphone (SPEC defect 3)
+DCASE2023_OFFSET_DB = 26.0  # a constant of the published microphone
 LARGEST_OFFSET_DB = 300.0  # far beyond any microphone's
 SILENT_AMPLITUDE = 1e-9  # what an amplitude of zero becomes, so that its level is finite
 TUKEY_ALPHA = 0.2
@@ -39,9 +40,10 @@ class ThirdOctaves:
         Bands b = lowest_band … are centred on 1000·10^(b/10) Hz: -17 is 20 Hz, 11 is 12.5 kHz.
     edges : str
         "dcase2023": neighbours share their edge bin, as published; "sensor": each bin belongs to one
-        band, as the CENSE sensors compute them (SPEC defect 4).
+        band, as the CENSE sensors compute them (docs/method.md, section 9, defect 4).
     offset_db : float
-        Added to the level in dB re full scale; external data need their own (SPEC defect 3).
+        Added to the level in dB re full scale; external data need their own (docs/method.md, section
+        9, defect 3).
 
     Raises
     ------
@@ -58,7 +60,7 @@ class ThirdOctaves:
     edges: str = "dcase2023"
     offset_db: float = DCASE2023_OFFSET_DB
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.edges not in EDGES:
             raise UsageError(f"third-octave edges {self.edges!r}: expected one of {', '.join(EDGES)}")
         if min(self.sr, self.frame_length, self.hop_length, self.n_bands) < 1:
@@ -81,44 +83,44 @@ class ThirdOctaves:
             )
 
     @property
-    def bin_hz(self):
+    def bin_hz(self) -> float:
         """Width of a bin of the Fourier transform in Hz: 7.8125 by default."""
         return self.sr / self.frame_length
 
     @property
-    def n_bins(self):
+    def n_bins(self) -> int:
         """Bins of the Fourier transform: 2049 by default."""
         return self.frame_length // 2 + 1
 
     @property
-    def frames_per_second(self):
+    def frames_per_second(self) -> int:
         """Frames of one second analysed alone: 8 by default."""
         return self.n_frames(self.sr)
 
     @property
-    def centres_hz(self):
+    def centres_hz(self) -> np.ndarray:
         """Exact centre of each band in Hz: (n_bands,)."""
         return 1000 * 10 ** (np.arange(self.lowest_band, self.lowest_band + self.n_bands) / 10)
 
     @property
-    def band_bins(self):
+    def band_bins(self) -> list[tuple[int, int]]:
         """First and last bin of each band, both included: list of n_bands pairs."""
         first = np.ceil(self.centres_hz * 10 ** (-1 / 20) / self.bin_hz).astype(int)
         above = self.centres_hz * 10 ** (1 / 20) / self.bin_hz
         last = (np.ceil(above) if self.edges == "dcase2023" else np.floor(above)).astype(int)
-        # a band narrower than a bin may hold none: SPEC swaps its ends, so that it takes the two around it
+        # a band narrower than a bin may hold none: its ends are swapped, so that it takes the two around it
         return [(min(pair), max(pair)) for pair in zip(first.tolist(), last.tolist(), strict=True)]
 
     @property
-    def band_matrix(self):
-        """B of SPEC section 3: (n_bands, n_bins), one where the band sums the bin."""
+    def band_matrix(self) -> np.ndarray:
+        """The matrix B of PINV (docs/method.md, section 3): (n_bands, n_bins), one where the band sums the bin."""
         matrix = np.zeros((self.n_bands, self.n_bins))
         for band, (first, last) in enumerate(self.band_bins):
             matrix[band, first : last + 1] = 1
         return matrix
 
     @property
-    def window(self):
+    def window(self) -> np.ndarray:
         """The frame window: Tukey, alpha 0.2, (frame_length,) float64."""
         window = np.ones(self.frame_length)
         taper = int(TUKEY_ALPHA / 2 * self.frame_length)
@@ -129,11 +131,11 @@ class ThirdOctaves:
             window[-taper:] = 0.5 * (1 + np.cos(turn * (n[-taper:] - 1 + TUKEY_ALPHA / 2)))
         return window
 
-    def n_frames(self, n_samples):
+    def n_frames(self, n_samples: int) -> int:
         """Frames of a signal of `n_samples`: at least one, the last zero-padded."""
         return max(1, math.ceil((n_samples - self.frame_length) / self.hop_length) + 1)
 
-    def level_to_power(self, level_db):
+    def level_to_power(self, level_db: Array) -> Array:
         """Return the power S that a level in dB stands for, numpy or torch as given; inverse of `power_to_level`.
 
         S = (10^((dB - offset)/20)·frame·sqrt(2)/2)²: sum over the band's bins of |rfft(frame·window)|²,
@@ -142,14 +144,14 @@ class ThirdOctaves:
         full_scale = self.frame_length**2 / 2
         return full_scale * 10 ** ((level_db - self.offset_db) / 10)
 
-    def power_to_level(self, power):
+    def power_to_level(self, power: Any) -> Any:
         """Return the level in dB of a band power, numpy or torch as given; silence reads -180 dB + offset."""
         amplitude = (2 * torch.as_tensor(power)).sqrt() / self.frame_length
         amplitude = torch.where(amplitude > 0, amplitude, SILENT_AMPLITUDE)
         level_db = 20 * torch.log10(amplitude) + self.offset_db
         return level_db.numpy() if isinstance(power, np.ndarray) else level_db
 
-    def levels(self, signal, framing="continuous"):
+    def levels(self, signal: Array, framing: str = "continuous") -> Array:
         """Return third-octave levels in dB of one or many signals of any length.
 
         Parameters
@@ -177,10 +179,9 @@ class ThirdOctaves:
         elif framing != "continuous":
             raise UsageError(f"framing {framing!r}: expected continuous or per_second")
         power = self._band_power(tensor)
-        levels = self.power_to_level(power)
-        return levels.numpy() if isinstance(signal, np.ndarray) else levels
+        return as_given(self.power_to_level(power), signal)
 
-    def _band_power(self, signal):
+    def _band_power(self, signal: torch.Tensor) -> torch.Tensor:
         """Sum |X|² over each band, corrected for the window's energy: [..., L] -> [..., n_frames, n_bands]."""
         n_frames = self.n_frames(signal.shape[-1])
         padding = (n_frames - 1) * self.hop_length + self.frame_length - signal.shape[-1]
@@ -197,8 +198,13 @@ class ThirdOctaves:
 
 
 @lru_cache(maxsize=32)
-def analysis_constants(third_octaves, dtype, device):
+def analysis_constants(
+    third_octaves: ThirdOctaves, dtype: torch.dtype, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the window (frame,) and the band matrix (n_bins, n_bands) over the mean of window²."""
     window = third_octaves.window
     bands = third_octaves.band_matrix.T / np.mean(window**2)
-    return tuple(torch.as_tensor(array, dtype=dtype, device=device) for array in (window, bands))
+    return (
+        torch.as_tensor(window, dtype=dtype, device=device),
+        torch.as_tensor(bands, dtype=dtype, device=device),
+    )
