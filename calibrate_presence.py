@@ -10,26 +10,28 @@ which classify_thirdo.py finds: it then writes <class>_probability. Calibrations
 Takes a second for each 10 s of sound on one core.
 """
 
+import argparse
 from pathlib import Path
 
-from spectral_transcoder.datasets.annotated_recordings import read_times_of_presence
-from spectral_transcoder.models.classifiers import CLASSIFIERS
-from spectral_transcoder.sensors.classify import SensorClassifier
-from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
-from spectral_transcoder.sensors.presence_calibration import (
-    calibrate_by_people,
-    calibrate_by_true_mels,
-    save_calibration,
-)
-from spectral_transcoder.signal.sound_files import find_audio
+from spectral_transcoder.models.names import CLASSIFIER_NAMES
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import AUDIO
 
 
-def main():
+def main() -> None:
     """Calibrate, say what was found, and write the file."""
     args = parse_arguments()
+    from spectral_transcoder.datasets.annotated_recordings import read_times_of_presence
+    from spectral_transcoder.sensors.classify import SensorClassifier
+    from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
+    from spectral_transcoder.sensors.presence_calibration import (
+        calibrate_by_people,
+        calibrate_by_true_mels,
+        save_calibration,
+    )
+    from spectral_transcoder.signal.sound_files import find_audio
+
     if bool(args.sounds) == bool(args.annotations):
         raise UsageError("calibrated on what? Give sounds, or --annotations")
     classifier = choose_classifier(args.classifier, args.weights)
@@ -50,13 +52,18 @@ def main():
     print(f"written: {save_calibration(calibration, model, args.output)}")
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
     add = parser.add_argument
     add("sounds", nargs="*", help="sounds of streets, or folders of them")
     add("--annotations", type=Path, help="times of presence by people, a csv beside its recordings")
-    add("--classifier", choices=CLASSIFIERS, help="default: the best that has been downloaded")
+    add(
+        "--classifier",
+        choices=CLASSIFIER_NAMES,
+        metavar="NAME",
+        help="default: the best that has been downloaded",
+    )
     add("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
     add("--transcoder", help="pinv, pinv_texture, cnn_mels, cnn_logits or a path (default: the best)")
     add("--window_s", type=cli.positive, default=1, help="duration of the windows (default 1)")

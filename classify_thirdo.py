@@ -26,7 +26,7 @@ from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import LevelsError, UsageError
 
 PERIODS = ("minute", "hour", "day")
-CALIBRATE_HELP = "recording,traffic,voices,birds: times of presence by people, the recordings beside it"
+CALIBRATE_HELP = "times of presence by people: recording,traffic,voices,birds"
 
 
 def main() -> int:
@@ -226,7 +226,14 @@ def make_parser() -> argparse.ArgumentParser:
     add("--grouping", nargs="+", default=[], help="sonyc_ust, urbansound8k, a YAML file {class: [labels]}")
     add("--scores", choices=("all", "classes"), default="all", help="classes: without the hundreds of labels")
     add("--calibrate", type=Path, metavar="ANNOTATIONS.csv", help=CALIBRATE_HELP)
-    add("--per", nargs="+", choices=PERIODS, default=[], help="write times of presence per period (UTC) too")
+    add(
+        "--per",
+        nargs="+",
+        choices=PERIODS,
+        metavar="PERIOD",
+        default=[],
+        help="write times of presence per minute, hour or day (UTC) too",
+    )
     add_offset_options(parser.add_argument_group("offset from the sensor's dB to dB re full scale"))
     add_model_options(parser.add_argument_group("models"))
     add_file_options(parser.add_argument_group("what the files do not say"))
@@ -276,7 +283,10 @@ def add_offset_options(group: Any) -> None:
 def add_model_options(group: Any) -> None:
     """Add classifier, transcoder and where they are computed."""
     group.add_argument(
-        "--classifier", choices=CLASSIFIER_NAMES, help="default: the best that has been downloaded"
+        "--classifier",
+        choices=CLASSIFIER_NAMES,
+        metavar="NAME",
+        help="default: the best that has been downloaded",
     )
     group.add_argument("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
     group.add_argument(

@@ -18,42 +18,46 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
-from spectral_transcoder.models.checkpoints import write_tensors
-from spectral_transcoder.models.classifiers import Classifier, classifier_record, load_classifier
-from spectral_transcoder.training.distillation import agreement, fingerprint, read_sounds, taught_seconds
-from spectral_transcoder.training.loop import fit
-from spectral_transcoder.training.losses import score_loss
-from spectral_transcoder.training.recipe import Recipe
+from spectral_transcoder.models.names import SMALLEST_CLASSIFIER, STUDENT
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import DatasetError
 from spectral_transcoder.utils.files import atomic_path, sha256
+from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
-STUDENT = classifier_record("MiniYamNet")
+TEACHERS = ("YamNet", "YamNetMobile")  # those with the student's Mels
 HELD_OUT = 8  # a validation second for as many training seconds
 
 
 def main():
     """Teach, then measure, then write the weights and how they were made."""
     args = parse_arguments()
+    import torch
+
+    from spectral_transcoder.models.checkpoints import write_tensors
+    from spectral_transcoder.models.classifiers import Classifier, classifier_record, load_classifier
+    from spectral_transcoder.training.distillation import agreement, fingerprint, read_sounds
+    from spectral_transcoder.training.loop import fit
+    from spectral_transcoder.training.losses import score_loss
+    from spectral_transcoder.training.recipe import Recipe
+
     recipe = Recipe(
         args.epochs, args.learning_rate, seed=args.seed, warmup_steps=100, schedule="cosine", clip_norm=1.0
     )
-    teacher = load_classifier(args.teacher, args.teacher_weights)
+    student_record, teacher_record = classifier_record(STUDENT), classifier_record(args.teacher)
+    weights = args.weights or teacher_record.path_in(args.models_path)
+    teacher = load_classifier(args.teacher, weights)
     sr = teacher.record.front_end.sr
     sounds, unreadable = read_sounds(args.folders, sr)
     held_out, not_heard = read_sounds(args.evaluate_on, sr)
     print(f"{len(sounds)} sounds to learn from, {len(held_out)} to evaluate on")
 
     splits = taught_splits(list(sounds.values()), teacher, args)
-    import torch  # after this project, which says how its threads wait
 
     torch.manual_seed(args.seed)
-    student = STUDENT.build()
+    student = student_record.build()
     origin = {
         "teacher": args.teacher,
-        "teacher_sha256": sha256(args.teacher_weights or teacher.record.path),
+        "teacher_sha256": sha256(weights),
         "seconds": args.seconds,
         "sounds": len(sounds),
         "sounds_sha256": fingerprint(sounds.values()),
@@ -64,7 +68,7 @@ def main():
     card = {**origin, "recipe": asdict(recipe), "best_valid_loss": min(history["valid"])}
     card["folders"] = [folder.name for folder in args.folders]
     if held_out:
-        card["agreement"] = agreement(teacher, Classifier(STUDENT, student), list(held_out.values()))
+        card["agreement"] = agreement(teacher, Classifier(student_record, student), list(held_out.values()))
         card["agreement"]["folders"] = [folder.name for folder in args.evaluate_on]
     write_tensors(args.output, student.state_dict())
     with atomic_path(args.output.with_suffix(".json")) as temporary:
@@ -79,6 +83,10 @@ def main():
 
 def taught_splits(sounds, teacher, args):
     """Return the teacher's seconds by split; raise DatasetError where there are too few sounds for two."""
+    import numpy as np
+
+    from spectral_transcoder.training.distillation import taught_seconds
+
     if len(sounds) < 2:
         raise DatasetError(
             f"sounds that can be read in {', '.join(map(str, args.folders))}: {len(sounds)}; expected 2 or more, "
@@ -108,19 +116,24 @@ def parse_arguments():
     parser = cli.Parser(__doc__)
     parser.add_argument("folders", nargs="+", type=Path, help="sounds to learn from")
     parser.add_argument("--evaluate_on", nargs="+", type=Path, default=[], help="sounds to measure on")
-    parser.add_argument("--teacher", default="YamNetMobile", help="YamNet or YamNetMobile (default)")
-    parser.add_argument("--teacher_weights", type=Path, help="default: in pretrained_models/")
+    parser.add_argument(
+        "--teacher", choices=TEACHERS, default=SMALLEST_CLASSIFIER, help=f"default {SMALLEST_CLASSIFIER}"
+    )
+    parser.add_argument(
+        "--weights", "--teacher_weights", type=Path, help="the teacher's file (default: in --models_path)"
+    )
+    cli.add_models_path(parser)
     parser.add_argument(
         "--seconds", type=cli.positive, default=24000, help="training seconds (default 24000)"
     )
     parser.add_argument("--epochs", type=cli.positive, default=20, help="default 20")
     parser.add_argument("--learning_rate", type=float, default=3e-3, help="default 3e-3")
     parser.add_argument("--seed", type=cli.seed, default=0, help="of everything that is drawn (default 0)")
-    parser.add_argument("--output", type=Path, default=STUDENT.path, help="default %(default)s")
+    parser.add_argument(
+        "--output", type=Path, default=REFERENCE_MODELS / f"{STUDENT}.pth", help="default %(default)s"
+    )
     parser.add_argument("--force", action="store_true", help="replace the weights that are there")
     args = parser.parse_args()
-    if classifier_record(args.teacher).front_end != STUDENT.front_end:
-        parser.error(f"--teacher {args.teacher}: expected one with {STUDENT.front_end.name}'s Mels")
     if args.seconds < HELD_OUT:
         parser.error(f"--seconds {args.seconds}: expected {HELD_OUT} or more, as each {HELD_OUT}th validates")
     if args.output.exists() and not args.force:

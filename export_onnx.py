@@ -39,7 +39,10 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
     parser.add_argument(
-        "--classifier", choices=CLASSIFIER_NAMES, help="default: the best that has been downloaded"
+        "--classifier",
+        choices=CLASSIFIER_NAMES,
+        metavar="NAME",
+        help="default: the best that has been downloaded",
     )
     parser.add_argument("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
     parser.add_argument(

@@ -11,35 +11,31 @@ those of reference_models/, the classifiers those that have been downloaded and 
 each 10 s of sound on a laptop.
 """
 
+import argparse
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
-from spectral_transcoder.evaluation.regeneration import (
-    format_classes,
-    regenerate,
-    top_classes,
-    transcoders_for,
-)
-from spectral_transcoder.models.classifiers import (
-    CLASSIFIERS,
-    EMBEDDED,
-    available_classifiers,
-    load_classifier,
-)
-from spectral_transcoder.models.registry import FETCH_COMMAND, describe
-from spectral_transcoder.signal.audio import read_audio
-from spectral_transcoder.signal.sound_files import find_audio, left_out_of
+from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.utils import cli
-from spectral_transcoder.utils.errors import AudioError, MissingFileError, UsageError
+from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
+from spectral_transcoder.utils.files import refuse_overwriting
 from spectral_transcoder.utils.paths import AUDIO, GENERATED_AUDIO
 
+if TYPE_CHECKING:
+    from spectral_transcoder.signal.audio import Recording
 
-def main():
-    """Regenerate and classify each sound; those that cannot be read are told at the end."""
+
+def main() -> int:
+    """Regenerate and classify each sound; those that cannot be used are reported at the end."""
     args = parse_arguments()
+    from tqdm import tqdm
+
+    from spectral_transcoder.evaluation.regeneration import output_paths, regenerate, transcoders_for
+    from spectral_transcoder.signal.audio import read_audio
+    from spectral_transcoder.signal.sound_files import find_audio, left_out_of
+
     args.device = cli.choose_device(args.device)
     files = find_audio(args.files, AUDIO)
     twice = [stem for stem, count in Counter(path.stem for path in files).items() if count > 1]
@@ -47,41 +43,72 @@ def main():
         raise UsageError(
             f"several files are called {twice[0]}: their output would mix, give them to two --output"
         )
-
-    transcoders, paths = transcoders_for("PANN", device=args.device)
-    announce_transcoders(paths)
-    listeners = [
-        (load_classifier(name, device=args.device), *transcoders_for(name, device=args.device))
-        for name in available_classifiers()
-    ]
-    if not {classifier.record.name for classifier, *_ in listeners} - {EMBEDDED}:
-        fetch = CLASSIFIERS["YamNetMobile"].fetch_command
-        print(f"no full classifier here; the smallest (4 MB) comes with: {fetch}")
+    transcoders, models = transcoders_for("PANN", device=args.device)
+    refuse_overwriting(
+        files, *(output for file in files for output in output_paths(args.output, file.stem, transcoders))
+    )
+    announce_transcoders(models)
+    classifiers = load_classifiers(args.device)
 
     failures = left_out_of(args.files, AUDIO)
+    n_done = 0
     for path in tqdm(files, unit="file", disable=len(files) == 1):
         try:
-            recording = read_audio(path)
-        except (AudioError, MissingFileError) as error:
-            failures.append(str(error))
+            recording = read_audio(path, reading_of(args))
+            written = regenerate(recording, transcoders, args.output, args.device, args.n_iter)
+        except (SpectralTranscoderError, OSError) as error:
+            failures.append(cli.one_line(error))
             continue
-        written = regenerate(recording, transcoders, args.output, args.device, args.n_iter)
+        for remark in recording.remarks:
+            tqdm.write(f"note: {remark}", file=sys.stderr)
         tqdm.write(f"\n{recording.name} ({recording.duration_s:.1f} s): {written[0].parent}")
-        for classifier, its_transcoders, its_paths in listeners:
-            classes = top_classes(recording, classifier, its_transcoders)
-            models = ", ".join(describe(path) for path in its_paths.values()) or "no trained model"
-            tqdm.write(f"\n{classifier.record.name} hears in {recording.name} ({models}):")
-            tqdm.write(format_classes(classes))
+        print_classes(recording, classifiers)
+        n_done += 1
 
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
-    if len(files) > len(failures):
-        print(f"\n{len(files) - len(failures)} of {len(files)} sounds are in {args.output}")
+    if n_done:
+        print(f"\n{n_done} of {len(files)} sounds are in {args.output}")
     return 1 if failures else 0
 
 
-def parse_arguments():
+def load_classifiers(device: str) -> list[tuple]:
+    """Return (classifier, its transcoders, their files) of all classifiers that are here."""
+    from spectral_transcoder.evaluation.regeneration import transcoders_for
+    from spectral_transcoder.models.classifiers import (
+        CLASSIFIERS,
+        EMBEDDED,
+        available_classifiers,
+        load_classifier,
+    )
+
+    loaded = [
+        (load_classifier(name, device=device), *transcoders_for(name, device=device))
+        for name in available_classifiers()
+    ]
+    if not {classifier.record.name for classifier, *_ in loaded} - {EMBEDDED}:
+        fetch = CLASSIFIERS["YamNetMobile"].fetch_command
+        print(f"no full classifier here; the smallest (4 MB) comes with: {fetch}")
+    return loaded
+
+
+def print_classes(recording: "Recording", classifiers: list[tuple]) -> None:
+    """Print the first classes of a recording, through its true and its transcoded Mels."""
+    from tqdm import tqdm
+
+    from spectral_transcoder.evaluation.regeneration import format_classes, top_classes
+    from spectral_transcoder.models.registry import describe
+
+    for classifier, transcoders, paths in classifiers:
+        classes = top_classes(recording, classifier, transcoders)
+        models = ", ".join(describe(path) for path in paths.values()) or "no trained model"
+        tqdm.write(f"\n{classifier.record.name} finds in {recording.name} ({models}):")
+        tqdm.write(format_classes(classes))
+
+
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
+
     parser = cli.Parser(__doc__)
     parser.add_argument(
         "files", nargs="+", help="sounds or folders of sounds; bare names are looked for in audio/"
@@ -90,6 +117,7 @@ def parse_arguments():
         "--output", type=Path, default=GENERATED_AUDIO, help="folder (default generated_audio)"
     )
     parser.add_argument("--n_iter", type=int, default=24, help="rounds of the inversion (default 24)")
+    add_reading_options(parser)
     cli.add_device_option(parser)
     args = parser.parse_args()
     if args.n_iter < 0:
@@ -97,8 +125,10 @@ def parse_arguments():
     return args
 
 
-def announce_transcoders(paths):
+def announce_transcoders(paths: dict[str, Path]) -> None:
     """Say which trained transcoders are used, and how to get those that are missing."""
+    from spectral_transcoder.models.registry import FETCH_COMMAND, describe
+
     for name, path in paths.items():
         print(f"{name}: {describe(path)}")
     if not {"cnn_logits", "cnn_mels"} <= paths.keys():

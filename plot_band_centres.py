@@ -6,9 +6,12 @@ Input: nothing, or a sound, whose mean level in each band is then drawn at the b
 Output: results/band_centres.png, or results/band_centres_<file>.png. Takes a few seconds.
 """
 
+import sys
 from pathlib import Path
 
+from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.files import refuse_overwriting
 from spectral_transcoder.utils.paths import AUDIO, RESULTS
 
 
@@ -17,6 +20,7 @@ def main() -> None:
     parser = cli.Parser(__doc__)
     parser.add_argument("--audio", help="a sound whose mean levels are drawn (default: centres alone)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the figure (default results)")
+    add_reading_options(parser)
     args = parser.parse_args()
     from spectral_transcoder.signal.audio import read_audio
     from spectral_transcoder.signal.mel_plots import mel_centres_hz
@@ -26,7 +30,7 @@ def main() -> None:
     from spectral_transcoder.utils.plotting import mean_level_db, plot_band_centres
 
     third_octaves = ThirdOctaves()
-    recording = read_audio(find_audio([args.audio], AUDIO)[0]) if args.audio else None
+    recording = read_audio(find_audio([args.audio], AUDIO)[0], reading_of(args)) if args.audio else None
     levels = third_octaves.levels(recording.at(third_octaves.sr)) if recording else None
     rows = {"third octaves": (third_octaves.centres_hz, mean_level_db(levels))}
     for front_end in (PANN_MELS, YAMNET_MELS):
@@ -34,7 +38,10 @@ def main() -> None:
         rows[f"{front_end.name} Mels"] = (mel_centres_hz(front_end), mean_level_db(mels))
     suffix, title = (f"_{recording.name}", f": {recording.name}") if recording else ("", "")
     path = args.output / f"band_centres{suffix}.png"
+    refuse_overwriting([args.audio] if args.audio else [], path)
     plot_band_centres(rows, path, f"Band centres{title}")
+    for remark in recording.remarks if recording else ():
+        print(f"note: {remark}", file=sys.stderr)
     print(f"written: {path}")
 
 

@@ -13,19 +13,16 @@ Takes some seconds for each sensor and million rows; nothing is fetched from the
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import pandas as pd
-import pyarrow as pa
-
-from spectral_transcoder.report.year_page import write_year
-from spectral_transcoder.sensors.long_term import gather_statistics
-from spectral_transcoder.sensors.result_files import NEEDED, find_results, read_results, result_columns
-from spectral_transcoder.sensors.results import LEVEL_COLUMNS
-from spectral_transcoder.sensors.time_of_presence import presence_columns
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import DatasetError, LevelsError, MissingFileError, UsageError
 from spectral_transcoder.utils.paths import EXPORT
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 PLACE_COLUMNS = ["sensor", "latitude", "longitude"]
 
@@ -33,6 +30,10 @@ PLACE_COLUMNS = ["sensor", "latitude", "longitude"]
 def main():
     """Gather the rows, draw, and write the page."""
     args = parse_arguments()
+    from spectral_transcoder.report.year_page import write_year
+    from spectral_transcoder.sensors.long_term import gather_statistics
+    from spectral_transcoder.sensors.result_files import find_results
+
     places = None if args.coordinates is None else read_places(args.coordinates)
     statistics = gather_statistics(tables_of(find_results(args.results)), args.timezone)
     if not statistics:
@@ -47,8 +48,12 @@ def main():
     print(f"written: {page}")
 
 
-def tables_of(paths: Sequence[Path]) -> Iterator[pa.Table]:
+def tables_of(paths: Sequence[Path]) -> "Iterator[pa.Table]":
     """Give the rows of all files; those that are none of classify_thirdo.py are told on stderr and left out."""
+    from spectral_transcoder.sensors.result_files import NEEDED, read_results, result_columns
+    from spectral_transcoder.sensors.results import LEVEL_COLUMNS
+    from spectral_transcoder.sensors.time_of_presence import presence_columns
+
     for path in paths:
         try:
             names = result_columns(path)
@@ -61,8 +66,10 @@ def tables_of(paths: Sequence[Path]) -> Iterator[pa.Table]:
         yield from read_results(path, columns)
 
 
-def read_places(path: Path) -> pd.DataFrame:
+def read_places(path: Path) -> "pd.DataFrame":
     """Return the table of sensors' coordinates; raise an error that says what it should hold."""
+    import pandas as pd
+
     if not path.is_file():
         raise MissingFileError(f"no coordinates at {path}: expected a csv of {', '.join(PLACE_COLUMNS)}")
     places = pd.read_csv(path, dtype={"sensor": str})

@@ -8,11 +8,13 @@ Output: results/spectro_dcase2023_<classifier>_<file>.png. Takes a few seconds.
 """
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spectral_transcoder.models.names import CLASSIFIER_NAMES
+from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import AUDIO, RESULTS
@@ -36,7 +38,7 @@ def main() -> None:
 
     front_end = classifier_record(args.classifier).front_end
     transcoders, _ = transcoders_for(args.classifier)
-    recording = read_audio(find_audio([args.audio], AUDIO)[0])
+    recording = read_audio(find_audio([args.audio], AUDIO)[0], reading_of(args))
     if not 0 <= args.start_s <= max(0, recording.duration_s - 1 / front_end.sr):
         raise UsageError(f"--start_s {args.start_s}: {recording.name} lasts {recording.duration_s:.2f} s")
 
@@ -53,6 +55,8 @@ def main() -> None:
     )
     path = args.output / f"spectro_dcase2023_{front_end.name}_{recording.name}.png"
     plot_mels(panels, front_end, path, f"{front_end.name} Mels of {recording.name}, from {args.start_s:g} s")
+    for remark in recording.remarks:
+        print(f"note: {remark}", file=sys.stderr)
     print(f"written: {path}")
 
 
@@ -71,15 +75,21 @@ def one_second(
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
+
     parser = cli.Parser(__doc__)
     parser.add_argument("--audio", default=str(AUDIO), help="a sound, or a folder whose first sound is taken")
     parser.add_argument(
         "--start_s", type=float, default=0.0, help="where the second begins, in seconds (default 0)"
     )
     parser.add_argument(
-        "--classifier", choices=CLASSIFIER_NAMES, default="PANN", help="whose Mels are drawn (default PANN)"
+        "--classifier",
+        choices=CLASSIFIER_NAMES,
+        metavar="NAME",
+        default="PANN",
+        help="whose Mels are drawn (default PANN)",
     )
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the figure (default results)")
+    add_reading_options(parser)
     return parser.parse_args()
 
 

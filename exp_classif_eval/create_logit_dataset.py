@@ -21,16 +21,12 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from spectral_transcoder.datasets.labelled import LABELLED_CORPORA, open_labelled_corpus
-from spectral_transcoder.evaluation.prediction_writer import create_logits
-from spectral_transcoder.evaluation.predictions import LogitFolder
-from spectral_transcoder.evaluation.tagging import TRANSCODERS, find_pipeline
-from spectral_transcoder.models.classifiers import CLASSIFIERS, classifier_record
-from spectral_transcoder.models.engines import choose_engine
+from spectral_transcoder.datasets.names import LABELLED_CORPUS_NAMES
+from spectral_transcoder.models.names import CLASSIFIER_NAMES
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.parallel import available_cores
-from spectral_transcoder.utils.paths import DATASETS, PRETRAINED_MODELS, REFERENCE_MODELS
+from spectral_transcoder.utils.paths import DATASETS, REFERENCE_MODELS
 
 N_SHOWN = 20  # unreadable clips that are listed; the manifests have them all
 
@@ -38,6 +34,11 @@ N_SHOWN = 20  # unreadable clips that are listed; the manifests have them all
 def main():
     """Compute the outputs of all pipelines that are there, and tell what is missing."""
     args = parse_arguments()
+    from spectral_transcoder.datasets.labelled import open_labelled_corpus
+    from spectral_transcoder.evaluation.prediction_writer import create_logits
+    from spectral_transcoder.evaluation.predictions import LogitFolder
+    from spectral_transcoder.models.engines import choose_engine
+
     args.device = cli.choose_device(args.device)
     corpus, audio_folder = open_labelled_corpus(args.audio_dataset_name, args.audio_dataset_path)
     engine = choose_engine(args.engine, len(corpus.files), args.device)
@@ -65,6 +66,9 @@ def main():
 
 def find_pipelines(args, engine):
     """Return the pipelines that can be had, and why others cannot: {reason: whether they were asked for by name}."""
+    from spectral_transcoder.evaluation.tagging import TRANSCODERS, find_pipeline
+    from spectral_transcoder.models.classifiers import CLASSIFIERS, classifier_record
+
     pipelines, missing, had = [], {}, set()
     for classifier in args.classifier or CLASSIFIERS:
         here = classifier_record(classifier).path_in(args.models_path).is_file()
@@ -82,19 +86,23 @@ def find_pipelines(args, engine):
 def parse_arguments():
     """Read the command line."""
     parser = cli.Parser(__doc__)
-    parser.add_argument("--audio_dataset_name", choices=LABELLED_CORPORA, required=True, help="the corpus")
+    parser.add_argument(
+        "--audio_dataset_name", choices=LABELLED_CORPUS_NAMES, required=True, help="the corpus"
+    )
     parser.add_argument("--audio_dataset_path", type=Path, help="its folder (default: at the root)")
     cli.add_data_path(parser)
     parser.add_argument("--output_path", type=Path, help="folder of datasets (default <data_path>/data)")
-    parser.add_argument("--classifier", type=cli.comma_list, help=f"a comma list of {', '.join(CLASSIFIERS)}")
+    parser.add_argument(
+        "--classifier",
+        type=cli.names_of(CLASSIFIER_NAMES),
+        help=f"a comma list of {', '.join(CLASSIFIER_NAMES)}",
+    )
     parser.add_argument(
         "--transcoder",
         type=cli.comma_list,
-        help=f"a comma list of {', '.join(TRANSCODERS)}, and name=path of further trained ones",
+        help="a comma list of transcoders, and name=path of further trained ones (default: all that are here)",
     )
-    parser.add_argument(
-        "--models_path", type=Path, default=PRETRAINED_MODELS, help="folder of the classifiers' weights"
-    )
+    cli.add_models_path(parser)
     parser.add_argument(
         "--reference_models_path", type=Path, default=REFERENCE_MODELS, help="folder of trained transcoders"
     )

@@ -10,14 +10,17 @@ Output: spectral_transcoder_data/classification_experiments/classif_exp/: metric
 scores/, the same class by class as csv; predictions/; heads/; and export/. Minutes for all of it.
 """
 
-from spectral_transcoder.experiments.classification.experiment import build_experiment, load_steps
 from spectral_transcoder.experiments.classification.options import add_options
-from spectral_transcoder.experiments.engine.cli import run_experiment
+from spectral_transcoder.experiments.engine.options import experiment_parser
 from spectral_transcoder.utils import cli
 
 
 def main():
-    """Do what the command line asks."""
+    """Do what the command line asks; --help and wrong options are answered before anything is loaded."""
+    experiment_parser(__doc__, add_options).parse_args()
+    from spectral_transcoder.experiments.classification.experiment import build_experiment, load_steps
+    from spectral_transcoder.experiments.engine.cli import run_experiment
+
     return run_experiment(build_experiment, load_steps, __doc__, add_options)
 
 

@@ -10,18 +10,7 @@ export/confusion_<setting>.png for each. Takes seconds.
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
-from spectral_transcoder.evaluation.classification_metrics import confusion_matrix
-from spectral_transcoder.experiments.classification.class_pictures import draw_class_bars, draw_confusion
-from spectral_transcoder.experiments.classification.experiment import (
-    build_experiment,
-    scored_parts,
-)
 from spectral_transcoder.experiments.classification.options import add_options
-from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.paths import EXPORT
@@ -32,6 +21,10 @@ METRICS = ("f1", "auprc")
 def main():
     """Draw what the selection has."""
     options = parse_arguments()
+    from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
+    from spectral_transcoder.experiments.classification.experiment import build_experiment
+    from spectral_transcoder.experiments.engine.selectors import select
+
     experiment = build_experiment(options)
     settings = {setting.chain: setting.last() for setting in select(experiment.plans, options.select)}
     settings = [one for one in settings.values() if experiment.file("score", one, "scores.csv").is_file()]
@@ -50,6 +43,10 @@ def main():
 
 def draw_bars(experiment, settings, record, path):
     """Draw F1 and AUPRC of each class, mean and standard deviation over folds and seeds."""
+    import pandas as pd
+
+    from spectral_transcoder.experiments.classification.class_pictures import draw_class_bars
+
     panels = {metric: {} for metric in METRICS}
     for setting in settings:
         scores = pd.read_csv(experiment.file("score", setting, "scores.csv"))
@@ -65,6 +62,12 @@ def draw_bars(experiment, settings, record, path):
 
 def draw_setting(experiment, setting, record, path):
     """Draw the confusion matrix of a setting: all its folds together, the mean over seeds."""
+    import numpy as np
+
+    from spectral_transcoder.evaluation.classification_metrics import confusion_matrix
+    from spectral_transcoder.experiments.classification.class_pictures import draw_confusion
+    from spectral_transcoder.experiments.classification.experiment import scored_parts
+
     with np.load(experiment.file("output", setting.at("evaluate"), "predictions.npz")) as kept:
         labels, scores = kept["labels"], kept["scores"]
     matrix = np.mean([confusion_matrix(labels, of_seed) for of_seed in scores], axis=0)

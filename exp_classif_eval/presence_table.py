@@ -1,7 +1,7 @@
 """Which classes are present: the revised aggregation beside that of Gontier et al. (2021), against people's labels.
 
-    python3 exp_classif_eval/presence_table.py --dataset SONYC-UST
-    python3 exp_classif_eval/presence_table.py --dataset URBAN-SOUND-8K --classifier YamNetMobile --transcoder self,pinv
+    python3 exp_classif_eval/presence_table.py --audio_dataset_name SONYC-UST
+    python3 exp_classif_eval/presence_table.py --audio_dataset_name URBAN-SOUND-8K --transcoder self,pinv
 
 Revised: labels are grouped into the classes first, and a class is present when it is among the 8 highest entries,
 classes and left-over labels (UrbanSound8K, whose classes exclude each other: when it is the highest class).
@@ -14,21 +14,23 @@ together. Takes seconds.
 
 from pathlib import Path
 
-from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
-from spectral_transcoder.experiments.classification.options import add_options, logit_folder
-from spectral_transcoder.experiments.classification.presence_table import presence_table, summary
-from spectral_transcoder.experiments.engine.table_pictures import draw_table
+from spectral_transcoder.datasets.names import LABELLED_CORPUS_NAMES
+from spectral_transcoder.experiments.classification.options import add_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.paths import RESULTS
-from spectral_transcoder.utils.plotting import save
 
 
 def main():
     """Write the table of the outputs that are here, or of those asked for."""
     options = parse_arguments()
-    folder = logit_folder(options, options.dataset)
+    from spectral_transcoder.experiments.classification.inputs import logit_folder
+    from spectral_transcoder.experiments.classification.presence_table import presence_table, summary
+    from spectral_transcoder.experiments.engine.table_pictures import draw_table
+    from spectral_transcoder.utils.plotting import save
+
+    folder = logit_folder(options, options.audio_dataset_name)
     kinds = [
         kind
         for kind in folder.kinds()
@@ -38,16 +40,16 @@ def main():
     if not kinds:
         raise MissingFileError(
             f"no such class outputs in {folder.folder}; make them with: python3 "
-            f"exp_classif_eval/create_logit_dataset.py --audio_dataset_name {options.dataset}"
+            f"exp_classif_eval/create_logit_dataset.py --audio_dataset_name {options.audio_dataset_name}"
         )
     folds = None if options.test_folds == "all" else options.test_folds.split("-")
     table = presence_table(folder, kinds, folds)
 
-    path = options.output / f"presence_{options.dataset.lower().replace('-', '')}"
+    path = options.output / f"presence_{options.audio_dataset_name.lower().replace('-', '')}"
     with atomic_path(path.with_suffix(".csv")) as temporary:
         table.to_csv(temporary, index=False, float_format="%.4f")
     together = summary(table).drop(columns=["dataset", "clips"])
-    title = f"Presence of classes in {options.dataset}, {table['clips'].max()} clips, all classes together"
+    title = f"Presence of classes in {options.audio_dataset_name}, {table['clips'].max()} clips, all classes together"
     cells = (
         together.map(lambda value: value if isinstance(value, str) else f"{value:.3f}").to_numpy().tolist()
     )
@@ -59,7 +61,13 @@ def main():
 def parse_arguments():
     """Read the command line."""
     parser = cli.Parser(__doc__)
-    parser.add_argument("--dataset", choices=LABELLED_CORPORA, default="SONYC-UST", help="default SONYC-UST")
+    parser.add_argument(
+        "--audio_dataset_name",
+        "--dataset",
+        choices=LABELLED_CORPUS_NAMES,
+        default="SONYC-UST",
+        help="the corpus (default SONYC-UST)",
+    )
     parser.add_argument(
         "--classifier", type=cli.comma_list, help="a comma list (default: all of which there are outputs)"
     )

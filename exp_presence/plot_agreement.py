@@ -11,19 +11,7 @@ results/agreement_<recordings>_scatter.png, recording by recording. Takes second
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
-from spectral_transcoder.datasets.annotated_recordings import RECORDING
-from spectral_transcoder.evaluation.agreement import agreement
-from spectral_transcoder.experiments.engine.selectors import select
-from spectral_transcoder.experiments.engine.tables import current
-from spectral_transcoder.experiments.presence.experiment import build_experiment, published_presence
-from spectral_transcoder.experiments.presence.options import add_options, annotated, dataset_name
-from spectral_transcoder.experiments.presence.pictures import (
-    correlation_table,
-    draw_correlations,
-    draw_scatter,
-)
+from spectral_transcoder.experiments.presence.options import add_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.files import atomic_path
@@ -35,6 +23,15 @@ MOST_ROWS = 8  # of scatter pictures
 def main() -> None:
     """Write the table and the pictures of the settings that are computed."""
     options = parse_arguments()
+    from spectral_transcoder.evaluation.agreement import agreement
+    from spectral_transcoder.experiments.presence.experiment import published_presence
+    from spectral_transcoder.experiments.presence.inputs import annotated, dataset_name
+    from spectral_transcoder.experiments.presence.pictures import (
+        correlation_table,
+        draw_correlations,
+        draw_scatter,
+    )
+
     told, dataset = annotated(options), dataset_name(options)
     scores = read_scores(options)
     rows = {
@@ -60,6 +57,14 @@ def main() -> None:
 
 def read_scores(options: argparse.Namespace) -> dict:
     """Return {model: (n, K) scores of the recordings} of the computed settings of a selection."""
+    import pandas as pd
+
+    from spectral_transcoder.datasets.annotated_recordings import RECORDING
+    from spectral_transcoder.experiments.engine.selectors import select
+    from spectral_transcoder.experiments.engine.tables import current
+    from spectral_transcoder.experiments.presence.experiment import build_experiment
+    from spectral_transcoder.experiments.presence.inputs import annotated
+
     experiment, told = build_experiment(options), annotated(options)
     settings = [s for s in select(experiment.plans, options.select) if s.step == experiment.steps[0]]
     computed = [s for s in settings if experiment.file("output", s, "scores.csv").is_file()]
@@ -78,9 +83,7 @@ def read_scores(options: argparse.Namespace) -> dict:
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.Parser(__doc__)
     parser.add_argument("-s", "--select", help="as of main_doce_presence.py (default: all that is computed)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the files (default results)")
     cli.add_data_path(parser)

@@ -10,28 +10,26 @@ over three noises where there is a texture. A minute for each transcoder and 1,0
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from spectral_transcoder.datasets.chunks import open_dataset
-from spectral_transcoder.evaluation.teacher_scores import teacher_scores
-from spectral_transcoder.evaluation.transcoding_metrics import Clips, logit_metrics, top_hits, weighted_share
-from spectral_transcoder.models.classifiers import classifier_record, load_classifier
-from spectral_transcoder.models.registry import best_model, describe
-from spectral_transcoder.models.transcoders import TEXTURES, Transcoder, TranscoderSettings, load_transcoder
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.files import atomic_path
-from spectral_transcoder.utils.paths import DATASETS, EXPORT, PRETRAINED_MODELS
+from spectral_transcoder.utils.paths import DATASETS, EXPORT
 
 N_NOISES = 3
 
 
 def main():
     """Let every classifier score the evaluation clips through every transcoder."""
-    import torch  # after this project, which says how its threads wait
-
     args = parse_arguments()
+    import numpy as np
+    import pandas as pd
+    import torch
+
+    from spectral_transcoder.datasets.chunks import open_dataset
+    from spectral_transcoder.evaluation.teacher_scores import teacher_scores
+    from spectral_transcoder.evaluation.transcoding_metrics import Clips
+    from spectral_transcoder.models.classifiers import classifier_record, load_classifier
+
     dataset = open_dataset(args.dataset_path or args.data_path / DATASETS, args.dataset)
     split = dataset.split("eval")
     levels, clips = torch.tensor(np.array(split.third_octaves)), Clips.from_fnames(split.fnames)
@@ -64,6 +62,9 @@ def main():
 
 def candidates(records, third_octaves):
     """Return {name: transcoders that differ in their noise}: untrained ones, and those of each classifier."""
+    from spectral_transcoder.models.registry import best_model, describe
+    from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
+
     front_end = records[0].front_end.name
     settings = {
         "PINV": [TranscoderSettings("pinv", front_end, third_octaves=third_octaves)],
@@ -84,6 +85,13 @@ def candidates(records, third_octaves):
 
 def noises_of(path):
     """Return a trained transcoder with several noises, where it has a texture."""
+    from spectral_transcoder.models.transcoders import (
+        TEXTURES,
+        Transcoder,
+        TranscoderSettings,
+        load_transcoder,
+    )
+
     trained = load_transcoder(path)
     if trained.settings.network not in TEXTURES:
         return [trained]
@@ -97,6 +105,8 @@ def noises_of(path):
 
 def measure(reference, scores, clips):
     """Return PTopA/FC in percent, the same class-weighted, and the mean binary cross-entropy over clips."""
+    from spectral_transcoder.evaluation.transcoding_metrics import logit_metrics, top_hits, weighted_share
+
     top, hits = top_hits(reference, scores, clips)
     return {
         "ptopafc_percent": 100 * hits.mean(),
@@ -117,7 +127,7 @@ def parse_arguments():
     )
     cli.add_data_path(parser)
     parser.add_argument("--dataset_path", type=Path, help="folder of the datasets (default <data_path>/data)")
-    parser.add_argument("--models_path", type=Path, default=PRETRAINED_MODELS, help="of the classifiers")
+    cli.add_models_path(parser)
     return parser.parse_args()
 
 

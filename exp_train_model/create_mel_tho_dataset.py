@@ -19,18 +19,17 @@ Exit status: 1 if sounds could not be read; they are listed, and the dataset is 
 """
 
 import argparse
-import dataclasses
 import sys
 from collections import Counter
 from pathlib import Path
 
-from spectral_transcoder.datasets.audio_folder import folder_corpus
-from spectral_transcoder.datasets.chunks import ChunkAnalysis
-from spectral_transcoder.datasets.creation.run import create_dataset
-from spectral_transcoder.datasets.splits import SEED, SPLITS
-from spectral_transcoder.datasets.tau import TAU_DATASET_TYPES, tau_corpus
-from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS, PUBLISHED_FRONT_ENDS
-from spectral_transcoder.signal.third_octaves import EDGES, ThirdOctaves
+from spectral_transcoder.datasets.names import SPLIT_SEED, SPLITS, TAU_DATASET_TYPES
+from spectral_transcoder.signal.names import (
+    EDGES,
+    FRONT_END_NAMES,
+    PUBLISHED_FRONT_ENDS,
+    THIRD_OCTAVE_DEFAULTS,
+)
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.parallel import available_cores
@@ -42,13 +41,17 @@ N_SHOWN = 20  # skipped clips that are listed; the manifest has them all
 def main():
     """Make the dataset, then tell what it holds and what was skipped."""
     args = parse_arguments()
+    from spectral_transcoder.datasets.chunks import ChunkAnalysis
+    from spectral_transcoder.datasets.creation.run import create_dataset
+    from spectral_transcoder.signal.third_octaves import ThirdOctaves
+
     corpus = choose_corpus(args)
     output_path = args.output_path or args.data_path / DATASETS
     clips = Counter(clip.split for clip in corpus.clips)
     print(f"{corpus.name}: {len(corpus.clips)} clips, " + ", ".join(f"{s} {clips[s]}" for s in SPLITS))
 
     mel_time = args.dataset_type == "urban" if args.mel_time is None else args.mel_time
-    record = {field.name: getattr(args, field.name) for field in dataclasses.fields(ThirdOctaves)}
+    record = {name: getattr(args, name) for name in THIRD_OCTAVE_DEFAULTS}
     analysis = ChunkAnalysis(ThirdOctaves(**record), mel_time, tuple(args.front_ends))
     manifest = create_dataset(corpus, output_path, analysis, args.jobs, args.force)
 
@@ -63,6 +66,9 @@ def main():
 
 def choose_corpus(args):
     """Return the corpus that the options mean."""
+    from spectral_transcoder.datasets.audio_folder import folder_corpus
+    from spectral_transcoder.datasets.tau import tau_corpus
+
     if args.layout == "tau":
         if args.group_by or args.eval_files:
             raise UsageError(
@@ -106,36 +112,33 @@ def parse_arguments():
     what.add_argument("--split_by_city", action="store_true", help="TAU: no city in two splits")
     what.add_argument(
         "--group_by",
-        help="folder: what keeps clips in one split: the file name up to this separator, or what the "
-        "parentheses of this regular expression capture of the path",
+        help="folder: clips stay together by their names up to this separator, or by this pattern",
     )
     what.add_argument(
         "--eval_files",
-        help="folder: the clips whose path matches this regular expression are the evaluation split",
+        help="folder: clips whose path matches this pattern are the evaluation split",
     )
-    what.add_argument("--seed", type=cli.seed, default=SEED, help=f"of the split (default {SEED})")
+    what.add_argument(
+        "--seed", type=cli.seed, default=SPLIT_SEED, help=f"of the split (default {SPLIT_SEED})"
+    )
 
     how = parser.add_argument_group("third octaves, of another sensor")
-    for field in dataclasses.fields(ThirdOctaves):
-        choices = EDGES if field.name == "edges" else None
+    for name, default in THIRD_OCTAVE_DEFAULTS.items():
+        choices = EDGES if name == "edges" else None
         how.add_argument(
-            f"--{field.name}",
-            type=field.type,
-            default=field.default,
-            choices=choices,
-            help="default %(default)s",
+            f"--{name}", type=type(default), default=default, choices=choices, help="default %(default)s"
         )
     how.add_argument(
         "--mel_time",
         action=argparse.BooleanOptionalAction,
-        help="also third octaves at the Mel's own frames, 12 kB more for each second (default: urban only)",
+        help="also third octaves at the Mel's own frames (default: urban only)",
     )
 
     how.add_argument(
         "--front_ends",
-        type=cli.comma_list,
+        type=cli.names_of(FRONT_END_NAMES),
         default=list(PUBLISHED_FRONT_ENDS),
-        help=f"whose Mels: a comma list of {', '.join(FRONT_ENDS)} (default {','.join(PUBLISHED_FRONT_ENDS)})",
+        help=f"whose Mels: a comma list of {', '.join(FRONT_END_NAMES)} (default {','.join(PUBLISHED_FRONT_ENDS)})",
     )
 
     parser.add_argument("--jobs", type=cli.positive, help=f"processes (default here: {available_cores()})")

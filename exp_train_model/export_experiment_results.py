@@ -8,22 +8,10 @@ of an older dataset or other weights, are blank.
 Output: export/results_training_PANN.png, export/results_training_YamNet.png. Takes seconds.
 """
 
-import numpy as np
-
-from spectral_transcoder.experiments.engine.run_store import RunStore
-from spectral_transcoder.experiments.engine.selectors import select
-from spectral_transcoder.experiments.transcoding.experiment import SHOWN, add_options, build_experiment
-from spectral_transcoder.experiments.transcoding.paper import (
-    FURTHER_ROWS,
-    ROWS,
-    add_table_options,
-    compare,
-    paper_table,
-)
+from spectral_transcoder.experiments.transcoding.options import add_options, add_table_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.paths import EXPORT
-from spectral_transcoder.utils.plotting import save
 
 PER_CLIP = {"ptopafc": "ptopafc_hits"}  # a share has one value; its significance needs the clips'
 
@@ -35,6 +23,10 @@ def main():
     add_table_options(parser)
     add_options(parser)
     options = parser.parse_args()
+    from spectral_transcoder.experiments.transcoding.experiment import SHOWN, build_experiment
+    from spectral_transcoder.experiments.transcoding.paper import compare, paper_table
+    from spectral_transcoder.utils.plotting import save
+
     experiment = build_experiment(options)
     written = []
     for classifier in options.classifier.split(","):
@@ -59,6 +51,12 @@ def main():
 
 def read_column(experiment, name, classifier, options):
     """Return the per-clip values of a metric by row of the table, without rows that have none of today's data."""
+    import numpy as np
+
+    from spectral_transcoder.experiments.engine.run_store import RunStore
+    from spectral_transcoder.experiments.engine.selectors import select
+    from spectral_transcoder.experiments.transcoding.paper import FURTHER_ROWS, ROWS
+
     column, store = {}, RunStore(experiment)
     for row in (*ROWS, *FURTHER_ROWS):
         selection = [row.choices(options.dataset, classifier, options.epoch) | {"step": "metric"}]

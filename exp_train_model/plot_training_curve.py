@@ -8,18 +8,10 @@ Input: the losses that training wrote, finished or not.
 Output: export/training_curve_<number>.png, one for each model of the selection. Takes seconds.
 """
 
-import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-
-from spectral_transcoder.datasets.splits import SPLITS
-from spectral_transcoder.experiments.engine.selectors import select
-from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment
-from spectral_transcoder.experiments.transcoding.paper import ROWS, add_table_options
+from spectral_transcoder.experiments.transcoding.options import add_options, add_table_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import EXPORT
-from spectral_transcoder.utils.plotting import save
 
 TRAIN = "train"
 
@@ -32,6 +24,11 @@ def main():
     cli.add_data_path(parser)
     add_options(parser)
     options = parser.parse_args()
+    import numpy as np
+
+    from spectral_transcoder.datasets.splits import SPLITS
+    from spectral_transcoder.experiments.transcoding.experiment import build_experiment
+
     experiment = build_experiment(options)
     settings = trained_settings(experiment.plans, options.select or papers_networks(options))
     paths = {setting: experiment.file("loss", setting, "losses") for setting in settings}
@@ -51,12 +48,16 @@ def main():
 
 def papers_networks(options):
     """Return the selector of the paper's CNNs for the dataset, classifiers and epochs of a command line."""
+    from spectral_transcoder.experiments.transcoding.paper import ROWS
+
     where = options.dataset, options.classifier.split(","), options.epoch
     return repr([row.choices(*where) for row in ROWS if row.name.startswith("CNN")])
 
 
 def trained_settings(plans, selector):
     """Return the selection's settings of the step train, each once; raise UsageError where there is none."""
+    from spectral_transcoder.experiments.engine.selectors import select
+
     trained = [name for name, plan in plans.items() if TRAIN in plan.steps]
     settings = [setting.at(TRAIN) for setting in select(plans, selector) if setting.plan in trained]
     if not settings:
@@ -66,6 +67,12 @@ def trained_settings(plans, selector):
 
 def draw_losses(losses, title, path):
     """Draw the mean loss of each epoch by split, and where the validation loss is lowest."""
+    import numpy as np
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    from spectral_transcoder.utils.plotting import save
+
     figure = Figure(figsize=(8, 5), layout="constrained")
     axis = figure.subplots()
     for split, values in losses.items():

@@ -14,9 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from spectral_transcoder.experiments.engine.cli import experiment_parser, run_experiment
-from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment, load_steps
-from spectral_transcoder.experiments.transcoding.paper import add_selection_options, selection_of
+from spectral_transcoder.experiments.engine.options import experiment_parser
+from spectral_transcoder.experiments.transcoding.options import add_options, add_selection_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 
@@ -33,6 +32,10 @@ def main() -> int:
     add_selection_options(parser)
     options, further = parser.parse_known_args()
     compute = compute_option(further)
+    from spectral_transcoder.experiments.engine.cli import run_experiment
+    from spectral_transcoder.experiments.transcoding.experiment import build_experiment, load_steps
+    from spectral_transcoder.experiments.transcoding.paper import selection_of
+
     # workers are started by the script's name: they are the main script's, which knows their options
     sys.argv[0] = str(MAIN_SCRIPT)
     start = time.monotonic()

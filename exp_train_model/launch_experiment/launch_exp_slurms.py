@@ -14,9 +14,6 @@ import os
 import sys
 from pathlib import Path
 
-from spectral_transcoder.slurm.job_files import chosen_of, read_job_files
-from spectral_transcoder.slurm.launcher import Launcher
-from spectral_transcoder.slurm.queue import has_slurm
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.paths import PROJECT_ROOT
 
@@ -37,6 +34,10 @@ def main() -> int:
         "--resubmit", action="store_true", help="submit what has failed instead of what is new"
     )
     options = parser.parse_args()
+    from spectral_transcoder.slurm.job_files import chosen_of, read_job_files
+    from spectral_transcoder.slurm.launcher import Launcher
+    from spectral_transcoder.slurm.queue import has_slurm
+
     if options.status and options.resubmit:
         parser.error("argument --resubmit: not allowed with argument --status")
     files = read_job_files()

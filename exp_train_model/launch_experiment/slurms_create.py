@@ -11,12 +11,8 @@ replaced. Then exp_train_model/launch_experiment/launch_exp_slurms.py submits th
 
 import argparse
 
-from spectral_transcoder.experiments.engine.selectors import select
-from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment
-from spectral_transcoder.experiments.transcoding.paper import add_selection_options, selection_of
+from spectral_transcoder.experiments.transcoding.options import add_options, add_selection_options
 from spectral_transcoder.slurm.cluster import add_cluster_options, cluster_of
-from spectral_transcoder.slurm.job_files import in_words, write_job_files
-from spectral_transcoder.slurm.job_selection import experiment_options, job_files
 from spectral_transcoder.utils import cli
 
 SELECTION = ("exp_type", "dataset", "classifier", "epoch")
@@ -35,6 +31,12 @@ def main() -> None:
     )
     add_cluster_options(parser)
     options = parser.parse_args()
+    from spectral_transcoder.experiments.engine.selectors import select
+    from spectral_transcoder.experiments.transcoding.experiment import build_experiment
+    from spectral_transcoder.experiments.transcoding.paper import selection_of
+    from spectral_transcoder.slurm.job_files import in_words, write_job_files
+    from spectral_transcoder.slurm.job_selection import experiment_options, job_files
+
     if options.array is not None and options.array < 0:
         parser.error(f"argument --array: expected 1 or more, or none for all at a time, got {options.array}")
 

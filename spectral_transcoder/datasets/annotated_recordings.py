@@ -14,7 +14,6 @@ import pandas as pd
 
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
 
-TABLE = "time_of_presence.csv"
 RECORDING = "recording"
 PERIOD_IN_NAME = re.compile(r"(\d+(?:[.]\d+)?)ms")
 

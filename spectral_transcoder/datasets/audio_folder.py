@@ -4,12 +4,13 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from spectral_transcoder.datasets.splits import SEED, SPLITS, Clip, Corpus, split_groups
+from spectral_transcoder.datasets.names import SPLIT_SEED, SPLITS
+from spectral_transcoder.datasets.splits import Clip, Corpus, split_groups
 from spectral_transcoder.signal.sound_files import find_sounds
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 
 
-def folder_corpus(folder, name=None, group_by=None, seed=SEED, eval_files=None):
+def folder_corpus(folder, name=None, group_by=None, seed=SPLIT_SEED, eval_files=None):
     """Return a corpus of all sounds in a folder and the folders below it.
 
     Parameters

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spectral_transcoder.datasets.splits import SPLITS
+from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.datasets.tau import TAU_DATASET_TYPES, tau_dataset_name
 from spectral_transcoder.signal.framing import split_seconds
 from spectral_transcoder.signal.mel_spectrograms import (

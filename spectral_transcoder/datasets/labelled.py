@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from spectral_transcoder.datasets.names import N_FOLDS
 from spectral_transcoder.models.labels import groupings
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
 from spectral_transcoder.utils.files import atomic_path
@@ -22,7 +23,6 @@ SHORT = "short"  # the part of clips that are left out
 PRESENT = 0.5  # share of the annotators who heard a class
 VERIFIED = 0  # the annotator whose votes count on the test split
 TEST = "test"
-N_FOLDS = 10  # of UrbanSound8K
 
 
 @dataclass(frozen=True)

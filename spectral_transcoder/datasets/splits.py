@@ -7,11 +7,10 @@ from pathlib import Path
 
 from sklearn.model_selection import train_test_split
 
+from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.utils.errors import UsageError
 
-SPLITS = ("train", "valid", "eval")
 PROPORTIONS = {"train": 0.75, "valid": 0.125, "eval": 0.125}
-SEED = 71
 # What `dataset=<name>` in a selector means is a dataset of TAU, or another input of one.
 RESERVED_NAMES = ("full", "urban", "TEST", "urban_mel_time", "urban_mel_freq")
 

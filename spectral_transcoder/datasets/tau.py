@@ -4,13 +4,13 @@ import csv
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from spectral_transcoder.datasets.splits import SEED, Clip, Corpus, random_split
+from spectral_transcoder.datasets.names import SPLIT_SEED, TAU_DATASET_TYPES
+from spectral_transcoder.datasets.splits import Clip, Corpus, random_split
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import TAU
 
 TAU_LISTS = ("fold1_train.csv", "fold1_evaluate.csv")
 TAU_DEVICE = "a"
-TAU_DATASET_TYPES = {"full": "full", "urban": "urban", "test": "TEST"}  # option -> modality of `dataset`
 URBAN_SCENES = ("street_pedestrian", "public_square", "street_traffic", "park")
 N_TEST_ROWS = 50
 CITIES = {
@@ -31,7 +31,7 @@ class TauName(NamedTuple):
     device: str
 
 
-def tau_corpus(folder, dataset_type="full", by_city=False, seed=SEED, name=None):
+def tau_corpus(folder, dataset_type="full", by_city=False, seed=SPLIT_SEED, name=None):
     """Return the clips of TAU Urban Acoustic Scenes 2020 Mobile, development set (SPEC section 5).
 
     Parameters

@@ -1,5 +1,6 @@
 """Recordings heard and classified again from their third octaves, beside the same from their true Mels."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -66,17 +67,20 @@ def regenerate(recording, transcoders, folder, device="cpu", n_iter=24):
     mels = {TRUE_MELS: PANN_MELS.mels(signal)}
     mels |= {name: transcoder.transcode(signal) for name, transcoder in transcoders.items()}
 
-    stem = folder / recording.name / recording.name
-    written = [stem.with_name(f"{recording.name}_original.wav")]
-    write_wav(written[0], signal, PANN_MELS.sr)
-    for name, log_mels in mels.items():
-        sound = mel_to_audio(log_mels, PANN_MELS, n_iter, device=device)
-        written.append(stem.with_name(f"{recording.name}_generated_from_{model_entry(name).sound_name}.wav"))
-        write_wav(written[-1], sound, PANN_MELS.sr)
-    written.append(stem.with_name(f"{recording.name}_spectrograms.png"))
+    original, *regenerated, picture = written = output_paths(folder, recording.name, transcoders)
+    write_wav(original, signal, PANN_MELS.sr)
+    for path, log_mels in zip(regenerated, mels.values(), strict=True):
+        write_wav(path, mel_to_audio(log_mels, PANN_MELS, n_iter, device=device), PANN_MELS.sr)
     panels = {model_entry(name).title: log_mels for name, log_mels in mels.items()}
-    plot_mels(panels, PANN_MELS, written[-1], f"PANN Mels of {recording.name}")
+    plot_mels(panels, PANN_MELS, picture, f"PANN Mels of {recording.name}")
     return written
+
+
+def output_paths(folder: Path, name: str, transcoders: Iterable[str]) -> list[Path]:
+    """Return what `regenerate` writes of a recording of that name: the original, a sound of each Mels, the picture."""
+    sounds = [model_entry(kind).sound_name for kind in (TRUE_MELS, *transcoders)]
+    kinds = ["original.wav", *(f"generated_from_{sound}.wav" for sound in sounds), "spectrograms.png"]
+    return [folder / name / f"{name}_{kind}" for kind in kinds]
 
 
 def top_classes(recording, classifier, transcoders, n_classes=10):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spectral_transcoder.datasets.splits import SPLITS
+from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.experiments.engine.run_store import RunRecord, State
 from spectral_transcoder.models.registry import parse_identifier
 from spectral_transcoder.report.reading import read_record, readable

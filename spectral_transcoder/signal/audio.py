@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from spectral_transcoder.signal.reading import AS_USUAL, Reading
 from spectral_transcoder.signal.sound_lengths import PatchedFile, SoundLength, sound_length
 from spectral_transcoder.utils.errors import AudioError, MissingFileError, UsageError
 from spectral_transcoder.utils.files import atomic_path
@@ -22,25 +23,6 @@ FRAMES_PER_BLOCK = 1 << 10  # of what may end anywhere: what comes before the en
 MOST_LOSS_DB = 20  # that averaging may take from the channels
 FORMATS_BY_LOG = ("VOC", "WVE", "MAT4")
 ACCEPT = "; what is there can be used with --accept_truncated"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How sounds are read.
-
-    Attributes
-    ----------
-    channel : int or None
-        Which channel is taken, counted from 1; None averages all of them.
-    accept_truncated : bool
-        Whether what is there of a file that was cut off is used, and reported, instead of refusing it.
-    """
-
-    channel: int | None = None
-    accept_truncated: bool = False
-
-
-AS_USUAL = Reading()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ OPTIONS = {
     "partition": "gpu_p13, …",
     "constraint": "v100-32g, …",
     "qos": "qos_gpu-t3, …",
-    "time": "limit of a run of a job, after which it is requeued and goes on (default 20:00:00)",
+    "time": "limit of a run, after which a job is requeued and goes on (default 20:00:00)",
     "gpus": "of a job (default --devices); 0 asks for none",
     "cpus": "of a job (default 10 for each GPU)",
     "notice_s": "seconds of notice before the time limit (default 120, 60 or more)",

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from spectral_transcoder.experiments.engine.cli import experiment_parser
+from spectral_transcoder.experiments.engine.options import experiment_parser
 from spectral_transcoder.experiments.engine.plans import STEP, Setting
 from spectral_transcoder.experiments.engine.run_store import RunRecord, RunStore, State
 from spectral_transcoder.experiments.engine.selectors import select
-from spectral_transcoder.experiments.transcoding.experiment import FOLDER, add_options, build_experiment
+from spectral_transcoder.experiments.transcoding.experiment import FOLDER, build_experiment
+from spectral_transcoder.experiments.transcoding.options import add_options
 from spectral_transcoder.slurm.job_files import JobFile, in_words
 from spectral_transcoder.slurm.queue import QueuedJob, has_slurm, queued_jobs, submission, submit
 from spectral_transcoder.utils.errors import SpectralTranscoderError

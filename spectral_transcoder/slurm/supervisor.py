@@ -14,12 +14,13 @@ import sys
 import threading
 from collections.abc import Iterable
 
-from spectral_transcoder.experiments.engine.cli import experiment_parser
 from spectral_transcoder.experiments.engine.experiment import Experiment
+from spectral_transcoder.experiments.engine.options import experiment_parser
 from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.engine.run_store import RunStore, State
 from spectral_transcoder.experiments.engine.selectors import select
-from spectral_transcoder.experiments.transcoding.experiment import add_options, build_experiment
+from spectral_transcoder.experiments.transcoding.experiment import build_experiment
+from spectral_transcoder.experiments.transcoding.options import add_options
 from spectral_transcoder.slurm.cluster import PATIENCE_S
 from spectral_transcoder.slurm.queue import job_fields, own_job, requeue
 from spectral_transcoder.utils import cli

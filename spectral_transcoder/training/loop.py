@@ -16,7 +16,7 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from torch import nn
 from tqdm import tqdm
 
-from spectral_transcoder.datasets.splits import SPLITS
+from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.models.checkpoints import load_tensors, write_tensors
 from spectral_transcoder.training.recipe import Recipe
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError

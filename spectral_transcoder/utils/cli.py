@@ -6,20 +6,31 @@ library in `main`, after the command line has been read.
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, Protocol, TextIO
+from typing import Any, NoReturn, Protocol, TextIO
 
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
-from spectral_transcoder.utils.paths import DATA_PATH
+from spectral_transcoder.utils.paths import DATA_PATH, PRETRAINED_MODELS
 
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
 COMPLETE_FROM = 0.9  # share of the sounds from which on a corpus counts as complete
 DEVICE_TYPES = ("cpu", "cuda")
 ENGINES = ("auto", "torch", "onnxruntime")  # what runs a classifier that only infers
-HELP_WIDTH = 112
-HELP_COLUMN = 34
+HELP_WIDTH = 116
+HELP_COLUMN = 32
+MOST_LINES = 40  # of a help that fits a screen
+FIRST_PARAGRAPHS = 2  # of a docstring: what the script does, and the commands to try
+METAVARS = {
+    "Path": "PATH",
+    "int": "N",
+    "positive": "N",
+    "seed": "N",
+    "float": "X",
+}  # by the type of an option
+METAVARS |= {"comma_list": "NAMES", "known_names": "NAMES"}
 
 
 class Container(Protocol):
@@ -29,33 +40,87 @@ class Container(Protocol):
         """Add an option."""
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help with a line for each option: what an option takes is named by its type, not by its own name again."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=HELP_COLUMN, width=HELP_WIDTH)
+
+    def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
+        return METAVARS.get(getattr(action.type, "__name__", ""), "TEXT")
+
+
 class Parser(argparse.ArgumentParser):
-    """The parser of a script: it shows the script's docstring, and reads `--from-audio` as `--from_audio`.
+    """The parser of a script: its help is the script's docstring, and `--from-audio` is read as `--from_audio`.
+
+    The help fits a screen: paragraphs at the end of the docstring are left out where they would not.
 
     Parameters
     ----------
-    description : str
-        The script's docstring; its first lines show the first command to try.
+    description : str or None
+        The script's docstring: a sentence, the commands to try, and paragraphs on them.
     **settings
         As of `argparse.ArgumentParser`.
     """
 
-    def __init__(self, description: str | None = None, **settings: object) -> None:
-        settings = {"formatter_class": _formatter, **settings}
-        super().__init__(description=description, **settings)  # type: ignore[arg-type]
+    def __init__(self, description: str | None = None, **settings: Any) -> None:
+        self._positionals_shown: list[str] = []
+        super().__init__(description=description, formatter_class=HelpFormatter, add_help=False, **settings)
+        self.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+        self.add_argument("--help_all", action=_HelpInFull, nargs=0, help=argparse.SUPPRESS)
+
+    def add_argument(self, *names: str, **settings: Any) -> argparse.Action:  # type: ignore[override]
+        """Add an argument; positional ones are shown in the usage."""
+        if not names[0].startswith("-"):
+            several = {"+": " …", "*": " …"}.get(str(settings.get("nargs")), "")
+            self._positionals_shown.append(f"{names[0]}{several}")
+        return super().add_argument(*names, **settings)
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def,override]
         """Read a command line in which words of an option may be joined by `-` or by `_`."""
         words = sys.argv[1:] if args is None else args
         return super().parse_known_args([_with_underscores(str(word)) for word in words], namespace)
 
+    def format_help(self) -> str:
+        """Return the help, of `MOST_LINES` lines at most: later paragraphs, then empty lines are left out."""
+        self.usage = " ".join(["%(prog)s", *self._positionals_shown, "[options]"])
+        paragraphs = (self.description or "").strip().split("\n\n")
+        for n_kept in range(len(paragraphs), FIRST_PARAGRAPHS - 1, -1):
+            self.description = "\n\n".join(paragraphs[:n_kept])
+            text = super().format_help()
+            if len(text.splitlines()) <= MOST_LINES:
+                return text
+        head, first_group, options = text.partition(
+            "\n\npositional" if self._positionals_shown else "\n\noptions:"
+        )
+        groups = (first_group + options).strip("\n").split("\n\n")
+        return (
+            head.replace("\n\n", "\n", 1) + "\n" + _first_groups(groups, MOST_LINES - len(head.splitlines()))
+        )
+
     def error(self, message: str) -> NoReturn:
         """End with status 2 and one line, as every other error does."""
         self.exit(2, f"error: {message} (--help shows the options)\n")
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=HELP_COLUMN, width=HELP_WIDTH)
+def _first_groups(groups: list[str], n_lines: int) -> str:
+    """Return the groups of options that fit on so many lines, and a line that names the options of the others."""
+    shown: list[str] = []
+    for group in groups:
+        if len("\n".join([*shown, group]).splitlines()) >= n_lines:
+            break
+        shown.append(group)
+    further = re.findall(r"^  (?:-\w [^-]*)?(--\w+)", "\n".join(groups[len(shown) :]), re.MULTILINE)
+    if further:
+        shown.append(f"further options, in full by --help_all: {', '.join(further)}")
+    return "\n".join(shown) + "\n"
+
+
+class _HelpInFull(argparse.Action):
+    """Print everything that there is to say of a script, on as many lines as it takes."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:  # type: ignore[override]
+        parser.exit(message=argparse.ArgumentParser.format_help(parser))
 
 
 def _with_underscores(word: str) -> str:
@@ -88,16 +153,22 @@ def run(main: Callable[[], int | None]) -> None:
     except OSError as error:
         if error.filename is None:
             raise
-        print(
-            f"error: {os.fsdecode(error.filename)}: {error.strerror}; expected a path that can be used: check "
-            "what is there and its permissions, or give another",
-            file=sys.stderr,
-        )
+        print(f"error: {one_line(error)}", file=sys.stderr)
         status = 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = 130
     sys.exit(status)
+
+
+def one_line(error: Exception) -> str:
+    """Return the message of an error: the library's own, or the system's about a file."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f"{os.fsdecode(error.filename)}: {error.strerror}; expected a path that can be used: check "
+            "what is there and its permissions, or give another"
+        )
+    return " ".join(str(error).split())
 
 
 def _escape_unknown_characters(stream: TextIO) -> None:
@@ -112,7 +183,17 @@ def add_data_path(parser: Container) -> None:
         "--data_path",
         type=Path,
         default=DATA_PATH,
-        help=f"folder of all data (default: {DATA_PATH.name} in the project's folder)",
+        help=f"folder of all data (default {DATA_PATH.name})",
+    )
+
+
+def add_models_path(parser: Container) -> None:
+    """Add the option that says where the classifiers' downloaded weights lie."""
+    parser.add_argument(
+        "--models_path",
+        type=Path,
+        default=PRETRAINED_MODELS,
+        help=f"folder of the classifiers' weights (default {PRETRAINED_MODELS.name})",
     )
 
 
@@ -164,6 +245,18 @@ def add_engine_option(parser: Container) -> None:
         default=ENGINES[0],
         help="runs classifiers that only infer (default auto: onnxruntime on a CPU where there is much to do)",
     )
+
+
+def names_of(known: Sequence[str]) -> Callable[[str], list[str]]:
+    """Return a type for argparse: a comma list of known names."""
+
+    def known_names(text: str) -> list[str]:
+        names = comma_list(text)
+        if unknown := [name for name in names if name not in known]:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r}: expected names of {', '.join(known)}")
+        return names
+
+    return known_names
 
 
 def add_device_option(parser: Container) -> None:

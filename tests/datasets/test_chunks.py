@@ -7,7 +7,7 @@ from benchmarks.plain import plain_arrays
 from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis, mel_freq, open_dataset
 from spectral_transcoder.datasets.creation.run import create_dataset
-from spectral_transcoder.datasets.splits import SPLITS
+from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.signal.audio import peak_normalise, read_audio
 from spectral_transcoder.signal.mel_spectrograms import EFFICIENTAT_MELS, PANN_MELS, YAMNET_MELS
 from spectral_transcoder.signal.third_octaves import ThirdOctaves

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spectral_transcoder.datasets.splits import PROPORTIONS, SPLITS, Clip, Corpus, split_groups
+from spectral_transcoder.datasets.names import SPLITS
+from spectral_transcoder.datasets.splits import PROPORTIONS, Clip, Corpus, split_groups
 from spectral_transcoder.experiments.transcoding.plans import MEL_DATASETS
 from spectral_transcoder.utils.errors import UsageError
 

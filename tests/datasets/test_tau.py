@@ -1,7 +1,7 @@
 import pytest
 from sklearn.model_selection import train_test_split
 
-from spectral_transcoder.datasets.splits import SPLITS
+from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.datasets.tau import URBAN_SCENES, tau_corpus
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import TAU

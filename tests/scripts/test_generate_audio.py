@@ -195,11 +195,11 @@ def test_with_published_models_and_a_real_classifier(shared, project, run_script
     for said in (
         "CNN-logits for PANN, published",
         "CNN-mels for PANN, published",
-        "YamNetMobile hears in park",
+        "YamNetMobile finds in park",
     ):
         assert said in finished.stdout
     assert "download_pretrained_models.py" not in finished.stdout
-    table = finished.stdout.split("YamNetMobile hears")[1].splitlines()
+    table = finished.stdout.split("YamNetMobile finds")[1].splitlines()
     ranks = [line.split()[0] for line in table if line.strip()[:1].isdigit()]
     assert ranks[:10] == [str(rank) for rank in range(1, 11)]
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from spectral_transcoder.signal.audio import Reading, open_sound, read_audio
+from spectral_transcoder.signal.audio import open_sound, read_audio
+from spectral_transcoder.signal.reading import Reading
 from spectral_transcoder.utils.errors import AudioError
 
 SR = 8000

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from spectral_transcoder.datasets.splits import SPLITS
+from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.models.checkpoints import write_tensors
 from spectral_transcoder.training import loop
 from spectral_transcoder.training.loop import DivergedError, fit, launch, make_fabric

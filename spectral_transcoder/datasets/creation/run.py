@@ -40,7 +40,7 @@ from spectral_transcoder.datasets.creation.plan import (
     refuse_empty_splits,
     skipped_clip,
 )
-from spectral_transcoder.datasets.splits import SPLITS
+from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.utils.errors import DatasetError, UsageError
 from spectral_transcoder.utils.files import atomic_path, full_disk_reported, sha256
 from spectral_transcoder.utils.locks import sole_writer

@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from spectral_transcoder.datasets.labelled import LABELLED_CORPORA, N_FOLDS
+from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
+from spectral_transcoder.datasets.names import N_FOLDS
 from spectral_transcoder.evaluation.tagging import TRANSCODERS
-from spectral_transcoder.experiments.classification.options import ALL_FOLDS, logit_folder
+from spectral_transcoder.experiments.classification.inputs import logit_folder
+from spectral_transcoder.experiments.classification.options import ALL_FOLDS
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
 from spectral_transcoder.experiments.engine.plans import Plan
 from spectral_transcoder.experiments.transcoding.plans import ADDED_CLASSIFIERS

@@ -2,14 +2,13 @@
 
 import argparse
 
-from spectral_transcoder.datasets.labelled import N_FOLDS
-from spectral_transcoder.evaluation.predictions import LogitFolder
-from spectral_transcoder.experiments.engine.options import add_dataset_path, dataset_folder
+from spectral_transcoder.datasets.names import N_FOLDS
+from spectral_transcoder.experiments.engine.options import add_dataset_path
 
 ALL_FOLDS = "all"
 
 
-def add_options(parser):
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of experiment 2."""
     add_dataset_path(parser, "class outputs")
     parser.add_argument(
@@ -20,7 +19,7 @@ def add_options(parser):
     )
 
 
-def fold_list(text):
+def fold_list(text: str) -> str:
     """Return the modality that a comma list of folds is: 2,5 is 2-5."""
     folds = text.split(",")
     if text != ALL_FOLDS and not all(
@@ -28,8 +27,3 @@ def fold_list(text):
     ):
         raise argparse.ArgumentTypeError(f"{text}: expected folds of 1 … {N_FOLDS}, such as 2,5, or all")
     return text if text == ALL_FOLDS else "-".join(sorted(folds, key=int))
-
-
-def logit_folder(options, dataset):
-    """Return the class outputs of a dataset."""
-    return LogitFolder(dataset, dataset_folder(options))

@@ -12,7 +12,8 @@ import pandas as pd
 
 from spectral_transcoder.evaluation import classification_metrics as metrics
 from spectral_transcoder.evaluation.presence import class_scores
-from spectral_transcoder.experiments.classification.options import ALL_FOLDS, logit_folder
+from spectral_transcoder.experiments.classification.inputs import logit_folder
+from spectral_transcoder.experiments.classification.options import ALL_FOLDS
 from spectral_transcoder.models.checkpoints import load_state, load_tensors, write_tensors
 from spectral_transcoder.models.labels import label_names
 from spectral_transcoder.training.heads import Head, HeadRecipe, train_head

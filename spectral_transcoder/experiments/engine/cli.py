@@ -1,19 +1,17 @@
 """The command line that experiments share: select, list, compute, display, export."""
 
-import argparse
 import sys
 from collections import Counter
 
+from spectral_transcoder.experiments.engine.options import WORKER, experiment_parser
 from spectral_transcoder.experiments.engine.run_store import RunStore, State
 from spectral_transcoder.experiments.engine.runner import InThisProcess, Runner, compute_one
 from spectral_transcoder.experiments.engine.selectors import named_modalities, select, selector_of
-from spectral_transcoder.experiments.engine.tables import export, exportable, results_table
+from spectral_transcoder.experiments.engine.tables import export, results_table
 from spectral_transcoder.experiments.engine.workers import Workers, interruptible, stop_with_launcher
-from spectral_transcoder.utils.cli import Parser, add_data_path, positive
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import EXPORT
 
-WORKER = "--worker"
 MISSING = "missing"  # pending, but data or weights are not here
 
 
@@ -60,32 +58,6 @@ def run_experiment(build, load_steps, description, add_options=None, argv=None):
     if options.display is not None or options.export:
         show_results(experiment, settings, metrics, options)
     return status
-
-
-def experiment_parser(description, add_options=None):
-    """Return the parser of an experiment's command line; parameters as of `run_experiment`."""
-    parser = Parser(description)
-    parser.add_argument("-s", "--select", help="plan/factor=value+factor=value,… (default: all settings)")
-    parser.add_argument("-l", "--list", action="store_true", help="list the settings and their states")
-    parser.add_argument(
-        "-c", "--compute", type=positive, nargs="?", const=1, help="compute, so many settings at a time"
-    )
-    parser.add_argument("-f", "--force", action="store_true", help="compute what is done, too")
-    parser.add_argument("-p", "--plain", action="store_true", help="progress in lines, without bars")
-    parser.add_argument(
-        "-d", "--display", nargs="?", const="", help="print the results; indices choose metrics: -d 0,3"
-    )
-    parser.add_argument(
-        "-e", "--export", type=exportable, help="write the results to export/NAME.{png,html,tex,csv}"
-    )
-    parser.add_argument(
-        "--over", help="with -d and -e: average over this factor, e.g. seed: mean ± standard deviation"
-    )
-    add_data_path(parser)
-    parser.add_argument(WORKER, action="store_true", help=argparse.SUPPRESS)
-    if add_options:
-        add_options(parser)
-    return parser
 
 
 def _computer(experiment, load_steps, options, argv):

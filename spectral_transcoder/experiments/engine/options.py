@@ -1,9 +1,15 @@
-"""Options of the command line that both experiments have."""
+"""Options of the command line that the experiments share, read before anything heavy is imported."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
+from spectral_transcoder.utils.cli import Parser, add_data_path, positive
+from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import DATASETS
+
+WORKER = "--worker"
+EXPORT_SUFFIXES = (".png", ".html", ".tex", ".csv")
 
 
 def add_dataset_path(parser: argparse.ArgumentParser, contents: str) -> None:
@@ -16,3 +22,40 @@ def add_dataset_path(parser: argparse.ArgumentParser, contents: str) -> None:
 def dataset_folder(options: argparse.Namespace) -> Path:
     """Return the folder that holds the datasets, each in a folder of its name."""
     return options.dataset_path or options.data_path / DATASETS
+
+
+def experiment_parser(
+    description: str | None, add_options: Callable[[argparse.ArgumentParser], None] | None = None
+) -> Parser:
+    """Return the parser of an experiment's command line; parameters as of `run_experiment`."""
+    parser = Parser(description)
+    parser.add_argument("-s", "--select", help="plan/factor=value+factor=value,… (default: all settings)")
+    parser.add_argument("-l", "--list", action="store_true", help="list the settings and their states")
+    parser.add_argument(
+        "-c", "--compute", type=positive, nargs="?", const=1, help="compute, so many settings at a time"
+    )
+    parser.add_argument("-f", "--force", action="store_true", help="compute what is done, too")
+    parser.add_argument("-p", "--plain", action="store_true", help="progress in lines, without bars")
+    parser.add_argument(
+        "-d", "--display", nargs="?", const="", help="print the results; indices choose metrics: -d 0,3"
+    )
+    parser.add_argument(
+        "-e", "--export", type=exportable, help="write the results to export/NAME.{png,html,tex,csv}"
+    )
+    parser.add_argument(
+        "--over", help="with -d and -e: average over this factor, e.g. seed: mean ± standard deviation"
+    )
+    add_data_path(parser)
+    parser.add_argument(WORKER, action="store_true", help=argparse.SUPPRESS)
+    if add_options:
+        add_options(parser)
+    return parser
+
+
+def exportable(name: str) -> str:
+    """Return a file name unchanged; raise UsageError if it is a path, or of a format that there is not."""
+    if Path(name).name != name:
+        raise UsageError(f"export {name}: expected the name of a file in export/, without folders")
+    if Path(name).suffix not in EXPORT_SUFFIXES:
+        raise UsageError(f"export {name}: expected a name that ends in {', '.join(EXPORT_SUFFIXES)}")
+    return name

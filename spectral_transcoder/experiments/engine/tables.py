@@ -8,6 +8,7 @@ import doce
 import numpy as np
 import pandas as pd
 
+from spectral_transcoder.experiments.engine.options import exportable
 from spectral_transcoder.experiments.engine.plans import STEP
 from spectral_transcoder.experiments.engine.run_store import RunStore
 from spectral_transcoder.experiments.engine.table_pictures import draw_table
@@ -170,15 +171,6 @@ def export(table, path):
     exportable(path.name)
     WRITERS[path.suffix](table, path)
     return path
-
-
-def exportable(name):
-    """Return a file name unchanged; raise UsageError if it is a path, or of a format that there is not."""
-    if Path(name).name != name:
-        raise UsageError(f"export {name}: expected the name of a file in export/, without folders")
-    if Path(name).suffix not in WRITERS:
-        raise UsageError(f"export {name}: expected a name that ends in {', '.join(WRITERS)}")
-    return name
 
 
 def _factor_rows(settings, without):

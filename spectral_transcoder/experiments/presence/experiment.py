@@ -11,9 +11,7 @@ import yaml
 from spectral_transcoder.evaluation.tagging import TRANSCODERS
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
 from spectral_transcoder.experiments.engine.plans import Plan, Setting
-from spectral_transcoder.experiments.presence.options import (
-    LEVELS,
-    SOUND,
+from spectral_transcoder.experiments.presence.inputs import (
     annotated,
     chosen_pipeline,
     dataset_name,
@@ -21,6 +19,7 @@ from spectral_transcoder.experiments.presence.options import (
     pipelines_here,
     trained_transcoders,
 )
+from spectral_transcoder.experiments.presence.options import LEVELS, SOUND
 from spectral_transcoder.models.classifiers import CLASSIFIERS
 from spectral_transcoder.models.labels import DATA
 from spectral_transcoder.utils.errors import SpectralTranscoderError

@@ -21,7 +21,8 @@ from spectral_transcoder.evaluation.window_scores import (
 )
 from spectral_transcoder.experiments.engine.experiment import Experiment
 from spectral_transcoder.experiments.engine.plans import Setting
-from spectral_transcoder.experiments.presence.options import LEVELS, annotated, chosen_pipeline
+from spectral_transcoder.experiments.presence.inputs import annotated, chosen_pipeline
+from spectral_transcoder.experiments.presence.options import LEVELS
 from spectral_transcoder.models.classifiers import classifier_record
 from spectral_transcoder.models.labels import groupings
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
-from spectral_transcoder.experiments.engine.options import add_dataset_path, dataset_folder
+from spectral_transcoder.experiments.engine.options import dataset_folder
 from spectral_transcoder.experiments.transcoding.plans import (
     ADDED_CLASSIFIERS,
     MEL_DATASETS,
@@ -11,13 +11,9 @@ from spectral_transcoder.experiments.transcoding.plans import (
     train_plans,
 )
 from spectral_transcoder.models.names import EFFICIENTATS
-from spectral_transcoder.utils.cli import add_engine_option, positive
-from spectral_transcoder.utils.paths import PRETRAINED_MODELS
 
 FOLDER = Path("training_experiments", "train_exp")
 KINDS = {"model": "model", "loss": "loss", "output": "output", "metric": "metric"}
-# Lightning Fabric's, less those of NVIDIA's transformer-engine, which is not among the requirements
-PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
 EVALUATION_DATA = "{0}/{0}_eval_third_octave_data.npy"
 
 
@@ -64,24 +60,6 @@ METRICS = (
         decimals=1,
     ),
 )
-
-
-def add_options(parser):
-    """Add the options of experiment 1."""
-    add_dataset_path(parser, "datasets")
-    parser.add_argument(
-        "--corpus", action="append", default=[], help="a further modality of dataset; those found are known"
-    )
-    parser.add_argument(
-        "--models_path", type=Path, default=PRETRAINED_MODELS, help="folder of the classifiers' weights"
-    )
-    parser.add_argument(
-        "--devices", type=positive, default=1, help="GPUs, or processes on the CPU, of one training"
-    )
-    parser.add_argument(
-        "--precision", choices=PRECISIONS, help="default bf16-mixed on a GPU, 32-true on a CPU"
-    )
-    add_engine_option(parser)
 
 
 def build_experiment(options):

@@ -90,19 +90,6 @@ def detailed(dataset, classifiers, epoch):
 SELECTIONS = {"restricted": restricted, "detailed": detailed}
 
 
-def add_selection_options(parser):
-    """Add the options by which launchers choose settings."""
-    parser.add_argument("--exp_type", choices=SELECTIONS, default="restricted", help="default restricted")
-    add_table_options(parser)
-
-
-def add_table_options(parser):
-    """Add the options that say of which data the paper's table is."""
-    parser.add_argument("--dataset", default="full", help="modality of the factor dataset (default full)")
-    parser.add_argument("--classifier", default="PANN,YamNet", help="a comma list (default PANN,YamNet)")
-    parser.add_argument("--epoch", type=int, default=200, help="modality of the factor epoch (default 200)")
-
-
 def selection_of(options):
     """Return the selector that these options stand for."""
     return repr(SELECTIONS[options.exp_type](options.dataset, options.classifier.split(","), options.epoch))

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from spectral_transcoder.datasets.splits import SPLITS
+from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.evaluation import transcoding_metrics
 from spectral_transcoder.experiments.transcoding.epoch_report import EpochReport
 from spectral_transcoder.experiments.transcoding.task import Task, hash_of, published_model

@@ -19,7 +19,7 @@ from torchvision.models import efficientnet_b0
 from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis, open_dataset
 from spectral_transcoder.datasets.creation.run import create_dataset
-from spectral_transcoder.datasets.splits import SPLITS
+from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.evaluation.teacher_scores import teacher_scores
 from spectral_transcoder.experiments.engine import cli
 from spectral_transcoder.experiments.engine.cli import run_experiment
@@ -30,10 +30,10 @@ from spectral_transcoder.experiments.transcoding import paper
 from spectral_transcoder.experiments.transcoding.epoch_report import EpochReport
 from spectral_transcoder.experiments.transcoding.experiment import (
     METRICS,
-    add_options,
     build_experiment,
     load_steps,
 )
+from spectral_transcoder.experiments.transcoding.options import add_options
 from spectral_transcoder.models.classifiers import CLASSIFIERS, load_classifier
 from spectral_transcoder.models.end_to_end import EFFICIENTNETS, Baseline, BaselineSettings, load_baseline
 from spectral_transcoder.models.pinv import Pinv

@@ -1,0 +1,17 @@
+"""Names and settings of analyses, for command lines that are read before anything heavy is imported.
+
+`third_octaves.py` and `mel_spectrograms.py` hold the analyses; a test compares the two.
+"""
+
+EDGES = ("dcase2023", "sensor")
+THIRD_OCTAVE_DEFAULTS: dict[str, int | float | str] = {
+    "sr": 32000,
+    "frame_length": 4096,
+    "hop_length": 4000,
+    "lowest_band": -17,
+    "n_bands": 29,
+    "edges": "dcase2023",
+    "offset_db": 26.0,
+}
+FRONT_END_NAMES = ("PANN", "YamNet", "EfficientAT")
+PUBLISHED_FRONT_ENDS = ("PANN", "YamNet")
