@@ -40,29 +40,33 @@ def main() -> int:
     if not args.files:
         raise UsageError("which files? Expected files of levels, folders of them, or patterns")
     args.device = cli.choose_device(args.device)
-    from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
-    from spectral_transcoder.sensors.readers.formats import find_files
-    from spectral_transcoder.sensors.records import check_output
-
     if args.follow:
         return follow(args)
     if args.output is None:
         raise UsageError("expected --output, a .csv, .h5 or .parquet file (or --follow)")
+    from spectral_transcoder.sensors.readers.formats import find_files
+    from spectral_transcoder.sensors.records import check_output
+
     files = find_files(args.files, args.from_audio)
     check_output(args.output, files, args.per)
-    if args.from_audio:
-        from spectral_transcoder.signal.audio import Reading
-
-        inputs = Inputs(
-            sounds=files, normalise=not args.as_is, reading=Reading(args.channel, args.accept_truncated)
-        )
-    else:
-        inputs = survey_inputs(files, read_options(args))
-        inputs.between_s = args.between and tuple(args.between)
+    inputs = open_inputs(args, files)
     classify(args, files, inputs)
     for reason in inputs.failed.values():
         print(f"left out: {reason}", file=sys.stderr)
     return 1 if inputs.failed else 0
+
+
+def open_inputs(args: argparse.Namespace, files: list[Path]) -> Any:
+    """Survey the files of levels, or take the sounds as they are."""
+    from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
+    from spectral_transcoder.signal.audio import Reading
+
+    if args.from_audio:
+        reading = Reading(args.channel, args.accept_truncated)
+        return Inputs(sounds=files, normalise=not args.as_is, reading=reading)
+    inputs = survey_inputs(files, read_options(args))
+    inputs.between_s = args.between and tuple(args.between)
+    return inputs
 
 
 def classify(args: argparse.Namespace, files: list[Path], inputs: Any) -> None:

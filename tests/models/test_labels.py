@@ -33,7 +33,7 @@ def test_every_label_of_every_group_is_audiosets():
 
 
 def test_sonyc_grouping_turns_527_outputs_into_309_entries():
-    """8 groups, and 301 labels left alone (SPEC section 7)."""
+    """8 groups, and 301 labels left alone (docs/method.md, section 7)."""
     indices = group_indices("sonyc_ust", label_names(527))
     grouped = {index for members in indices.values() for index in members}
     assert len(indices) + 527 - len(grouped) == 309
