@@ -2,6 +2,7 @@
 
     python3 distill_classifier.py my_sounds more_sounds --evaluate_on held_out_sounds
     python3 distill_classifier.py audio/fold1 audio/fold3 city --evaluate_on audio/fold2
+    python3 distill_classifier.py my_sounds --teacher EfficientAT-mn10 --student EfficientAT-mn04 --output mine.pt
 
 Input: folders of sounds, in any format and rate, and the teacher's weights (python3 download_pretrained_models.py
 --models YamNetMobile).
@@ -18,13 +19,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from spectral_transcoder.models.names import SMALLEST_CLASSIFIER, STUDENT
+from spectral_transcoder.models.names import CLASSIFIER_NAMES, SMALLEST_CLASSIFIER, STUDENT
 from spectral_transcoder.utils import cli
-from spectral_transcoder.utils.errors import DatasetError
+from spectral_transcoder.utils.errors import DatasetError, UsageError
 from spectral_transcoder.utils.files import atomic_path, sha256
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
-TEACHERS = ("YamNet", "YamNetMobile")  # those with the student's Mels
 HELD_OUT = 8  # a validation second for as many training seconds
 
 
@@ -43,7 +43,14 @@ def main():
     recipe = Recipe(
         args.epochs, args.learning_rate, seed=args.seed, warmup_steps=100, schedule="cosine", clip_norm=1.0
     )
-    student_record, teacher_record = classifier_record(STUDENT), classifier_record(args.teacher)
+    student_record, teacher_record = classifier_record(args.student), classifier_record(args.teacher)
+    if (student_record.front_end, student_record.n_labels) != (
+        teacher_record.front_end,
+        teacher_record.n_labels,
+    ):
+        raise UsageError(
+            f"--teacher {args.teacher}: expected one with {student_record.front_end.name}'s Mels and labels"
+        )
     weights = args.weights or teacher_record.path_in(args.models_path)
     teacher = load_classifier(args.teacher, weights)
     sr = teacher.record.front_end.sr
@@ -117,7 +124,16 @@ def parse_arguments():
     parser.add_argument("folders", nargs="+", type=Path, help="sounds to learn from")
     parser.add_argument("--evaluate_on", nargs="+", type=Path, default=[], help="sounds to measure on")
     parser.add_argument(
-        "--teacher", choices=TEACHERS, default=SMALLEST_CLASSIFIER, help=f"default {SMALLEST_CLASSIFIER}"
+        "--teacher",
+        choices=CLASSIFIER_NAMES,
+        default=SMALLEST_CLASSIFIER,
+        help=f"default {SMALLEST_CLASSIFIER}",
+    )
+    parser.add_argument(
+        "--student",
+        choices=CLASSIFIER_NAMES,
+        default=STUDENT,
+        help=f"with the teacher's Mels (default {STUDENT})",
     )
     parser.add_argument(
         "--weights", "--teacher_weights", type=Path, help="the teacher's file (default: in --models_path)"
@@ -130,12 +146,15 @@ def parse_arguments():
     parser.add_argument("--learning_rate", type=float, default=3e-3, help="default 3e-3")
     parser.add_argument("--seed", type=cli.seed, default=0, help="of everything that is drawn (default 0)")
     parser.add_argument(
-        "--output", type=Path, default=REFERENCE_MODELS / f"{STUDENT}.pth", help="default %(default)s"
+        "--output", type=Path, help=f"default reference_models/{STUDENT}.pth; needed for another student"
     )
     parser.add_argument("--force", action="store_true", help="replace the weights that are there")
     args = parser.parse_args()
     if args.seconds < HELD_OUT:
         parser.error(f"--seconds {args.seconds}: expected {HELD_OUT} or more, as each {HELD_OUT}th validates")
+    if args.output is None and args.student != STUDENT:
+        parser.error(f"--student {args.student}: say with --output where its weights go")
+    args.output = args.output or REFERENCE_MODELS / f"{STUDENT}.pth"
     if args.output.exists() and not args.force:
         parser.error(f"{args.output} is there: --force replaces it, --output writes elsewhere")
     return args

@@ -123,7 +123,8 @@ def agreement(teacher, student, sounds):
         own, which is the least there is; `constant`: that of the teacher's mean scores on these very sounds.
     """
     front_end = teacher.record.front_end
-    chunks = [front_end.classifier_input(sound) for sound in sounds]
+    cut = front_end.classifier_input if front_end.patches else front_end.chunks
+    chunks = [cut(sound) for sound in sounds]
     of_sound = np.repeat(np.arange(len(chunks)), [len(patches) for patches in chunks])
     mels = np.concatenate(chunks)
     expected, found = teacher.scores(mels), student.scores(mels)
