@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from spectral_transcoder.models.classifiers import CLASSIFIERS, Classifier, load_classifier
+from spectral_transcoder.models.classifiers import CLASSIFIERS, Classifier, classifier_record, load_classifier
 from spectral_transcoder.signal.mel_spectrograms import YAMNET_MELS
 from spectral_transcoder.training.distillation import (
     agreement,
@@ -97,6 +97,19 @@ def test_agreement_counts_sounds_and_not_seconds():
     mean = p.mean(0)
     assert result["constant"] == pytest.approx(-np.mean(p * np.log(mean) + (1 - p) * np.log(1 - mean)))
     assert result["floor"] < min(result["constant"], result["bce"])
+
+
+def test_agreement_of_classifiers_of_whole_spectrograms_is_of_seconds_too():
+    """EfficientAT takes spectrograms of any length: sounds of different lengths are still cut into their seconds."""
+    torch.manual_seed(0)
+    record = classifier_record("EfficientAT-mn04")
+    classifier = Classifier(record, record.build())
+    rng = np.random.default_rng(0)
+    sounds = [rng.uniform(-1, 1, seconds * 32000).astype(np.float32) for seconds in (1, 2)]
+    measured = agreement(classifier, classifier, sounds)
+    assert measured["sounds"] == 2
+    assert measured["top1"] == 1
+    assert measured["bce"] == measured["floor"]
 
 
 def test_sounds_are_read_and_unreadable_ones_told(tmp_path):
