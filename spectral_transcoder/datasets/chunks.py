@@ -1,4 +1,4 @@
-"""Datasets of experiment 1: third octaves and Mels of one-second chunks, in memory-mapped files (SPEC section 5).
+"""Datasets of experiment 1: third octaves and Mels of one-second chunks (docs/method.md, section 5).
 
 A dataset is a folder of the name of the dataset, that `dataset_creation` writes and `open_dataset` reads:
 

@@ -1,4 +1,4 @@
-"""Labelled corpora of experiment 2: UrbanSound8K and SONYC-UST, as the downloader leaves them (SPEC section 7).
+"""Labelled corpora of experiment 2, UrbanSound8K and SONYC-UST (docs/method.md, section 7).
 
 A corpus is one record in `LABELLED_CORPORA`: where its table lies and how it is read.
 """

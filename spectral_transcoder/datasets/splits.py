@@ -1,4 +1,4 @@
-"""Clips of a corpus, the split of experiment 1 that each belongs to, and ways of splitting (SPEC section 5)."""
+"""Clips of a corpus, the split of experiment 1 that each belongs to, ways of splitting (docs/method.md, section 5)."""
 
 import random
 import re
@@ -78,7 +78,7 @@ class Corpus:
 
 
 def random_split(files, seed):
-    """Return {file: split} as published: a quarter apart, then that quarter half and half (SPEC section 5)."""
+    """Return {file: split} as published: a quarter apart, then that quarter half and half."""
     try:
         train, rest = train_test_split(files, test_size=0.25, random_state=seed)
         valid, evaluation = train_test_split(rest, test_size=0.5, random_state=seed)

@@ -1,4 +1,4 @@
-"""TAU Urban Acoustic Scenes 2020 Mobile, development set: its official lists, names and cities (SPEC section 5)."""
+"""TAU Urban Acoustic Scenes 2020 Mobile: its official lists, names and cities (docs/method.md, section 5)."""
 
 import csv
 from pathlib import Path, PurePosixPath
@@ -32,7 +32,7 @@ class TauName(NamedTuple):
 
 
 def tau_corpus(folder, dataset_type="full", by_city=False, seed=SPLIT_SEED, name=None):
-    """Return the clips of TAU Urban Acoustic Scenes 2020 Mobile, development set (SPEC section 5).
+    """Return the clips of TAU Urban Acoustic Scenes 2020 Mobile, development set (docs/method.md, section 5).
 
     Parameters
     ----------

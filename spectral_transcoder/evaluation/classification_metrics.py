@@ -1,4 +1,4 @@
-"""Metrics of experiment 2: how well scores tell the classes that people heard (SPEC section 7).
+"""Metrics of experiment 2: how well scores agree with people's labels (docs/method.md, section 7).
 
 Labels are 1, 0, or NaN where nobody has voted: such entries count nowhere. What is not defined, the precision
 and recall of a class that no clip has for instance, is NaN, and left out of means over classes.

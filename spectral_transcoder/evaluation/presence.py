@@ -1,4 +1,4 @@
-"""Presence of sources: the outputs of hundreds of labels gathered in a few classes (SPEC section 7)."""
+"""Presence of sources: the outputs of hundreds of labels gathered in a few classes (docs/method.md, section 7)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Metrics of experiment 1, on the chunks of the evaluation clips (SPEC section 6).
+"""Metrics of experiment 1, on the chunks of the evaluation clips (docs/method.md, section 6).
 
 Chunks are grouped into clips by their names `<file>_<chunk index>`. Per-clip metrics have one value per
 clip, in the order of the clips' names, so that significance can be tested on pairs of models.
@@ -89,7 +89,7 @@ def weighted_share(top, hits):
 
 
 def all_metrics(oracle, scores, clips, labels):
-    """Return every score metric of SPEC section 5 by its name.
+    """Return every score metric of docs/method.md, section 5 by its name.
 
     Parameters
     ----------

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectral_transcoder.experiments.classification.experiment import published_classification
 from spectral_transcoder.experiments.engine.experiment import MetricRecord
-from spectral_transcoder.experiments.transcoding.paper import FURTHER_ROWS, ROWS, Row, published_results
+from spectral_transcoder.experiments.published import published_classification, published_results
+from spectral_transcoder.experiments.transcoding.paper import FURTHER_ROWS, ROWS, Row
 from spectral_transcoder.models.registry import REGISTRY, model_entry
 from spectral_transcoder.report.runs import FinishedRun
 

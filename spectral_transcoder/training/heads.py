@@ -2,9 +2,9 @@
 
     scores [n_labels] ──linear 100──▶ (ReLU) ──linear K──▶ sigmoid or softmax [K]
 
-As published (SPEC section 7) there is nothing between the two layers, so that they are one linear map, and the
-loss is binary cross-entropy, of UrbanSound8K's exclusive classes too. The corrected head has a ReLU between, and
-a cross-entropy where classes exclude each other.
+As published (docs/method.md, section 7) there is nothing between the two layers, so that they are one linear map,
+and the loss is binary cross-entropy, of UrbanSound8K's exclusive classes too. The corrected head has a ReLU between,
+and a cross-entropy where classes exclude each other.
 """
 
 from dataclasses import dataclass

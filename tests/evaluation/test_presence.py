@@ -1,4 +1,4 @@
-"""Presence of classes, against cases counted by hand (SPEC section 7)."""
+"""Presence of classes, against cases counted by hand (docs/method.md, section 7)."""
 
 import numpy as np
 import pytest

@@ -55,7 +55,7 @@ def alone(pipeline, path, models):
     if transcoder is None:
         mels = pipeline.front_end.classifier_input(recording.at(pipeline.front_end.sr))
     else:
-        mels = transcoder.transcode(recording.at(32000))  # SPEC defect 1
+        mels = transcoder.transcode(recording.at(32000))  # docs/method.md, section 9, defect 1
         mels = mels if pipeline.front_end.patches else mels[None]
     return classifier.recording_scores(mels)
 

@@ -1,10 +1,8 @@
-"""Experiment 2 as an `Experiment`: plans, folders, metrics, options, published figures (SPEC sections 7 and 8)."""
+"""Experiment 2 as an `Experiment`: plans, folders, metrics (docs/method.md, section 7)."""
 
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
 from spectral_transcoder.datasets.names import N_FOLDS
@@ -13,8 +11,8 @@ from spectral_transcoder.experiments.classification.inputs import logit_folder
 from spectral_transcoder.experiments.classification.options import ALL_FOLDS
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
 from spectral_transcoder.experiments.engine.plans import Plan
+from spectral_transcoder.experiments.published import classification_figures
 from spectral_transcoder.experiments.transcoding.plans import ADDED_CLASSIFIERS
-from spectral_transcoder.models.labels import DATA
 from spectral_transcoder.training.heads import HEADS
 from spectral_transcoder.utils.files import sha256
 
@@ -49,7 +47,7 @@ def build_experiment(options):
         METRICS,
         provenance=provenance,
         options=options,
-        published=published_figures,
+        published=classification_figures,
         remarks=scored_parts,
         missing=missing,
     )
@@ -130,21 +128,6 @@ def provenance(setting, experiment):
     return {"clips": clips, "outputs": manifest.get("provenance")} | {
         key: manifest.get(key) for key in ("complete", "unreadable", "sounds", "synthetic")
     }
-
-
-@lru_cache
-def published_classification():
-    """Return {dataset: {"metric": name, classifier: {transcoder: [deep 0, deep 1]}}}."""
-    return yaml.safe_load((DATA / "published_classification.yaml").read_text(encoding="utf-8"))
-
-
-def published_figures(setting):
-    """Return {metric: figure} that the paper has for a setting; of the published head only."""
-    figures = published_classification()[setting.dataset]
-    pair = figures.get(setting.classifier, {}).get(setting.transcoder)
-    if pair is None or setting.values.get("head", "published") != "published":
-        return {}
-    return {figures["metric"]: pair[setting.deep]}
 
 
 def scored_parts(setting, experiment):

@@ -1,4 +1,4 @@
-"""Presence of classes by the revised aggregation and by Gontier et al.'s, beside what people heard (SPEC section 7)."""
+"""Presence of classes by two aggregations, beside people's labels (docs/method.md, section 7)."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The steps of experiment 2: train the added layers, apply them, score (SPEC section 7).
+"""The steps of experiment 2: train the added layers, apply them, score (docs/method.md, section 7).
 
 train writes heads/<identifier>_heads, a head for each tested fold and seed; evaluate keeps the predictions, in
 predictions/<identifier>_predictions.npz; metric writes metrics/<identifier>_<metric>.npy, one value for each fold

@@ -1,13 +1,13 @@
-"""An experiment: plans, folders and metrics, on doce's `Experiment`."""
+"""An experiment: plans, folders and metrics, on doce's engine."""
 
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import doce
 import numpy as np
 
+from spectral_transcoder.experiments.engine.doce_adapter import DoceExperiment
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.progress import Progress
@@ -74,7 +74,7 @@ class MetricRecord:
         return [f"mean{percent}", f"std{percent}"] if self.spread else [f"mean{percent}"]
 
 
-class Experiment(doce.Experiment):
+class Experiment(DoceExperiment):
     """Plans, the folders of what they write, metrics.
 
     Parameters
@@ -129,15 +129,13 @@ class Experiment(doce.Experiment):
         self.remarks = remarks or (lambda setting, experiment: {})
         self._missing = missing or (lambda setting, experiment: None)
         for kind, subfolder in {"state": "state", "log": "log", **kinds}.items():
-            setattr(self.path, kind, f"{Path(folder) / subfolder}/")
+            self.declare_path(kind, f"{Path(folder) / subfolder}/")
         for metric in self.metrics:
-            setattr(self.metric, metric.name, metric.reductions)
-            setattr(self.metric._unit, metric.name, metric.unit)
-            setattr(self.metric._description, metric.name, metric.description)
+            self.declare_metric(metric.name, metric.reductions, metric.unit, metric.description)
 
     def file(self, kind, setting, name):
         """Return the path of a setting's file: `<folder of kind>/<identifier>_<name>`."""
-        return Path(getattr(self.path, kind)) / f"{setting.id()}_{name}"
+        return Path(self.folder_of(kind)) / f"{setting.id()}_{name}"
 
     def save_metric(self, setting, name, values):
         """Write a metric's values, one per clip or fold or a single one, where doce looks them up.
@@ -147,8 +145,8 @@ class Experiment(doce.Experiment):
         UsageError
             A metric that the experiment does not name.
         """
-        if name not in self.metric.name():
-            raise UsageError(f"metric {name!r}: expected one of {', '.join(self.metric.name())}")
+        if name not in self.metric_names():
+            raise UsageError(f"metric {name!r}: expected one of {', '.join(self.metric_names())}")
         with atomic_path(self.file("metric", setting, f"{name}.npy")) as temporary:
             np.save(temporary, np.atleast_1d(values))
 

@@ -1,20 +1,19 @@
 """Plans of an experiment on doce's engine: factors, their modalities, and settings with identifiers.
 
 A plan is one set of factors; a setting takes one modality of each. Its identifier names every file that
-is written for it: `factor=value` sorted by factor, joined by `+` (SPEC section 5). The modalities and the
+is written for it: `factor=value` sorted by factor, joined by `+` (docs/method.md, section 5). The modalities and the
 factors that this project adds to the published plans are selected only when they are named, and a hidden
 factor is part of the identifier only away from its default: published names stay as they are.
 """
 
-import doce
-
+from spectral_transcoder.experiments.engine.doce_adapter import DoceFactor, DoceSetting
 from spectral_transcoder.utils.errors import UsageError
 
 RESERVED = "+=/,"  # they separate the parts of identifiers and selectors
 STEP = "step"
 
 
-class Setting(doce.setting.Setting):
+class Setting(DoceSetting):
     """One modality of each factor of a plan, as attributes: `setting.dataset`, `setting.epoch`, …"""
 
     def id(self, format="long", **options):
@@ -32,7 +31,7 @@ class Setting(doce.setting.Setting):
     @property
     def plan(self):
         """The name of the plan."""
-        return self._factor.name
+        return self.factor.name
 
     @property
     def chain(self):
@@ -42,17 +41,12 @@ class Setting(doce.setting.Setting):
     @property
     def selector(self):
         """What selects this setting alone: its plan and identifier, and what its plan would not mean unsaid."""
-        return f"{self.plan}/{self._identifier(without=(), told=self._factor.meant)}"
+        return f"{self.plan}/{self._identifier(without=(), told=self.factor.meant)}"
 
     @property
     def values(self):
         """The modality of each factor, hidden ones too, in the plan's order."""
-        return {factor: getattr(self, factor) for factor in self._factor.factors()}
-
-    @property
-    def modality_indices(self):
-        """The position of each modality among its factor's: what doce's masks are made of."""
-        return tuple(self._setting)
+        return {factor: getattr(self, factor) for factor in self.factor.factors()}
 
     def at(self, step):
         """Return the setting of another step of the same chain."""
@@ -60,21 +54,16 @@ class Setting(doce.setting.Setting):
 
     def last(self):
         """Return the setting of the last step of the chain, whose files are the results."""
-        return self.at(self._factor.steps[-1]) if STEP in self.values else self
+        return self.at(self.factor.steps[-1]) if STEP in self.values else self
 
     def previous(self):
         """Return the setting of the step before this one in the chain, or None."""
-        steps = self._factor.steps
+        steps = self.factor.steps
         position = steps.index(getattr(self, STEP, None))
         return self.at(steps[position - 1]) if position else None
 
-    def replace(self, factor, value=None, positional=0, relative=0):
-        """Return the setting with one modality changed, as doce does, but of this class."""
-        plain = super().replace(factor, value=value, positional=positional, relative=relative)
-        return plain and type(self)(self._factor, plain._setting)
-
     def _identifier(self, without, told=()):
-        factors = sorted(set(self._factor.factors()) - set(without))
+        factors = sorted(set(self.factor.factors()) - set(without))
         return "+".join(
             f"{factor}={getattr(self, factor)}"
             for factor in factors
@@ -82,11 +71,11 @@ class Setting(doce.setting.Setting):
         )
 
     def _at_default(self, factor):
-        defaults = vars(self._factor._default)
+        defaults = self.factor.defaults()
         return factor in defaults and defaults[factor] == getattr(self, factor)
 
 
-class Plan(doce.factor.Factor):
+class Plan(DoceFactor):
     """A set of factors with their modalities.
 
     Parameters
@@ -109,6 +98,8 @@ class Plan(doce.factor.Factor):
         A modality that is None, occurs twice, or contains a character that separates parts of identifiers.
     """
 
+    setting_class = Setting
+
     def __init__(self, name, factors, added=None, hidden=None, meant=None):
         super().__init__()
         added, hidden, meant = added or {}, hidden or {}, meant or {}
@@ -120,12 +111,6 @@ class Plan(doce.factor.Factor):
             setattr(self, factor, _checked(name, factor, [*modalities, *more]))
         for factor, modalities in hidden.items():
             self.default(factor, modalities[0])
-
-    def __iter__(self):
-        # doce's Factor is its own iterator, so a loop inside a step would cut the run short; and its
-        # __next__ makes settings with doce's identifiers. Each loop over a plan has its own state here.
-        self.__setSettings__()
-        return iter([Setting(self, indices) for indices in self._settings])
 
     @property
     def name(self):
@@ -140,7 +125,7 @@ class Plan(doce.factor.Factor):
     @property
     def hidden(self):
         """The hidden factors with their defaults, as text."""
-        return {factor: str(default) for factor, default in vars(self._default).items()}
+        return {factor: str(default) for factor, default in self.defaults().items()}
 
     @property
     def steps(self):
@@ -163,10 +148,7 @@ class Plan(doce.factor.Factor):
         -------
         list of Setting
         """
-        if not alternatives:
-            return []  # to doce, an empty mask means everything
-        found = self.mask([self._indices(choices) for choices in alternatives])
-        return [setting for _, setting in sorted({s.modality_indices: s for s in found}.items())]
+        return self.masked([self._indices(choices) for choices in alternatives])
 
     def _indices(self, choices):
         """Return the positions of the chosen modalities of each factor: a mask in which nothing is implied."""

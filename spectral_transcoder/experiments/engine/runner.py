@@ -241,12 +241,11 @@ class InThisProcess:
 
     def __call__(self, settings, report):
         """Compute settings, and report each as it ends."""
-        masks = {}
+        of_plan = {}
         for setting in settings:
-            masks.setdefault(setting.plan, []).append([[index] for index in setting.modality_indices])
-        for plan, mask in masks.items():
-            self.experiment.factor = self.experiment.plans[plan]
-            self.experiment.do(mask, self._compute, report, progress=False)
+            of_plan.setdefault(setting.plan, []).append(setting)
+        for plan, members in of_plan.items():
+            self.experiment.call_on(self.experiment.plans[plan], members, self._compute, report)
 
     def _compute(self, setting, experiment, report):
         report(setting, compute_one(experiment, setting, self.steps, self.force))

@@ -4,10 +4,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import doce
 import numpy as np
 import pandas as pd
 
+from spectral_transcoder.experiments.engine.doce_adapter import drop_constant_columns
 from spectral_transcoder.experiments.engine.options import exportable
 from spectral_transcoder.experiments.engine.plans import STEP
 from spectral_transcoder.experiments.engine.run_store import RunStore
@@ -87,7 +87,7 @@ def results_table(experiment, settings, metrics, over=None):
     if over:
         rows, counts = _average(rows, over)
     factors, columns = _factor_rows([setting for setting, _ in rows], without=(STEP, over))
-    title, varying, header = _prune(factors, columns)
+    title, varying, header = drop_constant_columns(factors, columns)
     title += f", mean ± standard deviation over {over}" if over else ""
 
     shown = pd.DataFrame(varying, columns=header)
@@ -151,10 +151,8 @@ def read_metrics(experiment, setting, metrics):
     """
     found = {}
     for metric in metrics:
-        arrays, _, _ = experiment.metric.get(metric.name, [setting], experiment.path.metric)
-        for array in arrays:
-            reduced = [experiment.metric.reduceMetric(array, directive) for directive in metric.reductions]
-            mean, *spread = (float(value) for value in reduced)
+        for array in experiment.metric_values(metric.name, setting):
+            mean, *spread = (experiment.reduced(array, directive) for directive in metric.reductions)
             found[metric.name] = mean, *(spread if np.size(array) > 1 else [np.nan for _ in spread])
     return found
 
@@ -184,16 +182,6 @@ def _factor_rows(settings, without):
     columns = [factor for factor in columns if factor in told and factor not in without]
     rows = [[s.plan, *(s.values.get(factor, "") for factor in columns)] for s in settings]
     return rows, [PLAN, *columns]
-
-
-def _prune(rows, columns):
-    """Return what is the same in all rows as text, and the rows and column names of what varies."""
-    if len(rows) == 1:  # doce keeps all columns then
-        title = " ".join(f"{name}: {value}" for name, value in zip(columns, rows[0], strict=True))
-        return title, [[]], []
-    rows, columns = [list(row) for row in rows], list(columns)  # doce changes its arguments
-    varying, header, title, _ = doce.util.pruneSettingDescription(rows, columns, len(columns))
-    return title.strip(), varying, header
 
 
 def heading(metric):

@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from spectral_transcoder.evaluation.tagging import TRANSCODERS
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
@@ -21,7 +20,6 @@ from spectral_transcoder.experiments.presence.inputs import (
 )
 from spectral_transcoder.experiments.presence.options import LEVELS, SOUND
 from spectral_transcoder.models.classifiers import CLASSIFIERS
-from spectral_transcoder.models.labels import DATA
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.files import sha256
 
@@ -128,12 +126,6 @@ def file_sha256(path: Path | None) -> str | None:
 @cache
 def _sha256_of(path: Path, size: int, changed_ns: int) -> str:
     return sha256(path)
-
-
-@cache
-def published_presence() -> dict[str, dict[str, dict[str, float]]]:
-    """Return {dataset: {what was measured: {class: Pearson's r}}} that were published."""
-    return yaml.safe_load((DATA / "published_presence.yaml").read_text(encoding="utf-8"))
 
 
 def intervals(setting: Setting, experiment: Experiment) -> dict[str, str]:

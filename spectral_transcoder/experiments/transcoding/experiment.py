@@ -1,4 +1,4 @@
-"""Experiment 1 as an `Experiment`: its folders, metrics and options (SPEC sections 5 and 6)."""
+"""Experiment 1 as an `Experiment`: its folders, metrics and options (docs/method.md, sections 5 and 6)."""
 
 from pathlib import Path
 

@@ -1,15 +1,13 @@
 """The paper's table of experiment 1: which settings are its rows, what was published, what differs by chance."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-import yaml
 
 from spectral_transcoder.evaluation import transcoding_metrics
 from spectral_transcoder.experiments.engine.table_pictures import draw_table
 from spectral_transcoder.experiments.engine.tables import heading
-from spectral_transcoder.models.labels import DATA
+from spectral_transcoder.experiments.published import published_results
 
 SIGNIFICANCE = 0.05
 LARGE_CNN = {"kernel_size": 5, "nb_layers": 5, "nb_channels": 64}
@@ -35,7 +33,7 @@ class Row:
 
 ROWS = (
     Row("PINV", "reference", {"transcoder": "pinv"}, trained=False),
-    # dilation 1 throughout (SPEC defect 7)
+    # dilation 1 throughout (docs/method.md, section 9, defect 7)
     Row("CNN-mels", "cnn", {"learning_rate": -3, "dilation": 1, **LARGE_CNN}),
     Row("CNN-logits", "hybridts", {"learning_rate": -3, "dilation": 1, "prop_logit": 100}),
     Row("self", "ts", {"transcoder": "self", "learning_rate": -4}),
@@ -93,12 +91,6 @@ SELECTIONS = {"restricted": restricted, "detailed": detailed}
 def selection_of(options):
     """Return the selector that these options stand for."""
     return repr(SELECTIONS[options.exp_type](options.dataset, options.classifier.split(","), options.epoch))
-
-
-@lru_cache
-def published_results():
-    """Return {classifier: {row: {metric: figure}}} as the paper has them."""
-    return yaml.safe_load((DATA / "published_results.yaml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The five plans of experiment 1 (SPEC section 5), and what this project adds to them.
+"""The five plans of experiment 1 (docs/method.md, section 5), and what this project adds to them.
 
 A sixth, `published`, scores weights that were trained elsewhere.
 """

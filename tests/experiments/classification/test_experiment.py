@@ -12,11 +12,11 @@ from matplotlib.image import imread
 
 from spectral_transcoder.datasets.labelled import LabelledCorpus, corpus_record
 from spectral_transcoder.evaluation.predictions import LogitFolder
-from spectral_transcoder.experiments.classification import experiment as classification_experiment
 from spectral_transcoder.experiments.classification.experiment import classif_plans
 from spectral_transcoder.experiments.classification.options import fold_list
 from spectral_transcoder.experiments.engine import cli
 from spectral_transcoder.experiments.engine.selectors import select, selector_of
+from spectral_transcoder.experiments.published import classification_figures
 from spectral_transcoder.models.labels import label_names
 from spectral_transcoder.utils.files import sha256
 
@@ -106,7 +106,7 @@ def test_identifiers_are_the_published_ones_and_additions_have_to_be_named():
     plans = classif_plans({"URBAN-SOUND-8K": [("YamNet", "mine")], "SONYC-UST": [("PANN", "self")]})
     ids = [setting.id() for setting in select(plans, "deep/dataset=SONYC-UST+classifier=PANN+transcoder=cnn")]
     assert ids[0] == "classifier=PANN+dataset=SONYC-UST+deep=1+step=train+transcoder=cnn"
-    published = select(plans)
+    published = select(classif_plans())
     assert {setting.transcoder for setting in published} == {"self", "cnn"}
     assert len({setting.chain for setting in published}) == 2 * 2 * 2 * 2
     (named,) = select(plans, f"deep/{URBAN}+transcoder=mine+head=corrected+seeds=3+step=metric")
@@ -222,7 +222,7 @@ def test_the_users_export_has_the_published_figures_alongside(score, root):
     selector = "{'dataset':'URBAN-SOUND-8K'}"
     status, said, _ = score("-s", selector, "-d", "-e", "results_classif_urbansound8k.png")
     assert status == 0
-    assert "60.7" in said  # YamNet on true Mels, SPEC section 8
+    assert "60.7" in said  # YamNet on true Mels, docs/method.md, section 8
     picture = imread(root / "export" / "results_classif_urbansound8k.png")
     assert picture.min() < 0.5 < picture.max()
     assert score("-s", selector, "-d", "-e", "results.csv")[0] == 0
@@ -238,7 +238,7 @@ def test_every_published_figure_is_that_of_the_paper():
             setting.classifier,
             setting.transcoder,
             setting.deep,
-        ): classification_experiment.published_figures(setting)
+        ): classification_figures(setting)
         for setting in select(plans)
     }
     assert len(found) == 16
@@ -249,7 +249,7 @@ def test_every_published_figure_is_that_of_the_paper():
     (corrected,) = select(
         plans, "deep/dataset=SONYC-UST+classifier=PANN+transcoder=cnn+head=corrected+step=metric"
     )
-    assert classification_experiment.published_figures(corrected) == {}
+    assert classification_figures(corrected) == {}
 
 
 def store_sonyc(root, scale=1.0):

@@ -1,4 +1,4 @@
-"""Identifiers and plans, against SPEC's example and the product of its modalities."""
+"""Identifiers and plans, against the published example and the product of its modalities."""
 
 import math
 
@@ -10,12 +10,12 @@ from spectral_transcoder.experiments.engine.plans import Plan
 from spectral_transcoder.experiments.transcoding.plans import train_plans
 from spectral_transcoder.utils.errors import UsageError
 
-SPEC_EXAMPLE = (
+PUBLISHED_EXAMPLE = (
     "classifier=PANN+dataset=full+dilation=1+epoch=200+kernel_size=5+learning_rate=-3+nb_channels=64"
     "+nb_layers=5+prop_logit=100+step=train+transcoder=cnn_pinv+ts=1"
 )
-# SPEC section 5: the numbers of modalities, in the order of the factors.
-SPEC_SIZES = {
+# docs/method.md, section 5: the numbers of modalities, in the order of the factors.
+PUBLISHED_SIZES = {
     "reference": (1, 2, 2, 5, 2),
     "mlp": (1, 3, 2, 3, 2, 3, 3, 2, 2),
     "cnn": (1, 3, 1, 5, 2, 4, 3, 2, 3, 4, 2),
@@ -42,18 +42,18 @@ def test_spec_example():
         "step": ["train"],
     }
     (setting,) = train_plans()["hybridts"].select([choices])
-    assert setting.id() == SPEC_EXAMPLE
+    assert setting.id() == PUBLISHED_EXAMPLE
 
 
-@pytest.mark.parametrize("name", SPEC_SIZES)
+@pytest.mark.parametrize("name", PUBLISHED_SIZES)
 def test_published_settings_are_specs_product(name):
     plan = train_plans(corpora=["mine"])[name]
     settings = plan.select([{}])
-    assert len(settings) == math.prod(SPEC_SIZES[name])
+    assert len(settings) == math.prod(PUBLISHED_SIZES[name])
     assert len({setting.id() for setting in settings}) == len(settings)
 
 
-@pytest.mark.parametrize("name", SPEC_SIZES)
+@pytest.mark.parametrize("name", PUBLISHED_SIZES)
 def test_file_names_stay_within_the_file_systems_limit(name):
     plan = train_plans()[name]
     widest = {factor: [max(plan.modalities(factor), key=lambda m: len(str(m)))] for factor in plan.factors()}

@@ -23,7 +23,7 @@ from spectral_transcoder.utils.errors import UsageError
 CURVES = "exp_train_model/plot_training_curve.py"
 LAUNCHER = "exp_train_model/launch_experiment/launch_exp_py.py"
 SCRIPT = Path(__file__).resolve().parents[3] / "exp_train_model" / "main_doce_training.py"
-# SPEC section 5.
+# docs/method.md, section 5.
 METRIC_NAMES = {
     "mel_mse",
     *(f"logit_{name}" for name in ("mse", "bce", "cos", "kl")),

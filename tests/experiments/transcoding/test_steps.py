@@ -304,7 +304,7 @@ def test_rows_of_the_paper_are_one_setting_each():
         chains = {s.chain for s in select(plans, repr([row.choices("full", "PANN", 200)]))}
         assert len(chains) == 1, row
     (cnn,) = {s.chain for s in select(plans, repr([paper.ROWS[2].choices("full", "PANN", 200)]))}
-    # SPEC section 5, less the step
+    # docs/method.md, section 5, less the step
     assert cnn == (
         "classifier=PANN+dataset=full+dilation=1+epoch=200+kernel_size=5+learning_rate=-3+nb_channels=64+nb_layers=5"
         "+prop_logit=100+transcoder=cnn_pinv+ts=1"
