@@ -24,13 +24,13 @@ def main() -> None:
     """Write the table and the pictures of the settings that are computed."""
     options = parse_arguments()
     from spectral_transcoder.evaluation.agreement import agreement
-    from spectral_transcoder.experiments.presence.experiment import published_presence
     from spectral_transcoder.experiments.presence.inputs import annotated, dataset_name
     from spectral_transcoder.experiments.presence.pictures import (
         correlation_table,
         draw_correlations,
         draw_scatter,
     )
+    from spectral_transcoder.experiments.published import published_presence
 
     told, dataset = annotated(options), dataset_name(options)
     scores = read_scores(options)
