@@ -67,6 +67,10 @@ REASONS = {
         "the paper's experiment takes days; tests/experiments runs it in small"
     ),
     r"jean_zay_slurm_reference|launch_exp_slurms": "needs a cluster; tests/slurm runs it on one",
+    r"lorient1k|my_streets": "recordings that people annotated; tests/experiments/presence runs it on made ones",
+    r"--slurm|--status -o|--resubmit -o|--join|city/dataset": "needs a cluster; tests/slurm runs it on one",
+    r"plot_presence": "results of days; tests/report runs it",
+    r"calibrate_presence|--clips 160": "measures minutes of sound; tests/sensors runs it on less",
     r"replay_levels|--follow": "goes on for as long as its input; tests/sensors runs it",
     r"benchmarks/": "measures for minutes",
     r"export_onnx|--estimate-offset|--seed 1 --output city|--dataset_type test|dataset_name my-sounds$": (

@@ -1,16 +1,15 @@
 """Options of experiment 3: which recordings, their levels, and further transcoders."""
 
-import argparse
 from pathlib import Path
 
 from spectral_transcoder.datasets.names import TABLE_OF_PRESENCE
-from spectral_transcoder.utils.cli import add_models_path, comma_list
+from spectral_transcoder.utils.cli import Container, add_models_path, comma_list
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
 SOUND, LEVELS = "sound", "levels"
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: Container) -> None:
     """Add the options of experiment 3."""
     add = parser.add_argument
     add("--recordings", type=Path, required=True, help="folder of the recordings and of their table")
