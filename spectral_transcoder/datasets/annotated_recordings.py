@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
 
@@ -47,6 +46,8 @@ def read_times_of_presence(path: Path) -> AnnotatedRecordings:
     DatasetError
         No column `recording`, no class, a recording twice, or times that are not in 0 … 1.
     """
+    import pandas as pd  # here, since sensors do without it unless people's tables are read
+
     if not path.is_file():
         raise MissingFileError(
             f"no times of presence at {path}: expected a csv with a column {RECORDING} and one for each class"

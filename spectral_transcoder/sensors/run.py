@@ -15,7 +15,6 @@ from spectral_transcoder.sensors.figure import plot_results
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.inputs import Inputs
 from spectral_transcoder.sensors.records import periods_path, record_path
-from spectral_transcoder.sensors.time_of_presence import PeriodOptions, time_of_presence, write_times
 from spectral_transcoder.sensors.windows import Windowing, window_batches
 from spectral_transcoder.utils.errors import LevelsError
 
@@ -92,6 +91,12 @@ def run_to_file(
 
 def write_periods(parts: results.Parts, period: str, output: Path) -> Path:
     """Write the times of presence of each minute, hour or day beside the output; return the file."""
+    from spectral_transcoder.sensors.time_of_presence import (  # here, since pandas takes 40 MB
+        PeriodOptions,
+        time_of_presence,
+        write_times,
+    )
+
     path = periods_path(output, period)
     write_times(time_of_presence(parts.tables(), PeriodOptions(period)), path)
     return path

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import bilinear_zpk, sosfilt, sosfreqz, zpk2sos
 
 from spectral_transcoder.sensors.levels import THIRD_OCTAVES
 
@@ -64,6 +63,8 @@ def equivalent_levels(
     np.ndarray
         (n_intervals,) in dB re full scale: a sine within full scale has -3.01.
     """
+    from scipy.signal import sosfilt  # here, since it takes 80 MB and levels need none of it
+
     weighted = np.asarray(signal, float)
     if weighting != "Z":
         weighted = sosfilt(weighting_filter(weighting, sr), weighted)
@@ -75,6 +76,8 @@ def equivalent_levels(
 
 def weighting_filter(weighting: str, sr: int) -> NDArray[np.float64]:
     """Return the weighting A or C as second-order sections for a sample rate in Hz, gain 1 at 1 kHz."""
+    from scipy.signal import bilinear_zpk, sosfreqz, zpk2sos
+
     poles_hz = [F1_HZ, F1_HZ, F4_HZ, F4_HZ] + ([F2_HZ, F3_HZ] if weighting == "A" else [])
     zeros = np.zeros(4 if weighting == "A" else 2)
     sections = zpk2sos(*bilinear_zpk(zeros, -2 * np.pi * np.array(poles_hz), 1, sr))
