@@ -1,4 +1,4 @@
-"""The networks that learn to transcode: CNN, with texture or without, MLP, MLP-PINV (SPEC section 4).
+"""The networks that learn to transcode: CNN, with texture or without, MLP, MLP-PINV (docs/method.md, section 4).
 
 Each takes third-octave levels in dB [B, n, 29], one second each, and returns log Mels [B, T, 64].
 """
@@ -8,6 +8,9 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+from spectral_transcoder.models.noise_texture import PinvTexture
+from spectral_transcoder.models.pinv import MelStretch, Pinv
+from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
 from spectral_transcoder.utils.errors import UsageError
 
 CPU_BATCH = 8  # seconds whose 64-channel images fit in a processor's cache together
@@ -35,7 +38,15 @@ class CNN(nn.Module):
         A second first estimate.
     """
 
-    def __init__(self, pinv, kernel_size=5, nb_layers=5, nb_channels=64, dilation=1, texture=None):
+    def __init__(
+        self,
+        pinv: Pinv | MelStretch,
+        kernel_size: int = 5,
+        nb_layers: int = 5,
+        nb_channels: int = 64,
+        dilation: int = 1,
+        texture: PinvTexture | None = None,
+    ) -> None:
         super().__init__()
         if kernel_size % 2 == 0 or min(kernel_size, nb_channels) < 1 or min(nb_layers, dilation) < 0:
             raise UsageError(
@@ -46,7 +57,7 @@ class CNN(nn.Module):
         n_inner = max(nb_layers, 2) - 2
         channels = [2 if texture else 1, *[nb_channels] * (n_inner + 1), 1]
         dilations = [1, *[max(dilation, 1)] * n_inner, 1]
-        layers = []
+        layers: list[nn.Module] = []
         for (c_in, c_out), spacing in zip(pairwise(channels), dilations, strict=True):
             margin = (kernel_size - 1) // 2 * spacing
             layers += [
@@ -54,7 +65,9 @@ class CNN(nn.Module):
                 nn.Conv2d(c_in, c_out, (3, kernel_size), dilation=(1, spacing)),
                 nn.ReLU(inplace=True),
             ]
-        self.mod_conv = nn.Sequential(*layers[:-1]).to(memory_format=torch.channels_last)
+        self.mod_conv = nn.Sequential(*layers[:-1]).to(
+            memory_format=torch.channels_last  # type: ignore[call-overload]
+        )
         if texture:
             nn.init.zeros_(self.mod_conv[-1].weight)
             nn.init.zeros_(self.mod_conv[-1].bias)
@@ -75,32 +88,34 @@ class CNN(nn.Module):
 class MLP(nn.Module):
     """Two hidden layers from the flattened levels of a second to its flattened Mels: `mlp`."""
 
-    def __init__(self, n_frames, n_bands, front_end, hidden1, hidden2):
+    def __init__(
+        self, n_frames: int, n_bands: int, front_end: MelFrontEnd, hidden1: int | None, hidden2: int | None
+    ) -> None:
         super().__init__()
         self.mel_shape = (front_end.chunk_frames, front_end.n_mels)
         self.layers = perceptron(n_frames * n_bands, hidden1, hidden2, self.mel_shape[0] * self.mel_shape[1])
 
-    def forward(self, levels_db):
-        """Return log Mels [B, T, 64] of third-octave levels in dB [B, n, 29]."""
+    def forward(self, levels_db: torch.Tensor) -> torch.Tensor:
+        """Return log Mels [B, T, n_mels] of third-octave levels in dB [B, n, 29]."""
         return self.layers(levels_db.flatten(1)).unflatten(1, self.mel_shape)
 
 
 class MLPPinv(nn.Module):
     """PINV minus what two hidden layers make of it, flattened: `mlp_pinv`."""
 
-    def __init__(self, pinv, hidden1, hidden2):
+    def __init__(self, pinv: Pinv | MelStretch, hidden1: int | None, hidden2: int | None) -> None:
         super().__init__()
         self.pinv = pinv
         size = pinv.front_end.chunk_frames * pinv.front_end.n_mels
         self.layers = perceptron(size, hidden1, hidden2, size)
 
-    def forward(self, levels_db):
-        """Return log Mels [B, T, 64] of third-octave levels in dB [B, n, 29]."""
+    def forward(self, levels_db: torch.Tensor) -> torch.Tensor:
+        """Return log Mels [B, T, n_mels] of third-octave levels in dB [B, n, 29]."""
         mels = self.pinv(levels_db)
         return mels - self.layers(mels.flatten(1)).view_as(mels)
 
 
-def perceptron(n_in, hidden1, hidden2, n_out):
+def perceptron(n_in: int, hidden1: int | None, hidden2: int | None, n_out: int) -> nn.Sequential:
     """Return n_in → hidden1 → hidden2 → n_out with ReLU between."""
     if hidden1 is None or hidden2 is None:
         raise UsageError("mlp and mlp_pinv need hidden1 and hidden2, the sizes of their hidden layers")

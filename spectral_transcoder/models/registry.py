@@ -198,8 +198,8 @@ def find_by_identifier(entry: ModelEntry, classifier: str, folder: Path, publish
         own = not is_published(factors)
         if entry.serves(factors, classifier) and not (own and published_only):
             position = list(CLASSIFIERS).index(factors["classifier"])
-            rank = (factors["classifier"] != classifier, own, position)
-            rank += (entry.networks.index(factors["transcoder"]),)
+            network = entry.networks.index(factors["transcoder"])
+            rank = (factors["classifier"] != classifier, own, position, network)
             candidates.append((rank, path))
     return min(candidates)[-1] if candidates else None
 
@@ -210,7 +210,7 @@ def best_model(classifier: str, folder: Path = REFERENCE_MODELS) -> tuple[ModelE
     It is a model that was trained on this classifier's outputs, a published one before our own and one with texture
     before one without; where there is none, PINV with texture.
     """
-    candidates = []
+    candidates: list[tuple[bool, int, ModelEntry, Path]] = []
     for name in ("cnn_texture", "cnn_logits"):
         entry = model_entry(name)
         path = entry.find(classifier, folder)

@@ -6,8 +6,8 @@ dict with a YAML file of settings beside them; checkpoints of ours describe them
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 import yaml
 from torch import nn
@@ -23,15 +23,15 @@ from spectral_transcoder.models.checkpoints import (
 from spectral_transcoder.models.networks import CNN, MLP, MLPPinv
 from spectral_transcoder.models.noise_texture import PinvTexture
 from spectral_transcoder.models.pinv import MelStretch, Pinv
-from spectral_transcoder.signal.framing import as_real_tensor
-from spectral_transcoder.signal.mel_spectrograms import front_end_named
+from spectral_transcoder.signal.framing import Array, as_given, as_real_tensor
+from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd, front_end_named
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import CheckpointError, MissingFileError, UsageError
 
 NETWORKS = ("pinv", "pinv_texture", "cnn_pinv", "cnn_texture", "mlp", "mlp_pinv")
 TEXTURES = ("pinv_texture", "cnn_texture")
 SOURCES = ("levels", "mel_time", "mel_freq")
-SHORTEST_TAIL_S = 0.5  # a last chunk of this much keeps its YamNet patch (SPEC, framing)
+SHORTEST_TAIL_S = 0.5  # a last chunk of this much keeps its YamNet patch (docs/method.md, section 1)
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class TranscoderSettings(ModelSettings):
     network : str
         pinv, pinv_texture, cnn_pinv, cnn_texture, mlp or mlp_pinv.
     front_end : str
-        Whose Mels it makes: PANN or YamNet.
+        The front end whose Mels it makes: PANN, YamNet or EfficientAT.
     pinv_way : str or None
-        "power" or "magnitude" (SPEC defect 6); None is the front end's own.
+        "power" or "magnitude" (docs/method.md, section 9, defect 6); None is the front end's own.
     third_octaves : ThirdOctaves
-        What its input is, dB offset included.
+        The analysis of its input, dB offset included.
     options : dict
         The network's sizes: kernel_size, nb_layers, nb_channels, dilation; or hidden1, hidden2; and of a
         texture its noise_seed.
     source : str
         What it starts from: "levels"; "mel_time", third octaves at the Mel's own frames; "mel_freq", Mels
-        averaged to the third octaves' frames (SPEC section 5).
+        averaged to the third octaves' frames (docs/method.md, section 5).
     """
 
     network: str = "cnn_pinv"
@@ -73,13 +73,13 @@ class Transcoder(nn.Module):
         Unknown networks, front ends and sizes raise UsageError.
     """
 
-    def __init__(self, settings):
+    def __init__(self, settings: TranscoderSettings) -> None:
         super().__init__()
         self.settings = settings
         self.third_octaves = settings.third_octaves
         self.front_end = front_end_named(settings.front_end)
         self.network = build_network(settings, self.front_end)
-        self.training_record = {}
+        self.training_record: dict[str, Any] = {}
         self.eval()
 
     def forward(self, levels_db):
@@ -93,7 +93,7 @@ class Transcoder(nn.Module):
         batches = levels_db.float().split(batch_size)
         return torch.cat([self(batch.to(device)).to(levels_db.device) for batch in batches])
 
-    def transcode(self, signal, batch_size=64):
+    def transcode(self, signal: Array, batch_size: int = 64) -> Array:
         """Transcode a whole recording of any length: its third octaves, second by second, to Mels.
 
         Parameters
@@ -106,8 +106,8 @@ class Transcoder(nn.Module):
         Returns
         -------
         np.ndarray or torch.Tensor, as given
-            PANN: (n_frames, 64) and YamNet: (n_patches, 96, 64), as long as the recording's own Mels of
-            `front_end.classifier_input(…, SHORTEST_TAIL_S)` (SPEC, framing, and defect 9).
+            PANN and EfficientAT: (n_frames, n_mels), YamNet: (n_patches, 96, 64), as long as the recording's own
+            Mels of `front_end.classifier_input(…, SHORTEST_TAIL_S)` (docs/method.md, sections 1 and 9, defect 9).
 
         Raises
         ------
@@ -119,9 +119,9 @@ class Transcoder(nn.Module):
             raise UsageError(f"a signal of shape {tuple(tensor.shape)}: expected one recording, (n_samples,)")
         levels = self.third_octaves.levels(tensor, framing="per_second")
         mels = self.join(self.transcode_seconds(levels, batch_size), len(tensor))
-        return mels.numpy() if isinstance(signal, np.ndarray) else mels
+        return as_given(mels, signal)
 
-    def join(self, chunks, n_samples):
+    def join(self, chunks: torch.Tensor, n_samples: int) -> torch.Tensor:
         """Join Mels of seconds [S, T, 64] into those of a recording of `n_samples` at the third octaves' rate.
 
         PANN: the frame that ends a second is the first of the next, so it is dropped, and frames beyond
@@ -133,12 +133,12 @@ class Transcoder(nn.Module):
         inner = chunks[:-1, : self.front_end.frames_per_second].flatten(0, 1)
         return torch.cat([inner, chunks[-1]])[: self.front_end.n_frames(length)]
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Write a checkpoint that describes itself, atomically: settings, weights, training record, versions."""
         save_checkpoint(path, self)
 
 
-def build_network(settings, front_end):
+def build_network(settings: TranscoderSettings, front_end: MelFrontEnd) -> nn.Module:
     """Return the untrained network that `settings` describe."""
     third_octaves, options = settings.third_octaves, dict(settings.options)
     pinv = first_estimate(settings, front_end)
@@ -161,7 +161,7 @@ def build_network(settings, front_end):
     raise UsageError(f"transcoder {settings.network!r}: expected one of {', '.join(NETWORKS)}")
 
 
-def first_estimate(settings, front_end):
+def first_estimate(settings: TranscoderSettings, front_end: MelFrontEnd) -> Pinv | MelStretch:
     """Return what the networks correct: PINV, or only the stretching where the input is Mels already."""
     if settings.source not in SOURCES:
         raise UsageError(f"transcoder source {settings.source!r}: expected one of {', '.join(SOURCES)}")
@@ -170,14 +170,14 @@ def first_estimate(settings, front_end):
     return Pinv(settings.third_octaves, front_end, settings.pinv_way)
 
 
-def build_texture(settings, front_end, noise_seed=0):
+def build_texture(settings: TranscoderSettings, front_end: MelFrontEnd, noise_seed: int = 0) -> PinvTexture:
     """Return PINV with texture; what has frames of 10 ms already, or Mels, has its own."""
     if settings.source != "levels":
         raise UsageError(f"{settings.network} starts from levels of 125 ms: not from {settings.source}")
     return PinvTexture(settings.third_octaves, front_end, noise_seed)
 
 
-def load_transcoder(path):
+def load_transcoder(path: Path | str) -> Transcoder:
     """Load a transcoder: a checkpoint of ours, or published weights with their settings file beside them.
 
     Nothing in either file is executed.
@@ -220,7 +220,7 @@ SettingsLoader.add_constructor(
 )
 
 
-def published_settings(path):
+def published_settings(path: Path) -> TranscoderSettings:
     """Read the settings of published weights.
 
     Raises
@@ -242,7 +242,7 @@ def published_settings(path):
             options = {name: values[f"cnn_{name}"] for name in names}
         else:
             options = {"hidden1": values["mlp_hl_1"], "hidden2": values["mlp_hl_2"]}
-        # the published code took YamNet's Mels of power (SPEC defect 6); its weights expect that
+        # the published code took YamNet's Mels of power (docs/method.md, section 9, defect 6); its weights expect that
         return TranscoderSettings(values["model_type"], values["mels_type"], "power", options=options)
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{path} lacks what settings of a transcoder have: {error!r}") from error

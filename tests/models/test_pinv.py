@@ -1,4 +1,4 @@
-"""PINV against the published arrays, and against SPEC section 3 spelled out at 2049 bins."""
+"""PINV against the published arrays, and against section 3 of docs/method.md spelled out at 2049 bins."""
 
 import math
 

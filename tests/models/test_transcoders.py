@@ -55,7 +55,7 @@ def noise(n_samples, seed=0):
 
 
 def mels_by_hand(transcoder, levels, n_samples):
-    """Join seconds as SPEC says: levels [S, 8, 29] of a recording of `n_samples` at 32 kHz."""
+    """Join seconds as docs/method.md says, section 1: levels [S, 8, 29] of a recording of `n_samples` at 32 kHz."""
     with torch.no_grad():
         seconds = [transcoder(torch.tensor(second)[None].float())[0].numpy() for second in levels]
     if transcoder.front_end is YAMNET_MELS:
@@ -108,7 +108,7 @@ def street_recordings(shared):
 def test_mel_error_on_sixty_seconds_of_street(
     street_recordings, published_weights, classifier, taught, way, expected, tolerance
 ):
-    """The mean squared error between transcoded and true Mels, in dB² for PANN (SPEC sections 3 and 8)."""
+    """The mean squared error between transcoded and true Mels, in dB² for PANN (docs/method.md, sections 3 and 8)."""
     if taught is None:
         transcoder = Transcoder(TranscoderSettings("pinv", classifier, way))
     else:
@@ -166,7 +166,7 @@ def test_other_sensors(third_octaves, network, front_end):
     front_end=st.sampled_from(["PANN", "YamNet"]),
 )
 def test_time_axis_is_the_recordings_own(n_samples, sound, front_end):
-    """However long the recording: as many Mels as its true Mels have, all of them finite (SPEC defect 9)."""
+    """However long the recording: as many Mels as its true Mels have, all of them finite (docs/method.md, defect 9)."""
     signal = noise(n_samples, seed=n_samples)
     if sound == "silence":
         signal *= 0
@@ -215,7 +215,7 @@ def published_like(tmp_path, yaml_text, front_end="YamNet"):
 
 
 def test_published_layout_is_read_with_its_tuples(tmp_path):
-    """Published YamNet weights were trained on Mels of power (SPEC defect 6)."""
+    """Published YamNet weights were trained on Mels of power (docs/method.md, defect 6)."""
     path, transcoder = published_like(tmp_path, PUBLISHED_YAML.format(network="cnn_pinv"))
     loaded = load_transcoder(path)
     assert loaded.settings.pinv_way == "power"

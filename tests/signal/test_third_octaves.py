@@ -1,4 +1,4 @@
-"""Third octaves against the published arrays, closed forms, properties, and a slow twin written from SPEC.md."""
+"""Third octaves against the published arrays, closed forms, properties, and a slow twin written from docs/method.md."""
 
 import math
 
