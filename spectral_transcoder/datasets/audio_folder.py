@@ -10,7 +10,13 @@ from spectral_transcoder.signal.sound_files import find_sounds
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 
 
-def folder_corpus(folder, name=None, group_by=None, seed=SPLIT_SEED, eval_files=None):
+def folder_corpus(
+    folder: str | Path,
+    name: str | None = None,
+    group_by: str | None = None,
+    seed: int = SPLIT_SEED,
+    eval_files: str | None = None,
+) -> Corpus:
     """Return a corpus of all sounds in a folder and the folders below it.
 
     Parameters
@@ -66,7 +72,7 @@ def folder_corpus(folder, name=None, group_by=None, seed=SPLIT_SEED, eval_files=
     return Corpus(name or folder.resolve().name, folder, clips, parameters, sounds.left_out)
 
 
-def group_key(file, group_by):
+def group_key(file: str, group_by: str | None) -> str:
     """Return the group of a file; see `folder_corpus`."""
     if not group_by:
         return file
@@ -80,7 +86,7 @@ def group_key(file, group_by):
     return "|".join(part or "" for part in match.groups())
 
 
-def compiled(pattern, option):
+def compiled(pattern: str, option: str) -> re.Pattern[str]:
     """Return a regular expression, compiled; raise UsageError naming the option that gave a wrong one."""
     try:
         return re.compile(pattern)
@@ -88,7 +94,7 @@ def compiled(pattern, option):
         raise UsageError(f"{option} {pattern!r} is no regular expression: {error}") from error
 
 
-def eval_groups(group_of, pattern):
+def eval_groups(group_of: dict[str, str], pattern: str) -> set[str]:
     """Return the groups whose files match `pattern`: all files of a group, or none; see `folder_corpus`."""
     expression = compiled(pattern, "--eval_files")
     matched = {file for file in group_of if expression.search(file)}

@@ -4,9 +4,10 @@ A corpus is one record in `LABELLED_CORPORA`: where its table lies and how it is
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -53,12 +54,12 @@ class CorpusRecord:
     folds: bool
 
     @property
-    def classes(self):
+    def classes(self) -> tuple[str, ...]:
         """The names of its K classes."""
         return tuple(groupings()[self.grouping])
 
     @property
-    def fetch_command(self):
+    def fetch_command(self) -> str:
         """The command that downloads the corpus."""
         return f"python3 download_datasets.py --dataset {self.name}"
 
@@ -86,11 +87,11 @@ class LabelledCorpus:
     labels: np.ndarray
 
     @property
-    def folds(self):
+    def folds(self) -> list[str]:
         """The folds that are here, in their order; SONYC-UST has none."""
         return sorted(set(self.parts) - {SHORT}, key=int) if self.record.folds else []
 
-    def tested_parts(self, asked=None):
+    def tested_parts(self, asked: list[str] | None = None) -> list[str]:
         """Return the parts that are scored: the folds asked for, by default all that are here; or the test split.
 
         Raises
@@ -108,16 +109,17 @@ class LabelledCorpus:
                 f"{self.record.name} has no clip of the {what}, which is scored; there are: {counts or 'none'}. "
                 f"The official table comes with: {self.record.fetch_command}"
             )
-        if not set(asked or ()) <= set(here):
+        asked = asked or here
+        if not set(asked) <= set(here):
             choices = f"some of {', '.join(here)}" if self.record.folds else "none, since it has no folds"
             raise UsageError(f"test_folds {','.join(asked)} of {self.record.name}: expected {choices}")
-        return asked or here
+        return asked
 
-    def take(self, indices):
+    def take(self, indices: np.ndarray) -> Self:
         """Return the corpus of some of the clips."""
-        return LabelledCorpus(self.record, self.files[indices], self.parts[indices], self.labels[indices])
+        return type(self)(self.record, self.files[indices], self.parts[indices], self.labels[indices])
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write the clips as a csv: file, part and a column for each class, empty where nobody has voted."""
         table = pd.DataFrame(self.labels, columns=self.record.classes).astype("Int64")
         table.insert(0, "file", self.files)
@@ -126,14 +128,14 @@ class LabelledCorpus:
             table.to_csv(temporary, index=False)
 
     @classmethod
-    def load(cls, path, record):
+    def load(cls, path: str | Path, record: CorpusRecord) -> Self:
         """Read what `save` wrote."""
         table = pd.read_csv(path, dtype={"file": str, "part": str})
         labels = table[list(record.classes)].to_numpy(np.float64)
         return cls(record, table["file"].to_numpy(str), table["part"].to_numpy(str), labels)
 
 
-def read_urbansound8k(path, classes):
+def read_urbansound8k(path: str | Path, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read UrbanSound8K's table with recomputed durations: files, folds and labels of one class each."""
     table = read_table(path, ["slice_file_name", "fold", "classID", "duration"])
     refuse_rows(
@@ -146,14 +148,14 @@ def read_urbansound8k(path, classes):
     return table["slice_file_name"].to_numpy(str), parts.to_numpy(str), labels
 
 
-def refuse_rows(path, table, wrong, expected):
+def refuse_rows(path: str | Path, table: pd.DataFrame, wrong: pd.Series, expected: str) -> None:
     """Raise DatasetError naming the first clip whose row is wrong, where one is."""
     if wrong.any():
         first = table.loc[wrong, "slice_file_name"].iloc[0]
         raise DatasetError(f"{path}: {wrong.sum()} rows lack {expected}, the first is that of {first}")
 
 
-def read_sonyc_ust(path, classes):
+def read_sonyc_ust(path: str | Path, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read SONYC-UST's annotations, a row for each clip and annotator: files, splits and labels.
 
     A class is present when half of the votes or more say so. -1 is no vote; on the test split only the
@@ -170,7 +172,7 @@ def read_sonyc_ust(path, classes):
     return splits.index.to_numpy(str), splits.to_numpy(str), labels.to_numpy()
 
 
-def read_table(path, columns):
+def read_table(path: str | Path, columns: list[str]) -> pd.DataFrame:
     """Return the columns of a csv.
 
     Raises
@@ -210,14 +212,14 @@ LABELLED_CORPORA = {
 }
 
 
-def corpus_record(name):
+def corpus_record(name: str) -> CorpusRecord:
     """Return the record of that name; raise UsageError naming the choices."""
     if name not in LABELLED_CORPORA:
         raise UsageError(f"labelled corpus {name!r}: expected one of {', '.join(LABELLED_CORPORA)}")
     return LABELLED_CORPORA[name]
 
 
-def open_labelled_corpus(name, path=None):
+def open_labelled_corpus(name: str, path: str | Path | None = None) -> tuple[LabelledCorpus, Path]:
     """Read the labels of a corpus.
 
     Parameters

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,7 +59,7 @@ class Corpus:
     parameters: dict
     left_out: dict = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w-][\w.-]*", self.name):
             raise UsageError(
                 f"{self.name!r} cannot name a dataset: give --dataset_name letters, digits, - . and _, "
@@ -77,7 +78,7 @@ class Corpus:
             )
 
 
-def random_split(files, seed):
+def random_split(files: Sequence[str], seed: int) -> dict[str, str]:
     """Return {file: split} as published: a quarter apart, then that quarter half and half."""
     try:
         train, rest = train_test_split(files, test_size=0.25, random_state=seed)
@@ -89,7 +90,7 @@ def random_split(files, seed):
     }
 
 
-def split_groups(sizes, seed, splits=SPLITS):
+def split_groups(sizes: dict[str, int], seed: int, splits: Sequence[str] = SPLITS) -> dict[str, str]:
     """Share groups out so that the clips of the splits are nearest to 75, 12.5 and 12.5 %.
 
     Of fewer splits, those shares in proportion.
@@ -110,13 +111,13 @@ def split_groups(sizes, seed, splits=SPLITS):
     """
     groups = sorted(sizes)
     random.Random(seed).shuffle(groups)
-    groups.sort(key=sizes.get, reverse=True)
+    groups.sort(key=lambda group: sizes[group], reverse=True)
     per_share = sum(sizes.values()) / sum(PROPORTIONS[split] for split in splits)
     lacking = {split: PROPORTIONS[split] * per_share for split in splits}
-    split_of = {}
+    split_of: dict[str, str] = {}
     for index, group in enumerate(groups):
         empty = [split for split in splits if split not in split_of.values()]
         candidates = empty if len(empty) == len(groups) - index else splits
-        split_of[group] = max(candidates, key=lacking.get)
+        split_of[group] = max(candidates, key=lambda split: lacking[split])
         lacking[split_of[group]] -= sizes[group]
     return split_of

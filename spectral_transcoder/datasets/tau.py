@@ -31,7 +31,13 @@ class TauName(NamedTuple):
     device: str
 
 
-def tau_corpus(folder, dataset_type="full", by_city=False, seed=SPLIT_SEED, name=None):
+def tau_corpus(
+    folder: str | Path,
+    dataset_type: str = "full",
+    by_city: bool = False,
+    seed: int = SPLIT_SEED,
+    name: str | None = None,
+) -> Corpus:
     """Return the clips of TAU Urban Acoustic Scenes 2020 Mobile, development set (docs/method.md, section 5).
 
     Parameters
@@ -78,18 +84,18 @@ def tau_corpus(folder, dataset_type="full", by_city=False, seed=SPLIT_SEED, name
     return Corpus(name or tau_dataset_name(dataset_type, by_city), folder / "audio", clips, parameters)
 
 
-def find_tau(folder):
+def find_tau(folder: Path) -> Path:
     """Return the corpus's folder: the one given, or the one of TAU's name in it."""
     inside = folder / TAU.name
     return inside if inside.is_dir() and not (folder / "evaluation_setup").is_dir() else folder
 
 
-def tau_dataset_name(dataset_type, by_city=False):
+def tau_dataset_name(dataset_type: str, by_city: bool = False) -> str:
     """Return the default name of a dataset of TAU clips: Dcase-Task1-full, -urban or -TEST."""
     return f"Dcase-Task1-{TAU_DATASET_TYPES[dataset_type]}" + ("-by-city" if by_city else "")
 
 
-def read_tau_lists(folder):
+def read_tau_lists(folder: str | Path) -> list[str]:
     """Return the file names, without `audio/`, of the training list, then of the evaluation list."""
     files = []
     paths = [Path(folder) / "evaluation_setup" / name for name in TAU_LISTS]
@@ -108,7 +114,7 @@ def read_tau_lists(folder):
     return files
 
 
-def choose_tau_clips(files, dataset_type):
+def choose_tau_clips(files: list[str], dataset_type: str) -> list[str]:
     """Return those of `files`, in their order, that a dataset type is made of."""
     if dataset_type == "test":
         return files[:N_TEST_ROWS]
@@ -120,7 +126,7 @@ def choose_tau_clips(files, dataset_type):
     ]
 
 
-def parse_tau_name(file):
+def parse_tau_name(file: str) -> TauName:
     """Return the `TauName` of a file name; raise UsageError where it is none."""
     fields = PurePosixPath(file).stem.split("-")
     if len(fields) != len(TauName._fields):
@@ -128,7 +134,7 @@ def parse_tau_name(file):
     return TauName(*fields)
 
 
-def city_split(file):
+def city_split(file: str) -> str:
     """Return the split of a TAU clip when whole cities are kept apart."""
     city = parse_tau_name(file).city
     for split, cities in CITIES.items():

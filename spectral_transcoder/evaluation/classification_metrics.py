@@ -7,12 +7,12 @@ and recall of a class that no clip has for instance, is NaN, and left out of mea
 import numpy as np
 
 
-def accuracy(labels, scores):
+def accuracy(labels: np.ndarray, scores: np.ndarray) -> float:
     """Return the share of clips (n, K) of one class each whose highest score is that class's."""
     return float(np.mean(labels.argmax(1) == scores.argmax(1)))
 
 
-def auprc(labels, scores):
+def auprc(labels: np.ndarray, scores: np.ndarray) -> float:
     """Return the area under the precision-recall curve by trapezoids; NaN without any positive.
 
     The curve has a point for each distinct score, and begins at recall 0 with precision 1.
@@ -35,17 +35,17 @@ def auprc(labels, scores):
     return float(np.sum(np.diff(recall) * (precision[1:] + precision[:-1]) / 2))
 
 
-def auprc_per_class(labels, scores):
+def auprc_per_class(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Return the `auprc` of each class: (n, K) -> (K,)."""
     return np.array([auprc(labels[:, k], scores[:, k]) for k in range(labels.shape[1])])
 
 
-def micro_auprc(labels, scores):
+def micro_auprc(labels: np.ndarray, scores: np.ndarray) -> float:
     """Return the `auprc` of all entries of (n, K) together."""
     return auprc(labels.ravel(), scores.ravel())
 
 
-def best_thresholds(labels, scores):
+def best_thresholds(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Return the score of each class from which on it is taken to be present: that of the highest F1.
 
     Parameters
@@ -61,7 +61,7 @@ def best_thresholds(labels, scores):
     return np.array([_best_threshold(labels[:, k], scores[:, k]) for k in range(labels.shape[1])])
 
 
-def _best_threshold(labels, scores):
+def _best_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
     voted = ~np.isnan(labels)
     labels, scores = labels[voted], scores[voted]
     if not labels.sum():
@@ -73,7 +73,7 @@ def _best_threshold(labels, scores):
     return scores[last_of_score[f1[last_of_score].argmax()]]
 
 
-def decide(scores, thresholds=None):
+def decide(scores: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
     """Return which classes are taken to be present: the highest one, or those from their thresholds on.
 
     Parameters
@@ -93,7 +93,7 @@ def decide(scores, thresholds=None):
     return scores >= thresholds
 
 
-def precision_recall_f1(labels, decisions):
+def precision_recall_f1(labels: np.ndarray, decisions: np.ndarray) -> np.ndarray:
     """Return precision, recall and F1 of each class: (n, K) labels and decisions -> (3, K)."""
     heard = np.nan_to_num(labels).astype(bool)
     voted = ~np.isnan(labels)
@@ -103,26 +103,28 @@ def precision_recall_f1(labels, decisions):
         return np.stack([hits / said, hits / present, 2 * hits / (said + present)])
 
 
-def confusion_matrix(labels, scores):
+def confusion_matrix(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Return how many clips of each class (rows) are taken for each class (columns): (K, K) int."""
     n_classes = labels.shape[1]
     pairs = labels.argmax(1) * n_classes + scores.argmax(1)
     return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def mean_defined(values):
+def mean_defined(values: np.ndarray) -> float:
     """Return the mean of the values that are not NaN; NaN where there is none."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else np.nan
 
 
-def f1_per_class(labels, scores, thresholds=None):
+def f1_per_class(labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
     """Return the F1 of each class, (K,); NaN where no threshold is known. Parameters are those of `decide`."""
     f1 = precision_recall_f1(labels, decide(scores, thresholds))[2]
     return f1 if thresholds is None else np.where(np.isnan(thresholds), np.nan, f1)
 
 
-def all_metrics(labels, scores, thresholds=None):
+def all_metrics(
+    labels: np.ndarray, scores: np.ndarray, thresholds: np.ndarray | None = None
+) -> dict[str, float]:
     """Return every metric that tables show, by its name.
 
     Parameters

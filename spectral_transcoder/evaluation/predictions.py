@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spectral_transcoder.datasets.labelled import LabelledCorpus, corpus_record
+from spectral_transcoder.datasets.labelled import CorpusRecord, LabelledCorpus, corpus_record
 from spectral_transcoder.models.registry import TRUE_MELS, TRUE_SUFFIX
 from spectral_transcoder.utils.arrays import read_array
 from spectral_transcoder.utils.errors import MissingFileError
@@ -38,65 +38,65 @@ class LogitFolder:
     root: Path
 
     @property
-    def record(self):
+    def record(self) -> CorpusRecord:
         """The corpus's record."""
         return corpus_record(self.dataset)
 
     @property
-    def folder(self):
+    def folder(self) -> Path:
         """Where the files lie."""
         return Path(self.root) / f"{self.dataset}-LOGITS"
 
     @property
-    def clips_path(self):
+    def clips_path(self) -> Path:
         """The clips and their labels."""
         return self.folder / f"{self.dataset}_clips.csv"
 
     @property
-    def sounds_path(self):
+    def sounds_path(self) -> Path:
         """The provenance of each sound that was classified: its size and a hash."""
         return self.folder / f"{self.dataset}_sounds.csv"
 
-    def read_sounds(self):
+    def read_sounds(self) -> dict[str, str]:
         """Return {file: provenance} of the sounds that were classified."""
         if not self.sounds_path.is_file():
             return {}
         return dict(pd.read_csv(self.sounds_path, dtype=str).to_numpy())
 
-    def write_sounds(self, sounds):
+    def write_sounds(self, sounds: dict[str, str]) -> None:
         """Write {file: provenance}."""
         with atomic_path(self.sounds_path) as temporary:
             pd.DataFrame(sounds.items(), columns=["file", "provenance"]).to_csv(temporary, index=False)
 
-    def name(self, classifier, transcoder):
+    def name(self, classifier: str, transcoder: str) -> str:
         """Return what the files of one kind of outputs have in common: yamnet_cnn, pann_gt, …"""
         return f"{classifier.lower()}_{TRUE_SUFFIX if transcoder == TRUE_MELS else transcoder}"
 
-    def path(self, file, classifier, transcoder):
+    def path(self, file: str, classifier: str, transcoder: str) -> Path:
         """Return the path of a clip's outputs."""
         return self.folder / f"{Path(file).stem}_{self.name(classifier, transcoder)}.npy"
 
-    def manifest_path(self, classifier, transcoder):
+    def manifest_path(self, classifier: str, transcoder: str) -> Path:
         """Return the path of the manifest of one kind of outputs."""
         return self.folder / f"{self.name(classifier, transcoder)}.json"
 
-    def read_manifest(self, classifier, transcoder):
+    def read_manifest(self, classifier: str, transcoder: str) -> dict | None:
         """Return the manifest of one kind of outputs, or None where there is none."""
         path = self.manifest_path(classifier, transcoder)
         return read_manifest(path) if path.is_file() else None
 
-    def write_manifest(self, classifier, transcoder, manifest):
+    def write_manifest(self, classifier: str, transcoder: str, manifest: dict) -> None:
         """Write the manifest of one kind of outputs."""
         with atomic_path(self.manifest_path(classifier, transcoder)) as temporary:
             temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
-    def kinds(self):
+    def kinds(self) -> list[tuple[str, str]]:
         """Return the (classifier, transcoder) of which there are outputs, sorted."""
         paths = [path for path in self.folder.glob("*.json") if not is_hidden(path)]
         made_from = [read_manifest(path)["provenance"] for path in paths]
         return sorted((provenance["classifier"], provenance["transcoder"]) for provenance in made_from)
 
-    def create_command(self, classifier, transcoder):
+    def create_command(self, classifier: str, transcoder: str) -> str:
         """Return the command that makes one kind of outputs."""
         command = (
             f"python3 exp_classif_eval/create_logit_dataset.py --audio_dataset_name {self.dataset} "
@@ -106,7 +106,7 @@ class LogitFolder:
             command += f" --output_path {shlex.quote(str(self.root))}"
         return command
 
-    def read(self, classifier, transcoder):
+    def read(self, classifier: str, transcoder: str) -> tuple[LabelledCorpus, np.ndarray]:
         """Return the clips that could be read, and their class outputs.
 
         Returns
@@ -124,16 +124,17 @@ class LogitFolder:
         DatasetError
             A file of them is damaged; the message names it and the command.
         """
-        if reason := self.missing(classifier, transcoder):
-            raise MissingFileError(reason)
         manifest = self.read_manifest(classifier, transcoder)
+        reason = self.missing(classifier, transcoder)
+        if manifest is None or reason is not None:
+            raise MissingFileError(reason)
         corpus = LabelledCorpus.load(self.clips_path, self.record)
         corpus = corpus.take(~np.isin(corpus.files, list(manifest["unreadable"])))
         remedy = f"remove it, and make it again with: {self.create_command(classifier, transcoder)}"
         scores = [read_array(self.path(file, classifier, transcoder), remedy) for file in corpus.files]
         return corpus, np.stack(scores)
 
-    def missing(self, classifier, transcoder):
+    def missing(self, classifier: str, transcoder: str) -> str | None:
         """Return why there are no outputs of one kind that can be read, with the command that makes them, or None."""
         state = self._state(self.read_manifest(classifier, transcoder))
         if state == "complete":
@@ -141,7 +142,7 @@ class LogitFolder:
         command = self.create_command(classifier, transcoder)
         return f"{state} class outputs of {classifier} on {transcoder} in {self.folder}; make them with: {command}"
 
-    def _state(self, manifest):
+    def _state(self, manifest: dict | None) -> str:
         if manifest is None:
             return "no"
         if not manifest["complete"]:
@@ -149,7 +150,7 @@ class LogitFolder:
         return "complete" if manifest["clips"] == sha256(self.clips_path) else "outdated"
 
 
-def read_manifest(path):
+def read_manifest(path: Path) -> dict:
     """Return the manifest of one kind of outputs; earlier versions called its `provenance` `origin`."""
     manifest = json.loads(path.read_text(encoding="utf-8"))
     if "origin" in manifest:

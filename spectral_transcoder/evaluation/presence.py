@@ -1,5 +1,6 @@
 """Presence of sources: the outputs of hundreds of labels gathered in a few classes (docs/method.md, section 7)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,13 +30,15 @@ class Presence:
     present: np.ndarray
 
 
-def class_scores(scores, names, grouping):
+def class_scores(
+    scores: np.ndarray, names: Sequence[str], grouping: str | dict
+) -> tuple[dict[str, list[int]], np.ndarray]:
     """Return {class: indices of its labels}, and the highest score of each class's labels, (n, K)."""
     indices = group_indices(grouping, names)
     return indices, np.stack([scores[:, members].max(axis=1) for members in indices.values()], axis=1)
 
 
-def find_presence(scores, names, grouping):
+def find_presence(scores: np.ndarray, names: Sequence[str], grouping: str | dict) -> Presence:
     """Gather label scores in classes, and say which classes are present.
 
     A class scores what its highest label scores. Classes and the labels of no class are then entries of one
@@ -70,7 +73,7 @@ def find_presence(scores, names, grouping):
     return Presence(tuple(indices), classes, classes >= threshold)
 
 
-def find_presence_ungrouped(scores, names, grouping):
+def find_presence_ungrouped(scores: np.ndarray, names: Sequence[str], grouping: str | dict) -> Presence:
     """Say which classes are present as Gontier et al. (2021) do: one of its labels is among the 3 highest of all.
 
     Parameters and return value are those of `find_presence`.
@@ -81,7 +84,7 @@ def find_presence_ungrouped(scores, names, grouping):
     return Presence(tuple(indices), classes, classes >= threshold)
 
 
-def find_highest(scores, names, grouping):
+def find_highest(scores: np.ndarray, names: Sequence[str], grouping: str | dict) -> Presence:
     """Say that the highest class alone is present, where classes exclude each other; see `find_presence`."""
     indices, classes = class_scores(scores, names, grouping)
     highest = np.eye(len(indices), dtype=bool)[classes.argmax(axis=1)]

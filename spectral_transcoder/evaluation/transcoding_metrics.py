@@ -4,7 +4,9 @@ Chunks are grouped into clips by their names `<file>_<chunk index>`. Per-clip me
 clip, in the order of the clips' names, so that significance can be tested on pairs of models.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy import stats
@@ -31,12 +33,12 @@ class Clips:
     of_chunk: np.ndarray
 
     @classmethod
-    def from_fnames(cls, fnames):
+    def from_fnames(cls, fnames: Iterable[str]) -> Self:
         """Group chunk names `<file>_<chunk index>` by file."""
         files = [str(name).rpartition("_")[0] for name in fnames]
         return cls(*np.unique(files, return_inverse=True))
 
-    def mean(self, values):
+    def mean(self, values: np.ndarray) -> np.ndarray:
         """Return the mean over each clip's chunks: (n_chunks, ...) -> (n_clips, ...) float64."""
         total = np.zeros((len(self.names), *values.shape[1:]))
         np.add.at(total, self.of_chunk, values)
@@ -44,7 +46,7 @@ class Clips:
         return total / count.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def logit_metrics(oracle, scores, clips):
+def logit_metrics(oracle: np.ndarray, scores: np.ndarray, clips: Clips) -> dict[str, np.ndarray]:
     """Return per-clip distances between a classifier's scores on true Mels and a model's.
 
     Parameters
@@ -74,7 +76,7 @@ def logit_metrics(oracle, scores, clips):
     }
 
 
-def top_hits(oracle, scores, clips):
+def top_hits(oracle: np.ndarray, scores: np.ndarray, clips: Clips) -> tuple[np.ndarray, np.ndarray]:
     """Return the top label of each clip for the oracle, and whether a model's is the same: two (n_clips,) arrays.
 
     The top label is the argmax of the mean over the clip's chunks.
@@ -83,12 +85,14 @@ def top_hits(oracle, scores, clips):
     return top, clips.mean(np.asarray(scores)).argmax(1) == top
 
 
-def weighted_share(top, hits):
+def weighted_share(top: np.ndarray, hits: np.ndarray) -> float:
     """Return the mean over the oracle's classes of the share of hits in each: PTopA/FC, class-weighted."""
     return float(np.mean([hits[top == label].mean() for label in np.unique(top)]))
 
 
-def all_metrics(oracle, scores, clips, labels):
+def all_metrics(
+    oracle: np.ndarray, scores: np.ndarray, clips: Clips, labels: Sequence[str]
+) -> dict[str, np.ndarray]:
     """Return every score metric of docs/method.md, section 5 by its name.
 
     Parameters
@@ -107,7 +111,7 @@ def all_metrics(oracle, scores, clips, labels):
         `ptopafc`, `ptopafc_{tvb,weighted,weighted_tvb}` have one value, a share in 0 … 1.
     """
     tvb = sorted(index for members in group_indices("tvb", labels).values() for index in members)
-    metrics = {}
+    metrics: dict[str, np.ndarray] = {}
     for suffix, columns in (("", slice(None)), ("_tvb", tvb)):
         seen, heard = oracle[:, columns], scores[:, columns]
         metrics |= {
@@ -121,14 +125,14 @@ def all_metrics(oracle, scores, clips, labels):
     return metrics
 
 
-def paired_difference(values, best):
+def paired_difference(values: np.ndarray, best: np.ndarray) -> float:
     """Return the p-value of a paired t-test between two models' per-clip values; 1 where they are equal."""
     if len(values) < 2 or np.allclose(values, best):
         return 1.0
     return float(stats.ttest_rel(values, best).pvalue)
 
 
-def mcnemar(hits, best):
+def mcnemar(hits: np.ndarray, best: np.ndarray) -> float:
     """Return the p-value of McNemar's exact test between two models' hits on the same clips."""
     hits, best = np.asarray(hits, bool), np.asarray(best, bool)
     only_first, only_second = int((hits & ~best).sum()), int((best & ~hits).sum())

@@ -5,6 +5,7 @@ one is trained on its scores, all labels at once. Nobody has to label anything, 
 """
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from spectral_transcoder.evaluation import transcoding_metrics
+from spectral_transcoder.models.classifiers import Classifier
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.sound_files import SoundFiles, find_sounds
 from spectral_transcoder.training.losses import Chunks
@@ -22,7 +24,7 @@ QUIETEST_DB = -20.0  # of the sound that is added, and of a second's peak: stree
 SECONDS_PER_BLOCK = 256
 
 
-def read_sounds(folders, sr):
+def read_sounds(folders: Iterable[str | Path], sr: int) -> tuple[dict[Path, np.ndarray], list[str]]:
     """Read all sounds below some folders at `sr` Hz, their peaks at 1.
 
     Returns
@@ -37,7 +39,8 @@ def read_sounds(folders, sr):
     MissingFileError
         No such folder, or no sound in it.
     """
-    sounds, unreadable = {}, []
+    sounds: dict[Path, np.ndarray] = {}
+    unreadable: list[str] = []
     for folder in map(Path, folders):
         found = find_sounds(folder) if folder.is_dir() else SoundFiles(())
         if not found.files:
@@ -51,16 +54,18 @@ def read_sounds(folders, sr):
     return sounds, unreadable
 
 
-def fingerprint(sounds):
+def fingerprint(sounds: Iterable[np.ndarray]) -> str:
     """Return the sha256 of the samples of sounds, (n_samples,) float32 each, in their order."""
     digest = hashlib.sha256()
     for sound in sounds:
         digest.update(len(sound).to_bytes(8, "little"))
-        digest.update(np.ascontiguousarray(sound))
+        digest.update(np.ascontiguousarray(sound).tobytes())
     return digest.hexdigest()
 
 
-def taught_seconds(sounds, teacher, n_seconds, rng):
+def taught_seconds(
+    sounds: Sequence[np.ndarray], teacher: Classifier, n_seconds: int, rng: np.random.Generator
+) -> Chunks:
     """Return seconds drawn from sounds and mixed, with the teacher's scores.
 
     Parameters
@@ -89,7 +94,7 @@ def taught_seconds(sounds, teacher, n_seconds, rng):
     return Chunks(torch.cat(mels), scores=torch.cat(scores))
 
 
-def mixed_second(sounds, sr, rng):
+def mixed_second(sounds: Sequence[np.ndarray], sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a second drawn from sounds: (sr,) float32, its peak at a random level; silence stays silent."""
     second = random_second(sounds, sr, rng)
     if rng.random() < MIXED:
@@ -98,20 +103,20 @@ def mixed_second(sounds, sr, rng):
     return (second * (random_gain(rng) / peak) if peak else second).astype(np.float32)
 
 
-def random_second(sounds, sr, rng):
+def random_second(sounds: Sequence[np.ndarray], sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a second at a random place of a random sound, continued with silence where it is shorter."""
-    sound = sounds[rng.integers(len(sounds))]
+    sound = sounds[int(rng.integers(len(sounds)))]
     start = rng.integers(max(1, len(sound) - sr + 1))
     second = sound[start : start + sr]
     return np.pad(second, (0, sr - len(second)))
 
 
-def random_gain(rng):
+def random_gain(rng: np.random.Generator) -> float:
     """Return a factor between -20 dB and 0 dB, uniform in dB."""
     return 10 ** (rng.uniform(QUIETEST_DB, 0.0) / 20)
 
 
-def agreement(teacher, student, sounds):
+def agreement(teacher: Classifier, student: Classifier, sounds: Sequence[np.ndarray]) -> dict[str, float]:
     """Measure how well two classifiers of one front end agree on whole sounds, each cut into its seconds.
 
     Returns
@@ -141,7 +146,7 @@ def agreement(teacher, student, sounds):
     }
 
 
-def cross_entropy(expected, found):
+def cross_entropy(expected: np.ndarray, found: np.ndarray) -> float:
     """Return the mean binary cross-entropy of scores in 0 … 1."""
-    tensors = (torch.tensor(np.array(scores), dtype=torch.float64) for scores in (found, expected))
-    return float(torch.nn.functional.binary_cross_entropy(*tensors))
+    given, wanted = (torch.tensor(np.array(scores), dtype=torch.float64) for scores in (found, expected))
+    return float(torch.nn.functional.binary_cross_entropy(given, wanted))

@@ -41,7 +41,7 @@ class HeadRecipe:
     learning_rate: float = 1e-3
 
     @property
-    def exclusive(self):
+    def exclusive(self) -> bool:
         """Whether the outputs of a clip sum to 1."""
         return self.corrected and self.single_label
 
@@ -56,17 +56,17 @@ class Head(nn.Module):
         Inputs and outputs.
     """
 
-    def __init__(self, recipe, n_labels, n_classes):
+    def __init__(self, recipe: HeadRecipe, n_labels: int, n_classes: int) -> None:
         super().__init__()
         self.recipe = recipe
         between = [nn.ReLU()] if recipe.corrected else []
         self.layers = nn.Sequential(nn.Linear(n_labels, N_HIDDEN), *between, nn.Linear(N_HIDDEN, n_classes))
 
-    def forward(self, inputs):
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return [n, K] before sigmoid or softmax, of a classifier's outputs [n, n_labels]."""
         return self.layers(inputs)
 
-    def loss(self, inputs, labels):
+    def loss(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the mean loss of [n, K] labels; those that are NaN are left out."""
         outputs = self(inputs)
         if self.recipe.exclusive:
@@ -75,13 +75,13 @@ class Head(nn.Module):
         return nn.functional.binary_cross_entropy_with_logits(outputs[voted], labels[voted])
 
     @torch.no_grad()
-    def scores(self, inputs):
+    def scores(self, inputs: np.ndarray) -> np.ndarray:
         """Return scores in 0 … 1: (n, n_labels) -> (n, K), numpy."""
         outputs = self(torch.as_tensor(inputs))
         return (outputs.softmax(1) if self.recipe.exclusive else outputs.sigmoid()).numpy()
 
 
-def train_head(inputs, labels, recipe):
+def train_head(inputs: np.ndarray, labels: np.ndarray, recipe: HeadRecipe) -> Head:
     """Train a head.
 
     Parameters
@@ -98,16 +98,16 @@ def train_head(inputs, labels, recipe):
     Head
     """
     voted = ~np.isnan(labels).all(1)
-    inputs = torch.as_tensor(inputs[voted], dtype=torch.float32)
-    labels = torch.as_tensor(labels[voted], dtype=torch.float32)
+    features = torch.as_tensor(inputs[voted], dtype=torch.float32)
+    targets = torch.as_tensor(labels[voted], dtype=torch.float32)
     generator = torch.Generator().manual_seed(recipe.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        head = Head(recipe, inputs.shape[1], labels.shape[1])
+        head = Head(recipe, features.shape[1], targets.shape[1])
     optimizer = torch.optim.Adam(head.parameters(), lr=recipe.learning_rate)
     for _ in range(recipe.epochs):
-        for batch in torch.randperm(len(inputs), generator=generator).split(recipe.batch_size):
+        for batch in torch.randperm(len(features), generator=generator).split(recipe.batch_size):
             optimizer.zero_grad()
-            head.loss(inputs[batch], labels[batch]).backward()
+            head.loss(features[batch], targets[batch]).backward()
             optimizer.step()
     return head

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from spectral_transcoder.models.classifiers import Classifier
 from spectral_transcoder.utils.errors import UsageError
 
 LOGIT_WEIGHT = {"PANN": 1500.0, "YamNet": 10.0}  # k of docs/method.md, section 5, by front end
@@ -30,25 +31,35 @@ class Chunks:
     mels: torch.Tensor | None = None
     scores: torch.Tensor | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.levels)
 
-    def take(self, index, device):
+    def take(self, index: torch.Tensor | slice, device: torch.device | str) -> "Chunks":
         """Return the chunks at `index` on a device."""
-        parts = (
-            part if part is None else part[index].to(device) for part in (self.levels, self.mels, self.scores)
-        )
-        return Chunks(*parts)
+        further = (part if part is None else part[index].to(device) for part in (self.mels, self.scores))
+        return Chunks(self.levels[index].to(device), *further)
+
+    @property
+    def true_mels(self) -> torch.Tensor:
+        """The true Mels of a loss that needs them."""
+        assert self.mels is not None
+        return self.mels
+
+    @property
+    def teacher_scores(self) -> torch.Tensor:
+        """The classifier's scores of a loss that needs them."""
+        assert self.scores is not None
+        return self.scores
 
 
-def mel_loss(mels, chunks):
+def mel_loss(mels: torch.Tensor, chunks: Chunks) -> torch.Tensor:
     """Return the mean squared error of Mels, the loss of CNN-mels."""
-    return nn.functional.mse_loss(mels, chunks.mels)
+    return nn.functional.mse_loss(mels, chunks.true_mels)
 
 
-def score_loss(scores, chunks):
+def score_loss(scores: torch.Tensor, chunks: Chunks) -> torch.Tensor:
     """Return the binary cross-entropy between scores in 0 … 1 and the classifier's, the loss of the baselines."""
-    return nn.functional.binary_cross_entropy(scores, chunks.scores)
+    return nn.functional.binary_cross_entropy(scores, chunks.teacher_scores)
 
 
 @dataclass(frozen=True)
@@ -60,19 +71,19 @@ class TeacherLoss:
     but keeps its gradient where a score is saturated.
     """
 
-    classifier: nn.Module
+    classifier: Classifier
     prop_logit: float
     level_weight: float = 0.0
     autocast: Callable = contextlib.nullcontext  # the context of the precision that the classifier runs in
 
-    def __call__(self, mels, chunks):
+    def __call__(self, mels: torch.Tensor, chunks: Chunks) -> torch.Tensor:
         """Return the loss of transcoded Mels [B, T, 64]."""
         with self.autocast():
             logits = self.classifier.network.logits(mels)
-        agreement = nn.functional.binary_cross_entropy_with_logits(logits.float(), chunks.scores)
+        agreement = nn.functional.binary_cross_entropy_with_logits(logits.float(), chunks.teacher_scores)
         share = self.prop_logit / 100
         if self.level_weight:
-            levels = nn.functional.mse_loss(mels.mean(1), chunks.mels.mean(1))
+            levels = nn.functional.mse_loss(mels.mean(1), chunks.true_mels.mean(1))
             agreement = agreement + self.level_weight / self.logit_weight * levels
         if share == 1:
             return agreement

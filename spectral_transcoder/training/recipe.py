@@ -43,13 +43,13 @@ class Recipe:
     clip_norm: float = 0.0
     level_weight: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if min(self.epochs, self.batch_size) < 1 or not 0 < self.learning_rate < math.inf:
             raise UsageError(f"{self}: epochs, batch size and learning rate have to be positive and finite")
         if self.schedule not in ("constant", "cosine"):
             raise UsageError(f"schedule {self.schedule!r}: expected constant or cosine")
 
-    def rate(self, step, n_steps):
+    def rate(self, step: int, n_steps: int) -> float:
         """Return the learning rate of a step, counted from 0, of `n_steps` in all."""
         rate = self.learning_rate
         if step < self.warmup_steps:

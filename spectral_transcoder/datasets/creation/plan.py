@@ -3,10 +3,14 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
+from spectral_transcoder.datasets.chunks import ChunkAnalysis
 from spectral_transcoder.datasets.names import SPLITS
+from spectral_transcoder.datasets.splits import Clip, Corpus
 from spectral_transcoder.signal.audio import open_sound
 from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError
 from spectral_transcoder.utils.progress import progress_bar
@@ -48,12 +52,12 @@ class CreationPlan:
     skipped: tuple
     parameters: dict
 
-    def n_rows(self, split):
+    def n_rows(self, split: str) -> int:
         """Rows of a split's arrays."""
         return sum(clip.n_seconds for clip in self.clips if clip.split == split)
 
 
-def make_plan(corpus, analysis):
+def make_plan(corpus: Corpus, analysis: ChunkAnalysis) -> CreationPlan:
     """Read the header of each clip and return the `CreationPlan`.
 
     Raises
@@ -64,11 +68,14 @@ def make_plan(corpus, analysis):
     with ThreadPoolExecutor() as pool:
         paths = (corpus.folder / clip.file for clip in corpus.clips)
         headers = list(progress_bar(pool.map(read_header, paths), len(corpus.clips), "headers"))
-    planned, skipped, rows = [], [], Counter()
+    planned: list[PlannedClip] = []
+    skipped: list[dict] = []
+    rows: Counter[str] = Counter()
     digest = hashlib.sha256()
     for clip, (n_samples, sr, error) in zip(corpus.clips, headers, strict=True):
-        digest.update(json.dumps([clip.file, clip.split, n_samples, sr]).encode())
-        if error or n_samples < sr:
+        length = [n_samples, sr] if error is None else [None, None]
+        digest.update(json.dumps([clip.file, clip.split, *length]).encode())
+        if error is not None or n_samples < sr:
             reason = error or f"{n_samples / sr:.3f} s: shorter than a second"
             skipped.append(skipped_clip(clip, reason, unreadable=error is not None))
             continue
@@ -79,26 +86,26 @@ def make_plan(corpus, analysis):
     return CreationPlan(tuple(planned), tuple(skipped), parameters)
 
 
-def read_header(path):
-    """Return (number of samples, rate in Hz, None), or (None, None, reason) of a file that cannot be read."""
+def read_header(path: Path) -> tuple[int, int, str | None]:
+    """Return (number of samples, rate in Hz, None), or (0, 0, reason) of a file that cannot be read."""
     try:
         with open_sound(path) as sound:
             return sound.frames, sound.samplerate, None
     except SpectralTranscoderError as error:
-        return None, None, str(error)
+        return 0, 0, str(error)
 
 
-def skipped_clip(clip, reason, unreadable):
+def skipped_clip(clip: Clip | PlannedClip, reason: str, unreadable: bool) -> dict:
     """Return how the manifest tells of a clip that is left out."""
     return {"file": clip.file, "split": clip.split, "reason": reason, "unreadable": unreadable}
 
 
-def left_out_file(file, reason):
+def left_out_file(file: str, reason: str) -> dict:
     """Return how the manifest lists a sound that no clip was made of: it is in no split."""
     return {"file": file, "split": None, "reason": reason, "unreadable": True}
 
 
-def refuse_empty_splits(clips, skipped):
+def refuse_empty_splits(clips: Sequence[PlannedClip], skipped: Sequence[dict]) -> None:
     """Raise DatasetError where a split has no clip left, giving the first reason."""
     for split in SPLITS:
         if not any(clip.split == split for clip in clips):
