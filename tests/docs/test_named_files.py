@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("results", "reference_models", "audio")
+WRITTEN_ON_DEMAND = {"results/mutants.json"}  # by make mutants, in hours
 FILE = r"[\w.*=+-]+\.\w+"  # also a glob; what has no suffix is a folder, of a dataset say
 
 
@@ -31,7 +32,7 @@ def named_files():
 
 @pytest.mark.parametrize(("text", "name"), named_files())
 def test_a_file_that_a_text_names_is_there(text, name):
-    assert list(ROOT.glob(name)), f"{text} names {name}: commit it, or correct the text"
+    assert list(ROOT.glob(name)) or name in WRITTEN_ON_DEMAND, f"{text} names {name}: commit it, or correct the text"
 
 
 def test_texts_are_read():
