@@ -1,4 +1,4 @@
-"""Where things lie: the folders that the README names, from the project's root."""
+"""Paths of the folders that the pages for users name, from the project's root."""
 
 from pathlib import Path
 

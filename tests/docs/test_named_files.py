@@ -32,7 +32,9 @@ def named_files():
 
 @pytest.mark.parametrize(("text", "name"), named_files())
 def test_a_file_that_a_text_names_is_there(text, name):
-    assert list(ROOT.glob(name)) or name in WRITTEN_ON_DEMAND, f"{text} names {name}: commit it, or correct the text"
+    assert list(ROOT.glob(name)) or name in WRITTEN_ON_DEMAND, (
+        f"{text} names {name}: commit it, or correct the text"
+    )
 
 
 def test_texts_are_read():
