@@ -150,12 +150,10 @@ class LiveLevels:
 
     def _begin(self, table: TableFile, lines: bytes) -> bool | None:
         """Take the first rows if they tell the period; None where more are needed."""
-        if not table.description.timed:
+        if table.layout.times is None:
             raise LevelsError(f"{table.path}: rows without times cannot be followed")
         self._table, self._bad_rows = table, BadRows(table.path, table.head.names)
-        layout = table.layout.times
-        assert layout is not None
-        self._reader = TimeReader(layout)
+        self._reader = TimeReader(table.layout.times)
         body = lines.split(b"\n", table.head.skipped_lines)[-1]
         blocks = list(self._blocks(body))
         surveys: dict[str, ClockSurvey] = {}

@@ -66,12 +66,16 @@ def check_output(output: Path, inputs: Iterable[Path], periods: Iterable[str] = 
         raise UsageError(f"output {output}: expected a name that ends in {', '.join(SUFFIXES)}")
     if output.is_dir():
         raise UsageError(f"output {output} is a folder: expected a file")
-    written = [output, record_path(output), output.with_suffix(".png")]
-    written += [periods_path(output, period) for period in periods]
-    refuse_overwriting(inputs, *written)
-    if read_record(output) is None and not parts_folder(output).is_dir():
-        for path in written:
-            if path.exists():
-                raise UsageError(
-                    f"{path} is there already and was not written by this script: choose another output, or remove it"
-                )
+    own = [output, record_path(output)]
+    shared = [output.with_suffix(".png"), *(periods_path(output, period) for period in periods)]
+    refuse_overwriting(inputs, *own, *shared)
+    # outputs of several formats share their picture
+    ours = read_record(output) is not None or parts_folder(output).is_dir()
+    sibling_is_ours = any(read_record(output.with_suffix(suffix)) is not None for suffix in SUFFIXES)
+    foreign = [] if ours else own
+    foreign += [] if ours or sibling_is_ours else shared
+    for path in foreign:
+        if path.exists():
+            raise UsageError(
+                f"{path} is there already and was not written by this script: choose another output, or remove it"
+            )
