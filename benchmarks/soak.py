@@ -113,7 +113,7 @@ def main() -> int:
         run_name = uuid.uuid4().hex
         soak(lanes, root, run_name, args)
         left = [f"a process is left: {command_of(pid)}" for pid in processes_of(run_name)]
-    left += [f"left in /dev/shm: {name}" for name in names_in(Path("/dev/shm")) - shared_memory]
+    left += [f"left in /dev/shm: {name}" for name in unused(names_in(Path("/dev/shm")) - shared_memory)]
     print("| lane | rounds | calls | killed | faults |\n|---|---|---|---|---|")
     for lane in lanes:
         print(f"| {lane.name} | {lane.rounds} | {lane.attempts} | {lane.kills} | {len(lane.faults)} |")
@@ -212,6 +212,17 @@ def command_of(pid: int) -> str:
 def names_in(folder: Path) -> set[str]:
     """Return the names in a folder; none where there is no folder."""
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def unused(names: set[str]) -> list[str]:
+    """Return those shared memories that no living process has mapped: others on the machine use theirs."""
+    mapped = ""
+    for path in Path("/proc").glob("[0-9]*/maps"):
+        try:
+            mapped += path.read_text(errors="replace")
+        except OSError:
+            continue
+    return sorted(name for name in names if name not in mapped)
 
 
 def differences(expected: Path, found: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -32,9 +33,7 @@ def atomic_path(path: str | Path, flush: bool = True) -> Iterator[Path]:
     path = Path(path)
     with full_disk_reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:100]}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        handle, temporary = _open_temporary(path)
         try:
             yield temporary
             if flush:
@@ -42,8 +41,31 @@ def atomic_path(path: str | Path, flush: bool = True) -> Iterator[Path]:
                     os.fsync(written.fileno())
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
-        finally:
+        except BaseException:
             temporary.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(handle)
+
+
+def _open_temporary(path: Path) -> tuple[int, Path]:
+    """Open an empty temporary file for a path: that which a killed writer left, unless a living one holds it.
+
+    The handle holds a lock by which a living writer is known, so it is closed only once the file has its name.
+    """
+    temporary = path.with_name(f".{path.stem[:100]}-unfinished{path.suffix}")
+    handle = os.open(temporary, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # another writer may have renamed it between the two calls
+        if os.path.samestat(os.fstat(handle), temporary.stat()):
+            os.truncate(handle, 0)
+            return handle, temporary
+    except OSError:  # held, renamed, or a file system without locks
+        pass
+    os.close(handle)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem[:100]}-", suffix=path.suffix, dir=path.parent)
+    return handle, Path(name)
 
 
 @contextlib.contextmanager

@@ -81,3 +81,16 @@ def test_only_processes_of_the_run_are_killed():
             process.kill()
             process.wait()
             process.stdout.close()
+
+
+def test_shared_memory_in_use_is_not_left_behind():
+    from multiprocessing.shared_memory import SharedMemory
+
+    from soak import unused
+
+    memory = SharedMemory(create=True, size=16)
+    try:
+        assert unused({memory.name, "nobody-has-this"}) == ["nobody-has-this"]
+    finally:
+        memory.close()
+        memory.unlink()

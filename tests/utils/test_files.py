@@ -2,7 +2,10 @@
 
 import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +39,36 @@ def test_a_failed_writer_leaves_nothing_and_the_old_file_survives(tmp_path, fail
         assert names(tmp_path) == before
         path.write_text("old")
     assert path.read_text() == "old"
+
+
+WRITE_AND_DIE = """
+import os, signal, sys
+from spectral_transcoder.utils.files import atomic_path
+with atomic_path(sys.argv[1]) as temporary:
+    temporary.write_text("half of a longer text")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path):
+    path = tmp_path / "a.txt"
+    died = subprocess.run([sys.executable, "-c", WRITE_AND_DIE, path], check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert len(names(tmp_path)) == 1 and not path.exists()
+    with atomic_path(path) as temporary:
+        assert temporary.read_text() == ""
+        temporary.write_text("whole")
+    assert names(tmp_path) == ["a.txt"] and path.read_text() == "whole"
+
+
+def test_two_living_writers_of_one_path_do_not_meet(tmp_path):
+    path = tmp_path / "a.txt"
+    with atomic_path(path) as first, atomic_path(path) as second:
+        assert first != second
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first"  # it was finished last
+    assert names(tmp_path) == ["a.txt"]
 
 
 def test_an_old_file_is_replaced(tmp_path):
