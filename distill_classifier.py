@@ -20,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from spectral_transcoder.models.names import CLASSIFIER_NAMES, SMALLEST_CLASSIFIER, STUDENT
+from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import DatasetError, UsageError
 from spectral_transcoder.utils.files import atomic_path, sha256
@@ -54,8 +55,8 @@ def main():
     weights = args.weights or teacher_record.path_in(args.models_path)
     teacher = load_classifier(args.teacher, weights)
     sr = teacher.record.front_end.sr
-    sounds, unreadable = read_sounds(args.folders, sr)
-    held_out, not_heard = read_sounds(args.evaluate_on, sr)
+    sounds, unreadable = read_sounds(args.folders, sr, reading_of(args))
+    held_out, not_heard = read_sounds(args.evaluate_on, sr, reading_of(args))
     print(f"{len(sounds)} sounds to learn from, {len(held_out)} to evaluate on")
 
     splits = taught_splits(list(sounds.values()), teacher, args)
@@ -149,6 +150,7 @@ def parse_arguments():
         "--output", type=Path, help=f"default reference_models/{STUDENT}.pth; needed for another student"
     )
     parser.add_argument("--force", action="store_true", help="replace the weights that are there")
+    add_reading_options(parser)
     args = parser.parse_args()
     if args.seconds < HELD_OUT:
         parser.error(f"--seconds {args.seconds}: expected {HELD_OUT} or more, as each {HELD_OUT}th validates")

@@ -8,6 +8,8 @@ for trials; with it, a scene of the synthetic city. Takes a second.
 """
 
 import argparse
+import filecmp
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,11 @@ def main() -> None:
 
     samples = make_sound(args)
     write = write_wav if args.path.suffix.lower() == ".wav" else write_ogg
+    if args.path.exists() and not args.force:
+        with tempfile.TemporaryDirectory() as folder:
+            write(Path(folder, args.path.name), samples, SR)
+            if not filecmp.cmp(args.path, Path(folder, args.path.name), shallow=False):
+                raise UsageError(f"{args.path} is another sound: --force replaces it, another name keeps it")
     write(args.path, samples, SR)
     print(f"written: {args.path}")
 
@@ -60,6 +67,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--duration_s", type=float, default=10.0, help="duration in seconds (default 10)")
     parser.add_argument("--seed", type=cli.seed, default=0, help="of the random parts (default 0)")
     parser.add_argument("--place", choices=PLACE_NAMES, help="a place of the synthetic city")
+    parser.add_argument("--force", action="store_true", help="replace another sound of that name")
     args = parser.parse_args()
     if not 0.01 <= args.duration_s <= 3600:
         raise UsageError(f"--duration_s {args.duration_s}: expected 0.01 to 3600 seconds")

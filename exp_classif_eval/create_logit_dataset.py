@@ -23,6 +23,7 @@ from pathlib import Path
 
 from spectral_transcoder.datasets.names import LABELLED_CORPUS_NAMES
 from spectral_transcoder.models.names import CLASSIFIER_NAMES
+from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.parallel import available_cores
@@ -75,7 +76,7 @@ def find_pipelines(args, engine):
         for transcoder in args.transcoder or TRANSCODERS:
             try:
                 pipeline = find_pipeline(classifier, transcoder, args.models_path, args.reference_models_path)
-                pipelines.append(replace(pipeline, engine=engine))
+                pipelines.append(replace(pipeline, engine=engine, reading=reading_of(args)))
                 had |= {classifier, transcoder}
             except MissingFileError as error:
                 missing[str(error)] = transcoder if here else classifier
@@ -112,6 +113,7 @@ def parse_arguments():
         "--jobs", type=cli.positive, default=available_cores(), help="processes (default here: %(default)s)"
     )
     parser.add_argument("--force", action="store_true", help="make again what is there")
+    add_reading_options(parser)
     args = parser.parse_args()
     names = Counter(transcoder.partition("=")[0] for transcoder in args.transcoder or ())
     twice = [name for name, count in names.items() if count > 1]

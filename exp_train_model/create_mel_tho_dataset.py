@@ -30,6 +30,7 @@ from spectral_transcoder.signal.names import (
     PUBLISHED_FRONT_ENDS,
     THIRD_OCTAVE_DEFAULTS,
 )
+from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.parallel import available_cores
@@ -52,7 +53,7 @@ def main():
 
     mel_time = args.dataset_type == "urban" if args.mel_time is None else args.mel_time
     record = {name: getattr(args, name) for name in THIRD_OCTAVE_DEFAULTS}
-    analysis = ChunkAnalysis(ThirdOctaves(**record), mel_time, tuple(args.front_ends))
+    analysis = ChunkAnalysis(ThirdOctaves(**record), mel_time, tuple(args.front_ends), reading_of(args))
     manifest = create_dataset(corpus, output_path, analysis, args.jobs, args.force)
 
     for split, count in manifest["counts"].items():
@@ -141,6 +142,7 @@ def parse_arguments():
         help=f"whose Mels: a comma list of {', '.join(FRONT_END_NAMES)} (default {','.join(PUBLISHED_FRONT_ENDS)})",
     )
 
+    add_reading_options(parser)
     parser.add_argument("--jobs", type=cli.positive, help=f"processes (default here: {available_cores()})")
     parser.add_argument("--force", action="store_true", help="replace a dataset of other parameters")
     return parser.parse_args()

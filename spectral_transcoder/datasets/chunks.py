@@ -30,6 +30,7 @@ from spectral_transcoder.signal.mel_spectrograms import (
     front_end_named,
     reflect,
 )
+from spectral_transcoder.signal.reading import AS_USUAL, Reading
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
 
@@ -52,6 +53,8 @@ class ChunkAnalysis:
         Whether third octaves at the Mel's own frames are wanted too (`urban_mel_time`).
     front_ends : tuple of str
         Names of the front ends whose Mels are wanted.
+    reading : Reading
+        Which channel of the sounds is taken, and what is done with those that were cut off.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class ChunkAnalysis:
     third_octaves: ThirdOctaves = field(default_factory=ThirdOctaves)
     mel_time: bool = False
     front_ends: tuple[str, ...] = PUBLISHED_FRONT_ENDS
+    reading: Reading = AS_USUAL
 
     def __post_init__(self):
         record = self.third_octaves
@@ -100,6 +104,7 @@ class ChunkAnalysis:
             "third_octaves": asdict(self.third_octaves),
             "mels": {record.name: record.parameters for record in self.mel_records},
             "mel_time": self.mel_time,
+            **({} if self.reading == AS_USUAL else {"reading": asdict(self.reading)}),
         }
 
     def arrays(self, recording, first_s, last_s):

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,7 @@ import torch
 import spectral_transcoder
 from spectral_transcoder.evaluation.predictions import LogitFolder
 from spectral_transcoder.evaluation.tagging import extract_features, predict
+from spectral_transcoder.signal.reading import AS_USUAL
 from spectral_transcoder.synthetic_city.corpora import is_synthetic
 from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path, full_disk_reported, sha256
@@ -159,6 +160,8 @@ def provenance_of(pipeline):
         "settings": transcoder and transcoder.settings.to_dict(),
         "model": pipeline.model and sha256(pipeline.model),
     }
+    if pipeline.reading != AS_USUAL:
+        provenance["reading"] = asdict(pipeline.reading)
     return json.loads(json.dumps(provenance))
 
 

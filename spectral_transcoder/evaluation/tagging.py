@@ -18,6 +18,7 @@ from spectral_transcoder.models.registry import BY_SPELLING, REGISTRY, TRUE_MELS
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS
+from spectral_transcoder.signal.reading import AS_USUAL, Reading
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import PRETRAINED_MODELS, REFERENCE_MODELS
 
@@ -41,6 +42,8 @@ class TaggingPipeline:
         The untrained transcoder's network.
     model : Path or None
         The trained transcoder's file.
+    reading : Reading
+        Which channel of the sounds is taken, and what is done with those that were cut off.
     engine : str
         What runs the classifier: torch or onnxruntime.
     """
@@ -50,6 +53,7 @@ class TaggingPipeline:
     transcoder: str = TRUE_MELS
     network: str | None = None
     model: Path | None = None
+    reading: Reading = AS_USUAL
     engine: str = "torch"
 
     @property
@@ -179,7 +183,7 @@ def extract_features(path, pipelines):
     AudioError, MissingFileError
         It cannot be read.
     """
-    recording = read_audio(path)
+    recording = read_audio(path, pipelines[0].reading)
     levels, mels = {}, {}
     for pipeline in pipelines:
         transcoder = pipeline.load_transcoder()

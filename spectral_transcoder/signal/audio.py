@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -226,7 +227,7 @@ def open_sound(path: str | Path, accept_truncated: bool = False) -> Iterator[Sou
 def _sound_file(path: Path, length: SoundLength) -> Iterator[soundfile.SoundFile]:
     """Open a file as it is, or with the length that its header should have."""
     if not length.patch:
-        with ForwardSoundFile(path) as file:
+        with ForwardSoundFile(os.fsencode(path)) as file:  # soundfile encodes text names strictly
             yield file
         return
     with io.BufferedReader(PatchedFile(path, length.patch)) as patched, ForwardSoundFile(patched) as file:
@@ -266,7 +267,7 @@ def write_wav(path: str | Path, samples: np.ndarray, sr: int) -> None:
         raise UsageError(f"{path}: expected a name that ends in .wav")
     peak = np.abs(check_samples(samples, path)).max(initial=0)
     with atomic_path(path) as temporary:
-        soundfile.write(temporary, samples / max(peak, 1.0), sr, subtype="PCM_16")
+        soundfile.write(os.fsencode(temporary), samples / max(peak, 1.0), sr, "PCM_16", format="WAV")
 
 
 def write_ogg(path: str | Path, samples: np.ndarray, sr: int) -> None:
@@ -275,7 +276,7 @@ def write_ogg(path: str | Path, samples: np.ndarray, sr: int) -> None:
     scaled = samples / max(peak, 1.0)
     with (
         atomic_path(path) as temporary,
-        soundfile.SoundFile(temporary, "w", sr, 1, "VORBIS", format="OGG") as file,
+        soundfile.SoundFile(os.fsencode(temporary), "w", sr, 1, "VORBIS", format="OGG") as file,
     ):
         for second in np.split(scaled, range(sr, len(scaled), sr)):  # libvorbis overflows on long blocks
             file.write(second)

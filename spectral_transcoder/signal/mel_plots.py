@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
-from spectral_transcoder.utils.plotting import TICKS_HZ, frequency_label, save
+from spectral_transcoder.utils.plotting import TICKS_HZ, frequency_label, printable, save
 
 DYNAMIC_RANGE_DB = 80
 
@@ -36,7 +36,7 @@ def plot_mels(panels: dict[str, np.ndarray], front_end: MelFrontEnd, path: Path,
     softest = max(min(mels.min() for mels in panels.values()), loudest - DYNAMIC_RANGE_DB)
 
     figure = Figure(figsize=(9, 1.2 + 1.7 * len(panels)), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(printable(title))
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (name, mels) in zip(axes, panels.items(), strict=True):
         duration_s = len(mels) / front_end.frames_per_second

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from spectral_transcoder.evaluation import transcoding_metrics
 from spectral_transcoder.models.classifiers import Classifier
 from spectral_transcoder.signal.audio import read_audio
+from spectral_transcoder.signal.reading import AS_USUAL, Reading
 from spectral_transcoder.signal.sound_files import SoundFiles, find_sounds
 from spectral_transcoder.training.losses import Chunks
 from spectral_transcoder.utils.errors import AudioError, MissingFileError
@@ -24,7 +25,9 @@ QUIETEST_DB = -20.0  # of the sound that is added, and of a second's peak: stree
 SECONDS_PER_BLOCK = 256
 
 
-def read_sounds(folders: Iterable[str | Path], sr: int) -> tuple[dict[Path, np.ndarray], list[str]]:
+def read_sounds(
+    folders: Iterable[str | Path], sr: int, reading: Reading = AS_USUAL
+) -> tuple[dict[Path, np.ndarray], list[str]]:
     """Read all sounds below some folders at `sr` Hz, their peaks at 1.
 
     Returns
@@ -48,7 +51,7 @@ def read_sounds(folders: Iterable[str | Path], sr: int) -> tuple[dict[Path, np.n
         unreadable += found.left_out.values()
         for name in tqdm(found.files, desc=f"reading {folder.name}", unit="sound", leave=False, disable=None):
             try:
-                sounds[folder / name] = read_audio(folder / name).at(sr)
+                sounds[folder / name] = read_audio(folder / name, reading).at(sr)
             except AudioError as error:
                 unreadable.append(str(error))
     return sounds, unreadable

@@ -11,6 +11,11 @@ TICKS_HZ = (200, 500, 1000, 2000, 4000, 8000, 12500)
 DPI = 150
 
 
+def printable(text: str) -> str:
+    """Return a text without what no font has: bytes of a file name that were no text become escapes."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG, atomically."""
     with atomic_path(path) as temporary:
@@ -40,7 +45,7 @@ def plot_band_centres(rows: dict[str, tuple[np.ndarray, np.ndarray | None]], pat
         The title over all of them.
     """
     figure = Figure(figsize=(9, 1 + 1.6 * len(rows)), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(printable(title))
     axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
     for index, (axis, (name, (centres, levels))) in enumerate(zip(axes, rows.items(), strict=True)):
         colour = f"C{index}"

@@ -89,7 +89,7 @@ def test_a_file_is_decoded_once_for_all_listeners(sounds, models, references, mo
     decoded = []
     monkeypatch.setattr(
         "spectral_transcoder.evaluation.tagging.read_audio",
-        lambda path: decoded.append(path) or read_audio(path),
+        lambda path, reading: decoded.append(path) or read_audio(path),
     )
     extract_features(
         sounds[1],

@@ -57,7 +57,7 @@ class FinishedClips:
 def write_clip(audio_folder, paths, analysis, clip):
     """Compute a clip and write its rows; return None, or the reason why it could not be read."""
     try:
-        recording = read_audio(audio_folder / clip.file)
+        recording = read_audio(audio_folder / clip.file, analysis.reading)
     except SpectralTranscoderError as error:
         return str(error)
     if len(recording.samples) // recording.sr != clip.n_seconds:

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from spectral_transcoder.datasets.chunks import ChunkAnalysis
 from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.datasets.splits import Clip, Corpus
 from spectral_transcoder.signal.audio import open_sound
+from spectral_transcoder.signal.reading import AS_USUAL, Reading
 from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError
 from spectral_transcoder.utils.progress import progress_bar
 
@@ -67,7 +69,8 @@ def make_plan(corpus: Corpus, analysis: ChunkAnalysis) -> CreationPlan:
     """
     with ThreadPoolExecutor() as pool:
         paths = (corpus.folder / clip.file for clip in corpus.clips)
-        headers = list(progress_bar(pool.map(read_header, paths), len(corpus.clips), "headers"))
+        read = partial(read_header, reading=analysis.reading)
+        headers = list(progress_bar(pool.map(read, paths), len(corpus.clips), "headers"))
     planned: list[PlannedClip] = []
     skipped: list[dict] = []
     rows: Counter[str] = Counter()
@@ -86,10 +89,10 @@ def make_plan(corpus: Corpus, analysis: ChunkAnalysis) -> CreationPlan:
     return CreationPlan(tuple(planned), tuple(skipped), parameters)
 
 
-def read_header(path: Path) -> tuple[int, int, str | None]:
+def read_header(path: Path, reading: Reading = AS_USUAL) -> tuple[int, int, str | None]:
     """Return (number of samples, rate in Hz, None), or (0, 0, reason) of a file that cannot be read."""
     try:
-        with open_sound(path) as sound:
+        with open_sound(path, reading.accept_truncated) as sound:
             return sound.frames, sound.samplerate, None
     except SpectralTranscoderError as error:
         return 0, 0, str(error)

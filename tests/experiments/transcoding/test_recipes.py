@@ -2,7 +2,7 @@
 
 import pytest
 
-from spectral_transcoder.experiments.transcoding.steps import recipe_of
+from spectral_transcoder.experiments.transcoding.task import recipe_of
 
 FACTORS = {"epoch": 5, "learning_rate": -3, "seed": 1, "ts": 1, "prop_logit": 100}
 

@@ -1,0 +1,125 @@
+"""Scripts that read sounds: names that are no text, channels that cancel, outputs over inputs, damaged files."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import ROOT
+
+SR = 16000
+
+
+def samples(n_channels=1, duration_s=1.2):
+    """Return (n, n_channels) noise."""
+    return np.random.default_rng(0).uniform(-0.5, 0.5, (round(duration_s * SR), n_channels))
+
+
+def run_on_a_plain_terminal(*command):
+    """Run a script where only ASCII can be printed: (exit status, stdout, stderr)."""
+    finished = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    return finished.returncode, finished.stdout.decode("ascii"), finished.stderr.decode("ascii")
+
+
+@pytest.mark.parametrize("name", [b"\xe9t\xe9.wav", "\u5927\u8857.wav".encode()], ids=["latin-1", "Chinese"])
+@pytest.mark.parametrize(
+    ("script", "option"), [("plot_band_centres.py", ["--audio"]), ("generate_audio.py", ["--n_iter", "1"])]
+)
+def test_names_that_no_terminal_can_print(tmp_path, name, script, option):
+    path = os.fsencode(tmp_path) + b"/" + name
+    with open(path, "wb") as file:  # noqa: PTH123
+        soundfile.write(file, samples(), SR, format="WAV")
+    output = tmp_path / "out"
+    status, printed, told = run_on_a_plain_terminal(script, *option, path, "--output", output)
+    assert (status, "Traceback" in told) == (0, False), told
+    assert str(output) in printed
+    assert list(output.rglob("*.png"))
+
+
+def test_a_damaged_file_of_such_a_name_is_one_line(tmp_path):
+    path = os.fsencode(tmp_path) + b"/\xe9.wav"
+    with open(path, "wb") as file:  # noqa: PTH123
+        file.write(b"RIFF")
+    status, _, told = run_on_a_plain_terminal("plot_band_centres.py", "--audio", path)
+    assert (status, told.count("\n")) == (1, 1)
+    assert "udce9.wav" in told
+
+
+@pytest.mark.parametrize("script", ["plot_band_centres.py", "plot_spectro_dcase2023.py"])
+def test_channels_that_cancel(tmp_path, call_script, script):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, samples() * [1, -1], SR)
+    arguments = (script, "--audio", path, "--output", tmp_path)
+    assert "its channels cancel" in call_script(*arguments)[2]
+    code, _, told = call_script(*arguments, "--channel", "1")
+    assert (code or 0, told) == (0, "")
+    code, _, told = call_script(*arguments, "--channel", "3")
+    assert (code, told.count("\n")) == (1, 1)
+    assert "there is no channel 3" in told
+
+
+def test_a_dataset_of_one_channel(tmp_path, call_script):
+    """The levels are those of the channel, and the dataset of another is another one."""
+    for index in range(8):
+        soundfile.write(tmp_path / f"{index}.wav", samples(duration_s=2) * [1, -1], SR)
+    arguments = ("exp_train_model/create_mel_tho_dataset.py", "--layout", "folder", "--jobs", 1)
+    arguments += ("--audio_dataset_path", tmp_path, "--output_path", tmp_path / "out", "--dataset_name", "a")
+    assert not call_script(*arguments, "--channel", 2)[0]
+    levels = np.load(tmp_path / "out/a/a_train_third_octave_data.npy")
+    assert levels[:, :7, 10:20].min() > -40  # dB; the mean of both is silence, -154 dB
+    code, _, told = call_script(*arguments)
+    assert code == 1
+    assert "reading.channel is 2 there" in told
+
+
+def test_outputs_are_not_written_over_inputs(tmp_path, call_script):
+    path, output = tmp_path / "a.wav", tmp_path / "out/a"
+    soundfile.write(path, samples(), SR)
+    before = path.read_bytes()
+    output.mkdir(parents=True)
+    (output / "a_original.wav").symlink_to(path)
+    code, _, told = call_script("generate_audio.py", path, "--output", tmp_path / "out", "--n_iter", 1)
+    assert (code, told.count("\n")) == (2, 1)
+    assert path.read_bytes() == before
+
+
+def test_a_demo_sound_replaces_itself_and_nothing_else(tmp_path, call_script):
+    path = tmp_path / "a.wav"
+    demo = ("make_demo_sound.py", path, "--duration_s", 0.5)
+    assert not call_script(*demo)[0]
+    assert not call_script(*demo)[0]
+    soundfile.write(path, samples(), SR)
+    before = path.read_bytes()
+    code, _, told = call_script(*demo)
+    assert (code, told.count("\n")) == (2, 1)
+    assert path.read_bytes() == before
+    assert not call_script(*demo, "--force")[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "AIFF", "CAF", "W64", "RF64", "MP3", "AU"])
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_damaged_sounds_end_in_a_result_or_one_line(tmp_path, call_script, kind, data):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, samples(duration_s=0.3), SR, format=kind)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    accept = data.draw(st.sampled_from([(), ("--accept_truncated",)]))
+    code, _, told = call_script("plot_band_centres.py", "--audio", path, "--output", tmp_path, *accept)
+    assert code in (0, 1, None)
+    lines = [line for line in told.splitlines() if not line.startswith("note: ")]
+    assert len(lines) == (code == 1)
