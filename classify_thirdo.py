@@ -78,7 +78,7 @@ def classify(args: argparse.Namespace, files: list[Path], inputs: Any) -> None:
     model, which = load_model(args, inputs.frame_s, inputs.duration_s)
     model.calibration = calibration_of(model, args)
     args.offset = find_offset(args, inputs)
-    windowing = Windowing(args.window_s, args.hop_s or args.window_s, args.offset, model.frames_per_second)
+    windowing = Windowing(args.window_s, args.hop_s, args.offset, model.frames_per_second)
     record = make_record(args, files, model, which)
     if results.is_whole(args.output, record):
         print(f"{args.output} is there already, made from the same files and options")
@@ -135,7 +135,11 @@ def load_model(args: argparse.Namespace, frame_s: float, duration_s: float | Non
         name, args.transcoder, device=args.device, third_octaves=third_octaves
     )
     print(f"classifier: {name}; transcoder: {which}; frames of {frame_s:g} s; {args.device}")
-    return SensorClassifier(transcoder, classifier, args.grouping, args.batch_size), which
+    model = SensorClassifier(transcoder, classifier, args.grouping, args.batch_size)
+    own = model.own_window
+    args.hop_s = args.hop_s or args.window_s or own.hop_s
+    args.window_s = args.window_s or own.window_s
+    return model, which
 
 
 def find_offset(args: argparse.Namespace, inputs: Any) -> float:
@@ -225,8 +229,10 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="go on as the file grows, or with what comes on - (standard input)",
     )
-    add("--window_s", type=float, default=1, help="duration of a window (default 1; 10 advised for PANN)")
-    add("--hop_s", type=float, help="from one window to the next (default: window_s)")
+    add(
+        "--window_s", type=float, help="duration of a window (default 1; 3 for PANN and EfficientAT, every 2)"
+    )
+    add("--hop_s", type=float, help="from one window to the next (default: window_s, if given)")
     add("--grouping", nargs="+", default=[], help="sonyc_ust, urbansound8k, a YAML file {class: [labels]}")
     add("--scores", choices=("all", "classes"), default="all", help="classes: without the hundreds of labels")
     add("--calibrate", type=Path, metavar="ANNOTATIONS.csv", help=CALIBRATE_HELP)

@@ -25,8 +25,8 @@ def main() -> None:
     classifier = choose_classifier(args.classifier, args.weights)
     transcoder, which = choose_transcoder(classifier.record.name, args.transcoder)
     print(f"classifier: {classifier.record.name}; transcoder: {which}")
-    name = f"{classifier.record.name}_{transcoder.settings.network}"
-    for output, behind in (("mels", None), ("scores", classifier)):
+    name = f"{classifier.record.name}_{transcoder.name}"
+    for output, behind in (("mels", None), ("scores", transcoder.classifier_behind(classifier))):
         chain = which if behind is None else f"{which}, then {classifier.record.name}"
         model = export_onnx(args.output / f"{name}_{output}.onnx", transcoder, behind, chain)
         print(

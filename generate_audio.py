@@ -43,7 +43,7 @@ def main() -> int:
         raise UsageError(
             f"several files are called {twice[0]}: their output would mix, give them to two --output"
         )
-    transcoders, models = transcoders_for("PANN", device=args.device)
+    transcoders, models = transcoders_for("PANN", device=args.device, of_mels=True)
     refuse_overwriting(
         files, *(output for file in files for output in output_paths(args.output, file.stem, transcoders))
     )

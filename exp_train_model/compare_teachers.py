@@ -62,7 +62,7 @@ def main():
 
 def candidates(records, third_octaves):
     """Return {name: transcoders that differ in their noise}: untrained ones, and those of each classifier."""
-    from spectral_transcoder.models.registry import best_model, describe
+    from spectral_transcoder.models.registry import best_transcoder, describe
     from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 
     front_end = records[0].front_end.name
@@ -75,7 +75,7 @@ def candidates(records, third_octaves):
     }
     found = {name: [Transcoder(one) for one in several] for name, several in settings.items()}
     for record in records:
-        _, path = best_model(record.name)
+        _, path = best_transcoder(record.name)
         if path is None:
             print(f"{record.name} has no transcoder trained on its outputs in reference_models/")
             continue

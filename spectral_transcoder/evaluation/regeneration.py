@@ -6,13 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from spectral_transcoder.models.classifiers import classifier_record
-from spectral_transcoder.models.registry import REGISTRY, TRUE_MELS, Kind, model_entry
-from spectral_transcoder.models.transcoders import (
-    SHORTEST_TAIL_S,
-    Transcoder,
-    TranscoderSettings,
-    load_transcoder,
-)
+from spectral_transcoder.models.level_models import load_model
+from spectral_transcoder.models.registry import ADAPTED, REGISTRY, STUDENT, TRUE_MELS, Kind, model_entry
+from spectral_transcoder.models.transcoders import SHORTEST_TAIL_S, Transcoder, TranscoderSettings
 from spectral_transcoder.signal.audio import write_wav
 from spectral_transcoder.signal.griffin_lim import mel_to_audio
 from spectral_transcoder.signal.mel_plots import plot_mels
@@ -21,9 +17,11 @@ from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
 
 def transcoders_for(
-    classifier: str, folder: Path = REFERENCE_MODELS, device: str = "cpu"
+    classifier: str, folder: Path = REFERENCE_MODELS, device: str = "cpu", of_mels: bool = False
 ) -> tuple[dict[str, Transcoder], dict[str, Path]]:
     """Return the transcoders that serve a classifier, and the files of the trained ones.
+
+    With `of_mels`, those that make Mels of their own: no adapted classifiers and no students.
 
     Returns
     -------
@@ -35,10 +33,12 @@ def transcoders_for(
     front_end = classifier_record(classifier).front_end.name
     transcoders, paths = {}, {}
     for entry in REGISTRY:
+        if of_mels and entry.name in (ADAPTED, STUDENT):
+            continue
         if entry.kind == Kind.UNTRAINED:
             transcoders[entry.name] = Transcoder(TranscoderSettings(entry.name, front_end)).to(device)
         elif entry.kind == Kind.TRAINED and (path := entry.find(classifier, folder)) is not None:
-            transcoders[entry.name], paths[entry.name] = load_transcoder(path).to(device), path
+            transcoders[entry.name], paths[entry.name] = load_model(path).to(device), path
     return transcoders, paths
 
 
@@ -98,7 +98,8 @@ def top_classes(recording, classifier, transcoders, n_classes=10):
         mels[name] = transcoded if front_end.patches else transcoded[None]
     classes = {}
     for name, log_mels in mels.items():
-        scores = classifier.recording_scores(log_mels)
+        behind = transcoders[name].classifier_behind(classifier) if name in transcoders else classifier
+        scores = behind.recording_scores(log_mels)
         best = np.argsort(-scores)[:n_classes]
         classes[model_entry(name).title] = [
             (classifier.record.labels[index], float(scores[index])) for index in best

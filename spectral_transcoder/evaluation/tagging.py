@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from spectral_transcoder.models.classifiers import LONGEST_FRAMES, classifier_record, load_classifier
+from spectral_transcoder.models.level_models import load_model
 from spectral_transcoder.models.registry import BY_SPELLING, REGISTRY, TRUE_MELS, Kind, model_entry
-from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
+from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS
 from spectral_transcoder.signal.reading import AS_USUAL, Reading
@@ -68,14 +69,16 @@ class TaggingPipeline:
         return cached_transcoder(self.front_end.name, self.network, self.model, device)
 
     def load_classifier(self, device="cpu"):
-        """Return its classifier, loaded once for each process."""
-        return cached_classifier(self.classifier, self.weights, device, self.engine)
+        """Return its classifier, loaded once for each process, with the head that the transcoder may have for it."""
+        transcoder = self.load_transcoder(device)
+        return cached_classifier(self.classifier, self.weights, device, self.engine, transcoder)
 
 
 @lru_cache
-def cached_classifier(name, weights, device, engine):
-    """Return a classifier; see `load_classifier`."""
-    return load_classifier(name, weights, device, engine)
+def cached_classifier(name, weights, device, engine, transcoder):
+    """Return a classifier as it stands behind a transcoder, or behind true Mels; see `load_classifier`."""
+    classifier = load_classifier(name, weights, device, engine)
+    return classifier if transcoder is None else transcoder.classifier_behind(classifier)
 
 
 @lru_cache
@@ -83,7 +86,7 @@ def cached_transcoder(front_end, network, model, device):
     """Return a trained transcoder, or an untrained one of that network for a front end."""
     if model is None:
         return Transcoder(TranscoderSettings(network, front_end)).to(device)
-    return load_transcoder(model).to(device)
+    return load_model(model).to(device)
 
 
 def find_pipeline(classifier, transcoder, models=PRETRAINED_MODELS, references=REFERENCE_MODELS):
@@ -142,11 +145,10 @@ def refuse_name(name: str) -> None:
 
 def check(transcoder, pipeline):
     """Raise UsageError where a transcoder cannot serve a pipeline."""
-    if transcoder.front_end.name != pipeline.front_end.name:
-        raise UsageError(
-            f"{pipeline.model} makes {transcoder.front_end.name} Mels: {pipeline.classifier} expects "
-            f"{pipeline.front_end.name} Mels"
-        )
+    try:
+        transcoder.check_serves(classifier_record(pipeline.classifier))
+    except UsageError as error:
+        raise UsageError(f"{pipeline.model}: {error}") from error
     if transcoder.settings.source != "levels":
         raise UsageError(
             f"{pipeline.model} starts from {transcoder.settings.source}, which sensors do not send"
@@ -233,7 +235,8 @@ def predict(features, pipelines, device="cpu"):
 def transcode_all(transcoder, features):
     """Return the Mels of many recordings as `Transcoder.transcode` does of one: list of (n, T, 64) tensors."""
     levels, lengths = zip(*(one.levels[transcoder.third_octaves] for one in features), strict=True)
-    seconds = transcoder.transcode_seconds(torch.from_numpy(np.concatenate(levels)))
+    positions = torch.cat([torch.arange(len(one)) for one in levels])
+    seconds = transcoder.transcode_seconds(torch.from_numpy(np.concatenate(levels)), positions=positions)
     chunks = seconds.split([len(one) for one in levels])
     mels = [transcoder.join(*pair) for pair in zip(chunks, lengths, strict=True)]
     return mels if transcoder.front_end.patches else [one[None] for one in mels]

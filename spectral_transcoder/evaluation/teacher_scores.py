@@ -1,11 +1,21 @@
 """A classifier's scores on the true Mels of a dataset, computed once: what teaches, and what is compared with."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
-from spectral_transcoder.models.classifiers import classifier_record, load_classifier
+from spectral_transcoder.datasets.chunks import ChunkDataset
+from spectral_transcoder.evaluation.windows_of_chunks import ChunkWindows
+from spectral_transcoder.models.classifiers import (
+    Classifier,
+    ClassifierRecord,
+    classifier_record,
+    load_classifier,
+)
 from spectral_transcoder.models.engines import choose_engine
 from spectral_transcoder.utils.files import atomic_path, sha256
 from spectral_transcoder.utils.locks import exclusive_lock
@@ -14,7 +24,14 @@ from spectral_transcoder.utils.paths import PRETRAINED_MODELS
 CHUNKS_PER_BLOCK = 512
 
 
-def teacher_scores(dataset, split, classifier_name, device="cpu", models=PRETRAINED_MODELS, engine="auto"):
+def teacher_scores(
+    dataset: ChunkDataset,
+    split: str,
+    classifier_name: str,
+    device: str | torch.device = "cpu",
+    models: Path = PRETRAINED_MODELS,
+    engine: str = "auto",
+) -> np.ndarray:
     """Return a classifier's scores on the true Mels of a split, from its cache where that is valid.
 
     Parameters
@@ -39,7 +56,56 @@ def teacher_scores(dataset, split, classifier_name, device="cpu", models=PRETRAI
         file beside it says which data and weights they are of; of others, they are computed anew.
     """
     record = classifier_record(classifier_name)
-    scores_path = dataset.folder / "oracles" / f"{dataset.name}_{split}_{classifier_name}.npy"
+    mels = dataset.split(split).mels(record.front_end)
+
+    def compute(classifier: Classifier) -> np.ndarray:
+        return compute_scores(classifier, mels, split)
+
+    name = f"{split}_{classifier_name}"
+    return _cached(dataset, name, record, compute, models, device, choose_engine(engine, len(mels), device))
+
+
+def window_teacher_scores(
+    dataset: ChunkDataset,
+    windows: ChunkWindows,
+    classifier_name: str,
+    models: Path = PRETRAINED_MODELS,
+    engine: str = "auto",
+) -> np.ndarray:
+    """Return a classifier's scores on the true Mels of windows of a split, from its cache where that is valid.
+
+    Windows of one second are chunks, whose scores `teacher_scores` keeps; those of longer windows are kept
+    beside them. The parameters are those of `teacher_scores`; (n_windows, n_labels) float32 in 0 … 1.
+    """
+    split, record = windows.split.name, classifier_record(classifier_name)
+    if windows.window_s == 1:
+        scores = teacher_scores(dataset, split, classifier_name, "cpu", models, engine)
+        return np.asarray(scores[windows.chunks[:, 0]])
+
+    def compute(classifier: Classifier) -> np.ndarray:
+        return np.concatenate(
+            [
+                classifier.scores(windows.mels(record.front_end, block), batch_size=8).numpy()
+                for block in windows.blocks()
+            ]
+        )
+
+    name, n_inputs = f"{split}_{classifier_name}_{windows.window_s}s", len(windows) * windows.window_s
+    engine = choose_engine(engine, n_inputs)
+    return np.array(_cached(dataset, name, record, compute, models, "cpu", engine))
+
+
+def _cached(
+    dataset: ChunkDataset,
+    name: str,
+    record: ClassifierRecord,
+    compute: Callable[[Classifier], np.ndarray],
+    models: Path,
+    device: str | torch.device,
+    engine: str,
+) -> np.ndarray:
+    """Return the scores that `compute` gives of a classifier, a memory map; computed once for data and weights."""
+    scores_path = dataset.folder / "oracles" / f"{dataset.name}_{name}.npy"
     provenance_path = scores_path.with_suffix(".json")
     weights = record.require(record.path_in(models))
     provenance = {"dataset": dataset.provenance, "weights": sha256(weights)}
@@ -51,10 +117,7 @@ def teacher_scores(dataset, split, classifier_name, device="cpu", models=PRETRAI
         ):
             # scores and provenance never disagree, wherever this is stopped
             provenance_path.unlink(missing_ok=True)
-            mels = dataset.split(split).mels(record.front_end)
-            chosen = choose_engine(engine, len(mels), device)
-            classifier = load_classifier(classifier_name, weights, device, chosen)
-            scores = compute_scores(classifier, mels, split)
+            scores = compute(load_classifier(record.name, weights, device, engine))
             with atomic_path(scores_path) as temporary:
                 np.save(temporary, scores)
             with atomic_path(provenance_path) as temporary:
@@ -62,7 +125,7 @@ def teacher_scores(dataset, split, classifier_name, device="cpu", models=PRETRAI
         return np.load(scores_path, mmap_mode="r")
 
 
-def compute_scores(classifier, mels, split):
+def compute_scores(classifier: Classifier, mels: np.ndarray, split: str) -> np.ndarray:
     """Return the scores of Mels (n_chunks, T, 64), block by block: (n_chunks, n_labels) float32."""
     blocks = range(0, len(mels), CHUNKS_PER_BLOCK)
     name = classifier.record.name

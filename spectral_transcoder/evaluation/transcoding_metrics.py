@@ -46,6 +46,11 @@ class Clips:
         return total / count.reshape(-1, *[1] * (values.ndim - 1))
 
 
+def chunk_numbers(fnames: np.ndarray) -> np.ndarray:
+    """Return the number of each chunk `<file>_<chunk index>` within its file: (n_chunks,) int64."""
+    return np.array([int(str(name).rpartition("_")[2]) for name in fnames], dtype=np.int64)
+
+
 def logit_metrics(oracle: np.ndarray, scores: np.ndarray, clips: Clips) -> dict[str, np.ndarray]:
     """Return per-clip distances between a classifier's scores on true Mels and a model's.
 

@@ -178,7 +178,7 @@ class Classifier(nn.Module):
 
     def __init__(self, record: ClassifierRecord, network: nn.Module, engine: str = "torch") -> None:
         super().__init__()
-        self.record = record
+        self.record, self.engine = record, engine
         self.network: Any = network.requires_grad_(False)
         self.train(False)
         front_end = record.front_end

@@ -72,15 +72,21 @@ class CNN(nn.Module):
             nn.init.zeros_(self.mod_conv[-1].weight)
             nn.init.zeros_(self.mod_conv[-1].bias)
 
-    def forward(self, levels_db):
-        """Return log Mels [B, T, 64] of third-octave levels in dB [B, n, 29]."""
-        if levels_db.is_cpu and not torch.jit.is_tracing():  # an exported model takes batches of any size
-            return torch.cat([self._transcode(batch) for batch in levels_db.split(CPU_BATCH)])
-        return self._transcode(levels_db)
+    def forward(self, levels_db: torch.Tensor, positions: torch.Tensor | None = None) -> torch.Tensor:
+        """Return log Mels [B, T, n_mels] of third-octave levels in dB [B, n, 29]; positions go to the texture."""
+        if not levels_db.is_cpu or torch.jit.is_tracing():  # an exported model takes batches of any size
+            return self._transcode(levels_db, positions)
+        batches = levels_db.split(CPU_BATCH)
+        if positions is None:
+            return torch.cat([self._transcode(batch, None) for batch in batches])
+        parts = positions.split(CPU_BATCH)
+        return torch.cat([self._transcode(*batch) for batch in zip(batches, parts, strict=True)])
 
-    def _transcode(self, levels_db):
+    def _transcode(self, levels_db: torch.Tensor, positions: torch.Tensor | None) -> torch.Tensor:
         """Subtract from the (last) estimate of the Mels what the convolutions find wrong with it."""
-        estimates = [estimate(levels_db) for estimate in (self.pinv, self.texture) if estimate]
+        estimates = [self.pinv(levels_db)]
+        if self.texture:
+            estimates.append(self.texture(levels_db, positions))
         images = torch.stack(estimates, dim=1).to(memory_format=torch.channels_last)
         return estimates[-1] - self.mod_conv(images).squeeze(1)
 

@@ -10,11 +10,15 @@ Bins that belong to the same bands have the same value of B⁺ (see `pinv`), so 
 filters once, group of bins by group of bins: 54 values a frame are left to multiply, not 2049.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import nn
 
 from spectral_transcoder.models.pinv import inverse_by_group, magnitude_scale, stretch
+from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
 
 # Real sounds are uneven within 125 ms too, so that their mean magnitude lies below what the mean power says.
 # Chosen with the mobile YAMNet on UrbanSound8K's folds 1 and 3: 0.6 and 0.8 agree with the sound alike, and
@@ -26,8 +30,9 @@ N_DRAWS = 32  # seconds of noise to choose from
 class PinvTexture(nn.Module):
     """The `pinv_texture` transcoder: levels in dB to log Mels with the texture of noise, nothing to learn.
 
-    In evaluation mode the noise of a second follows from its levels, in whatever batch it comes; in training
-    mode it is drawn with torch's generator.
+    In evaluation mode the noise of a second follows from its position, so that levels a hundredth of a dB apart
+    get the same noise, and seconds that follow each other different ones; in training mode it is drawn with
+    torch's generator.
 
     Parameters
     ----------
@@ -41,9 +46,13 @@ class PinvTexture(nn.Module):
         Factor on the magnitudes.
     """
 
-    def __init__(self, third_octaves, front_end, noise_seed=0, gain=GAIN):
+    def __init__(
+        self, third_octaves: ThirdOctaves, front_end: MelFrontEnd, noise_seed: int = 0, gain: float = GAIN
+    ) -> None:
         super().__init__()
         self.third_octaves, self.front_end = third_octaves, front_end
+        self.inverse: torch.Tensor
+        self.textures: torch.Tensor
         inverse, groups = inverse_by_group(third_octaves)
         scale = (gain * magnitude_scale(third_octaves, front_end)) ** 2
         filters = torch.tensor(
@@ -63,26 +72,30 @@ class PinvTexture(nn.Module):
         self.register_buffer("inverse", torch.tensor(inverse.T * scale).float(), persistent=False)
         self.register_buffer("textures", torch.stack(textures), persistent=False)
 
-    def forward(self, levels_db):
-        """Return log Mels [B, chunk_frames, 64] of third-octave levels in dB [B, n, 29], one second each."""
+    def forward(self, levels_db: torch.Tensor, positions: torch.Tensor | None = None) -> torch.Tensor:
+        """Return log Mels [B, chunk_frames, n_mels] of third-octave levels in dB [B, n, 29], one second each.
+
+        positions: [B] integers, the number of each second in its recording; all 0 by default.
+        """
         # as in `Pinv`: short numbers do not reach over ten decades
         with torch.autocast(levels_db.device.type, enabled=False):
             spectrum = self.third_octaves.level_to_power(levels_db.float()) @ self.inverse
             spectrum = stretch(spectrum, self.front_end.chunk_frames)
             if self.front_end.power == 1:
                 spectrum = spectrum.sqrt()
-            mel = torch.einsum("btg,btgm->btm", spectrum, self.textures[self.draws(levels_db)])
+            mel = torch.einsum("btg,btgm->btm", spectrum, self.textures[self.draws(levels_db, positions)])
             return self.front_end.to_log(mel)
 
-    def draws(self, levels_db):
+    def draws(self, levels_db: torch.Tensor, positions: torch.Tensor | None = None) -> torch.Tensor:
         """Return which second of noise each second of levels gets: [B] indices."""
         if self.training:
             return torch.randint(len(self.textures), (len(levels_db),), device=levels_db.device)
-        # hundredths of a dB, which is what sensors store: a file of levels and its sound get the same noise
-        return (levels_db * 100).round().long().sum((1, 2)) % len(self.textures)
+        if positions is None:
+            return torch.zeros_like(levels_db[:, 0, 0], dtype=torch.long)
+        return positions.to(levels_db.device) % len(self.textures)
 
 
-def noise_spectra(third_octaves, front_end, seed):
+def noise_spectra(third_octaves: ThirdOctaves, front_end: MelFrontEnd, seed: int) -> Iterator[np.ndarray]:
     """Give |X|^power of each of N_DRAWS seconds of white noise, with a mean of 1: (chunk_frames, n_bins).
 
     The window and the hop last as long as the front end's, at the third octaves' rate and resolution.

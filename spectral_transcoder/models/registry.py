@@ -24,6 +24,7 @@ TRAIN_COMMAND = "exp_train_model/main_doce_training.py"
 PUBLISHED_DATASET = "full"  # the published ones were trained on the whole of TAU; ours are not
 PUBLISHED_TEACHERS = ("PANN", "YamNet")
 
+ADAPTED, STUDENT = "adapted", "student"  # models from levels to scores, which make no Mels of their own
 TRUE_MELS = "self"  # the name of the true Mels, as in the paper's experiment 2
 TRUE_SUFFIX = "gt"  # their name in files of class outputs
 
@@ -147,6 +148,8 @@ REGISTRY = (
         sound_name="transcoder",
     ),
     ModelEntry("cnn_texture", "CNN-logits with texture", Kind.TRAINED, ("cnn_texture",), taught=True),
+    ModelEntry(ADAPTED, "adapted classifier", Kind.TRAINED, ("adapted",), taught=True),
+    ModelEntry(STUDENT, "student", Kind.TRAINED, ("student",), taught=True),
 )
 BY_SPELLING = {spelling: entry for entry in REGISTRY for spelling in entry.spellings}
 BEST_UNTRAINED = "pinv_texture"  # classifiers agree with the sound on more of it than on CNN-mels
@@ -204,8 +207,8 @@ def find_by_identifier(entry: ModelEntry, classifier: str, folder: Path, publish
     return min(candidates)[-1] if candidates else None
 
 
-def best_model(classifier: str, folder: Path = REFERENCE_MODELS) -> tuple[ModelEntry, Path | None]:
-    """Return what serves a classifier best of what is there, and its file.
+def best_transcoder(classifier: str, folder: Path = REFERENCE_MODELS) -> tuple[ModelEntry, Path | None]:
+    """Return the transcoder that serves a classifier best of what is there, and its file.
 
     It is a model that was trained on this classifier's outputs, a published one before our own and one with texture
     before one without; where there is none, PINV with texture.
@@ -220,6 +223,16 @@ def best_model(classifier: str, folder: Path = REFERENCE_MODELS) -> tuple[ModelE
         return model_entry(BEST_UNTRAINED), None
     *_, entry, path = min(candidates)
     return entry, path
+
+
+def best_model(classifier: str, folder: Path = REFERENCE_MODELS) -> tuple[ModelEntry, Path | None]:
+    """Return what agrees best with people in the street of what is there for a classifier, and its file.
+
+    It is an adapted classifier (docs/model_zoo.md); where there is none, the best transcoder.
+    """
+    adapted = model_entry(ADAPTED)
+    path = adapted.find(classifier, folder)
+    return (adapted, path) if path else best_transcoder(classifier, folder)
 
 
 def describe(path: Path) -> str:

@@ -20,6 +20,7 @@ from spectral_transcoder.models.checkpoints import (
     load_tensors,
     save_checkpoint,
 )
+from spectral_transcoder.models.classifiers import Classifier, ClassifierRecord
 from spectral_transcoder.models.networks import CNN, MLP, MLPPinv
 from spectral_transcoder.models.noise_texture import PinvTexture
 from spectral_transcoder.models.pinv import MelStretch, Pinv
@@ -82,16 +83,36 @@ class Transcoder(nn.Module):
         self.training_record: dict[str, Any] = {}
         self.eval()
 
-    def forward(self, levels_db):
-        """Return log Mels [B, T, 64] of third-octave levels in dB [B, n, 29], one second each."""
+    @property
+    def name(self) -> str:
+        """What it is called in file names."""
+        return self.settings.network
+
+    def forward(self, levels_db: torch.Tensor, positions: torch.Tensor | None = None) -> torch.Tensor:
+        """Return log Mels [B, T, n_mels] of third-octave levels in dB [B, n, 29], one second each.
+
+        positions: [B] integers, the number of each second in its recording, which a texture's noise follows;
+        other networks ignore it, and without it all seconds count as the first.
+        """
+        if positions is not None and self.settings.network in TEXTURES:
+            return self.network(levels_db, positions)
         return self.network(levels_db)
 
     @torch.no_grad()
-    def transcode_seconds(self, levels_db, batch_size=64):
-        """Return log Mels [S, T, 64] of S seconds of levels [S, n, 29], a tensor on any device, in batches."""
+    def transcode_seconds(
+        self, levels_db: torch.Tensor, batch_size: int = 64, positions: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return log Mels [S, T, n_mels] of S seconds of levels [S, n, 29], a tensor on any device, in batches.
+
+        The seconds are those of one recording from its beginning, unless `positions` [S] says otherwise.
+        """
         device = next((t.device for t in (*self.parameters(), *self.buffers())), torch.device("cpu"))
-        batches = levels_db.float().split(batch_size)
-        return torch.cat([self(batch.to(device)).to(levels_db.device) for batch in batches])
+        if positions is None:
+            positions = torch.arange(len(levels_db))
+        batches = zip(levels_db.float().split(batch_size), positions.split(batch_size), strict=True)
+        return torch.cat(
+            [self(batch.to(device), own.to(device)).to(levels_db.device) for batch, own in batches]
+        )
 
     def transcode(self, signal: Array, batch_size: int = 64) -> Array:
         """Transcode a whole recording of any length: its third octaves, second by second, to Mels.
@@ -132,6 +153,25 @@ class Transcoder(nn.Module):
             return chunks[: self.front_end.n_patches(length, SHORTEST_TAIL_S)]
         inner = chunks[:-1, : self.front_end.frames_per_second].flatten(0, 1)
         return torch.cat([inner, chunks[-1]])[: self.front_end.n_frames(length)]
+
+    def check_serves(self, record: ClassifierRecord) -> None:
+        """Raise UsageError where a classifier takes other Mels than these."""
+        if self.front_end.name != record.front_end.name:
+            raise UsageError(
+                f"the transcoder makes {self.front_end.name} Mels: {record.name} expects "
+                f"{record.front_end.name} Mels"
+            )
+
+    def classifier_behind(self, classifier: Classifier) -> Classifier:
+        """Return what scores these Mels: the classifier as it is, unless the transcoder comes with a head for it.
+
+        Raises
+        ------
+        UsageError
+            A classifier that this transcoder cannot serve.
+        """
+        self.check_serves(classifier.record)
+        return classifier
 
     def save(self, path: Path) -> None:
         """Write a checkpoint that describes itself, atomically: settings, weights, training record, versions."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spectral_transcoder.evaluation.presence import Presence, find_presence
 from spectral_transcoder.evaluation.presence_probability import PresenceCalibration
+from spectral_transcoder.evaluation.window_scores import WindowLength
 from spectral_transcoder.models.classifiers import LONGEST_FRAMES, Classifier
 from spectral_transcoder.models.labels import group_indices, read_grouping
 from spectral_transcoder.models.transcoders import SHORTEST_TAIL_S, Transcoder
@@ -95,12 +96,9 @@ class SensorClassifier:
         calibration: PresenceCalibration | None = None,
     ) -> None:
         self.calibration = calibration
-        self.transcoder, self.classifier, self.batch_size = transcoder, classifier, batch_size
+        self.transcoder, self.teacher, self.batch_size = transcoder, classifier, batch_size
         check_record(transcoder)
-        if transcoder.front_end != classifier.record.front_end:
-            raise UsageError(
-                f"the transcoder makes {transcoder.front_end.name} Mels: {classifier.record.name} expects others"
-            )
+        self.classifier = transcoder.classifier_behind(classifier)
         self.groupings = [
             read_grouping(Path(name), self.labels) if Path(name).suffix in (".yaml", ".yml") else str(name)
             for name in dict.fromkeys([TVB, *groupings])
@@ -146,6 +144,11 @@ class SensorClassifier:
         return self.transcoder.third_octaves.frames_per_second
 
     @property
+    def own_window(self) -> WindowLength:
+        """The windows that suit the classifier: one second, or 3 s every 2 s for those of spectrograms."""
+        return WindowLength.of(self.teacher.record)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The names of the scored labels."""
         return self.classifier.record.labels
@@ -187,7 +190,7 @@ class SensorClassifier:
         the window's seconds are joined and classified as one spectrogram.
         """
         levels = torch.from_numpy(batch.seconds_db) + self.transcoder.third_octaves.offset_db
-        mels = self.transcoder.transcode_seconds(levels, self.batch_size)
+        mels = self.transcoder.transcode_seconds(levels, self.batch_size, second_numbers(batch))
         scores = self._mean_of_patches(batch, mels) if self._patches else self._joined(batch, mels)
         found = [find_presence(scores, self.labels, grouping) for grouping in self.groupings]
         presence = Presence(
@@ -229,6 +232,19 @@ class SensorClassifier:
                 else:
                     scores[rows] = self.classifier.scores(joined)
         return scores
+
+
+def second_numbers(batch: WindowBatch) -> torch.Tensor:
+    """Return the number of each second of a batch, [S]: whole seconds since 1970, wherever batches are cut.
+
+    A second of several windows has the number that it has in the first of them.
+    """
+    numbers = np.zeros(len(batch.seconds_db), dtype=np.int64)
+    for first, n_seconds, epoch_s in reversed(
+        list(zip(batch.first_second, batch.n_seconds, batch.epoch_s, strict=True))
+    ):
+        numbers[first : first + n_seconds] = round(epoch_s) + np.arange(n_seconds)
+    return torch.from_numpy(numbers)
 
 
 def check_record(transcoder: Transcoder) -> None:

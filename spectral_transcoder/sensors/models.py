@@ -9,6 +9,7 @@ from spectral_transcoder.models.classifiers import (
     classifier_record,
     load_classifier,
 )
+from spectral_transcoder.models.level_models import load_model
 from spectral_transcoder.models.registry import (
     BEST_UNTRAINED,
     BY_SPELLING,
@@ -19,7 +20,7 @@ from spectral_transcoder.models.registry import (
     identifier_factors,
     model_entry,
 )
-from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
+from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.sensors.levels import THIRD_OCTAVES
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
@@ -116,10 +117,10 @@ def choose_transcoder(
     if path is None:
         settings = TranscoderSettings(entry.name, front_end, third_octaves=third_octaves)
         return Transcoder(settings).to(device), f"{entry.title} for {front_end} Mels"
-    transcoder = load_transcoder(path).to(device)
-    if transcoder.front_end.name != front_end:
-        raise UsageError(
-            f"{path} makes {transcoder.front_end.name} Mels: {classifier} expects {front_end} Mels"
-        )
+    transcoder = load_model(path).to(device)
+    try:
+        transcoder.check_serves(classifier_record(classifier))
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
     named = "classifier" in identifier_factors(path)
     return transcoder, f"{describe(path)}: {path}" if named else f"the checkpoint {path}"

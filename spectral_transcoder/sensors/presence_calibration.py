@@ -120,7 +120,7 @@ def calibrate_by_true_mels(
     """
     scores, present = [], []
     for path in sounds:
-        own, there = sensor_scores(model, path, window_s), true_presence(model.classifier, path, window_s)
+        own, there = sensor_scores(model, path, window_s), true_presence(model.teacher, path, window_s)
         n_windows = min(len(own), len(there))
         scores.append(own[:n_windows])
         present.append(there[:n_windows])

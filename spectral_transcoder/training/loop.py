@@ -118,7 +118,7 @@ def fit(network, loss_function, splits, recipe, state_path, provenance=None, fab
         A loss is not a number. The network has the best weights until then, or those it came with.
     """
     fabric = fabric or make_fabric("cpu")
-    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    optimizer = make_optimizer(network, recipe)
     run_of = {"format": STATE_FORMAT, "recipe": asdict(recipe), "provenance": provenance or {}}
     state = run_of | {"history": {split: [] for split in SPLITS}, "best": copy_weights(network)}
     stopped = load_training_state(state_path) if Path(state_path).is_file() else {}
@@ -153,7 +153,16 @@ def load_training_state(path):
     state = load_tensors(path)
     if "origin" in state:
         state["provenance"] = state.pop("origin")
+    if isinstance(state.get("recipe"), dict):  # which knew no weight decay
+        state["recipe"] = {"weight_decay": 0.0, **state["recipe"]}
     return state
+
+
+def make_optimizer(network: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return Adam, as published; AdamW where the recipe has a weight decay."""
+    if not recipe.weight_decay:
+        return torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    return torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
 def copy_weights(network):

@@ -31,6 +31,8 @@ class Recipe:
     level_weight : float
         Of the error of each Mel band's level, its mean over the second, beside the cross-entropy of the
         scores: it keeps the Mels where a classifier hears something, whatever their texture; 0 as published.
+    weight_decay : float
+        AdamW's weight decay; 0, as published, is Adam.
     """
 
     epochs: int
@@ -42,6 +44,7 @@ class Recipe:
     schedule: str = "constant"
     clip_norm: float = 0.0
     level_weight: float = 0.0
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.batch_size) < 1 or not 0 < self.learning_rate < math.inf:

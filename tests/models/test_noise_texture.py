@@ -78,14 +78,27 @@ def test_noise_gets_the_fluctuation_of_noise(front_end):
     assert pinv < 0.35 * true
 
 
-def test_noise_of_a_second_follows_from_its_levels():
+def test_noise_of_a_second_follows_from_its_position():
     levels = street_levels(40)
     texture = PinvTexture(ThirdOctaves(), YAMNET_MELS).eval()
-    together, alone = texture(levels), torch.cat([texture(second) for second in levels.split(1)])
+    positions = torch.arange(40)
+    together = texture(levels, positions)
+    alone = torch.cat([texture(levels[k : k + 1], positions[k : k + 1]) for k in range(40)])
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
-    assert len(set(texture.draws(levels).tolist())) > 15  # of 32
-    rounded = (levels * 100).round() / 100  # as a sensor's file has them
-    assert torch.equal(texture.draws(rounded), texture.draws(levels))
+    same = texture(levels[:1].expand(40, -1, -1), positions)
+    assert len({tuple(mels[0].tolist()) for mels in same}) == N_DRAWS
+    torch.testing.assert_close(same[0], same[N_DRAWS])
+    torch.testing.assert_close(texture(levels[:1]), together[:1])
+
+
+@FRONT_ENDS
+def test_levels_a_hundredth_of_a_decibel_apart_give_the_same_mels(front_end):
+    levels = street_levels(40)
+    louder = levels.clone()
+    louder[:, :, 17] += 0.01
+    transcoder = Transcoder(TranscoderSettings("pinv_texture", front_end.name))
+    difference = transcoder.transcode_seconds(levels) - transcoder.transcode_seconds(louder)
+    assert 0 < difference.abs().max() <= 0.011  # natural logarithms, or decibels
 
 
 def test_noise_is_drawn_anew_in_training_from_torchs_seed():

@@ -35,7 +35,8 @@ def test_every_transcoder_exports(tmp_path, front_end, network, options):
     session = onnxruntime.InferenceSession(tmp_path / "a.onnx")
     levels = np.random.default_rng(0).uniform(-40, 20, (9, 8, 29)).astype(np.float32)
     (mels,) = session.run(None, {"levels_db": levels})
-    expected = transcoder.transcode_seconds(torch.from_numpy(levels)).numpy()
+    with torch.no_grad():
+        expected = transcoder(torch.from_numpy(levels)).numpy()
     np.testing.assert_allclose(mels, expected, atol=1e-4 * np.abs(expected).max())
 
 

@@ -139,7 +139,7 @@ def test_one_name_and_one_title_each():
     assert len(spellings) == len(set(spellings))
     assert len({entry.title for entry in REGISTRY}) == len(REGISTRY)
     assert [entry.name for entry in REGISTRY] == [
-        *("self", "pinv", "pinv_texture", "cnn_mels", "cnn_logits", "cnn_texture"),
+        *("self", "pinv", "pinv_texture", "cnn_mels", "cnn_logits", "cnn_texture", "adapted", "student"),
     ]
     for spelling, canonical in {
         "cnn": "cnn_logits",

@@ -86,6 +86,48 @@ PUBLISHED = {
 }
 
 
+# Heads on frozen classifiers, and students: plans of this project's own (docs/street.md).
+ADAPTED, STUDENT = "adapt", "student"
+LEVEL_MODELS = {
+    ADAPTED: {
+        "ts": (1,),
+        "step": STEPS,
+        "transcoder": ("adapted",),
+        "dataset": TRAINING_DATASETS,
+        "classifier": CLASSIFIERS,
+        "epoch": (20,),
+        "learning_rate": (-3,),
+        "nb_hidden": (256,),
+    },
+    STUDENT: {
+        "ts": (1,),
+        "step": STEPS,
+        "transcoder": ("student",),
+        "dataset": TRAINING_DATASETS,
+        "classifier": CLASSIFIERS,
+        "epoch": (20,),
+        "learning_rate": (-3,),
+        "nb_channels": (32,),
+        "nb_hidden": (512,),
+    },
+}
+LEVEL_MODEL_SIZES = {"nb_hidden": (64, 128, 256, 512, 1024), "nb_channels": (8, 16, 64)}
+# `through`: what makes the Mels behind which a head is trained; `noises`: how many noises it is trained with;
+# `teacher`: whose scores are learned, the classifier's own by default
+OWN_TEACHER = "own"
+TEACHERS = (OWN_TEACHER, *ADDED_CLASSIFIERS, *CLASSIFIERS)
+TRAINED_THROUGH = ("cnn_texture",)
+LEVEL_MODEL_FACTORS = {
+    ADAPTED: {
+        "through": ("pinv_texture", "pinv", *TRAINED_THROUGH),
+        "noises": (2, 1, 4),
+        "teacher": TEACHERS,
+        "seed": tuple(range(10)),
+    },
+    STUDENT: {"teacher": TEACHERS, "seed": tuple(range(10))},
+}
+
+
 def train_plans(corpora=(), here=()):
     """Return the plans of experiment 1 by name.
 
@@ -106,6 +148,12 @@ def train_plans(corpora=(), here=()):
             plans.append(Plan(name, factors, more, SIGNAL_FACTORS, meant))
         else:
             plans.append(Plan(name, factors, more | {"epoch": ADDED_EPOCHS}, TRAINING_FACTORS, meant))
+    for name, factors in LEVEL_MODELS.items():
+        more, meant = (
+            added | {"epoch": ADDED_EPOCHS} | LEVEL_MODEL_SIZES,
+            datasets_meant(factors, corpora, here),
+        )
+        plans.append(Plan(name, factors, more, LEVEL_MODEL_FACTORS[name], meant))
     meant = datasets_meant(TRAINED_ELSEWHERE, corpora, here)
     plans.append(Plan("published", TRAINED_ELSEWHERE, added, meant=meant))
     return {plan.name: plan for plan in plans}

@@ -13,10 +13,12 @@ import torch
 
 from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.evaluation import transcoding_metrics
+from spectral_transcoder.experiments.transcoding import level_models
 from spectral_transcoder.experiments.transcoding.epoch_report import EpochReport
+from spectral_transcoder.experiments.transcoding.plans import LEVEL_MODELS
 from spectral_transcoder.experiments.transcoding.task import Task, hash_of, published_model
 from spectral_transcoder.models import end_to_end
-from spectral_transcoder.models.transcoders import load_transcoder
+from spectral_transcoder.models.transcoders import Transcoder, load_transcoder
 from spectral_transcoder.training.loop import DivergedError, fit, launch, make_fabric
 from spectral_transcoder.training.losses import Chunks, TeacherLoss, mel_loss, score_loss
 from spectral_transcoder.utils.files import atomic_path
@@ -27,6 +29,9 @@ CHUNKS_PER_BLOCK = 256
 
 def train(setting, experiment):
     """Train the model of a setting; it goes on from the last epoch where it was stopped."""
+    if setting.plan in LEVEL_MODELS:
+        level_models.train(setting, experiment)
+        return
     task, options = Task.of(setting, experiment), experiment.options
     model_path = experiment.file("model", setting, "model")
     state_path = experiment.file("model", setting, "training_state")
@@ -126,6 +131,9 @@ def loss_function(task, fabric):
 
 def evaluate(setting, experiment):
     """Run the model of a setting on the evaluation chunks: write its scores, and its Mel error per clip."""
+    if setting.plan in LEVEL_MODELS:
+        level_models.evaluate(setting, experiment)
+        return
     task = Task.of(setting, experiment)
     dataset = task.open()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -134,12 +142,16 @@ def evaluate(setting, experiment):
     model = evaluated_model(task, setting, experiment, dataset).to(device)
     classifier = task.load_classifier(device, len(split))
     inputs, true_mels = task.inputs(split), split.mels(task.record.front_end)
+    positions = torch.from_numpy(transcoding_metrics.chunk_numbers(split.fnames))
     scores, errors = [], []
     starts = range(0, len(split), CHUNKS_PER_BLOCK)
     with experiment.progress(len(starts), "evaluating", "block") as progress, torch.no_grad():
         for start in starts:
             block = slice(start, start + CHUNKS_PER_BLOCK)
-            output = model(torch.tensor(inputs[block], device=device)).cpu().numpy()
+            arguments = [torch.tensor(inputs[block], device=device)]
+            if isinstance(model, Transcoder):
+                arguments.append(positions[block].to(device))
+            output = model(*arguments).cpu().numpy()
             if task.transcoder not in end_to_end.BASELINES:
                 errors.append(np.mean((output - true_mels[block]) ** 2, axis=(1, 2), dtype=np.float64))
                 output = classifier.scores(output)
@@ -163,6 +175,9 @@ def evaluated_model(task, setting, experiment, dataset):
 
 def metric(setting, experiment):
     """Turn what `evaluate` wrote into the metrics of docs/method.md, section 6."""
+    if setting.plan in LEVEL_MODELS:
+        level_models.metric(setting, experiment)
+        return
     task = Task.of(setting, experiment)
     dataset = task.open()
     clips = transcoding_metrics.Clips.from_fnames(dataset.split("eval").fnames)

@@ -8,6 +8,7 @@ from spectral_transcoder.datasets.chunks import mel_freq, open_dataset, read_man
 from spectral_transcoder.datasets.tau import TAU_DATASET_TYPES, tau_dataset_name
 from spectral_transcoder.evaluation.teacher_scores import teacher_scores
 from spectral_transcoder.experiments.engine.options import dataset_folder
+from spectral_transcoder.experiments.transcoding.plans import LEVEL_MODELS, OWN_TEACHER, TRAINED_THROUGH
 from spectral_transcoder.models import end_to_end
 from spectral_transcoder.models.classifiers import classifier_record, load_classifier
 from spectral_transcoder.models.engines import choose_engine
@@ -46,6 +47,12 @@ def provenance(setting, experiment):
         depends["weights"] = hash_of(weights)
     if setting.plan == "published":
         depends["model"] = hash_of(find_published_model(setting))
+    if setting.plan in LEVEL_MODELS and setting.teacher != OWN_TEACHER:
+        depends["teacher"] = hash_of(
+            classifier_record(setting.teacher).path_in(experiment.options.models_path)
+        )
+    if setting.values.get("through") in TRAINED_THROUGH:
+        depends["model"] = hash_of(model_entry(setting.through).find(setting.classifier))
     return depends
 
 

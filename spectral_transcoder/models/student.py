@@ -1,0 +1,234 @@
+"""Students: third-octave levels straight to a classifier's scores, without Mels between them (docs/street.md).
+
+    levels [B, T, 29] ──3 convolutions, bands halved by each──▶ [B, C, T, 4] ──mean, max over T──▶
+           ──linear──▶ embedding [B, hidden] ──linear──▶ logits [B, n_labels]
+
+The smallest thing that a sensor can run: deterministic, a few megabytes, no noise and no Fourier transform.
+"""
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from spectral_transcoder.models.checkpoints import (
+    CHECKPOINT_FORMAT,
+    ModelSettings,
+    checkpoint_parts,
+    load_state,
+    load_tensors,
+    save_checkpoint,
+)
+from spectral_transcoder.models.classifiers import Classifier, ClassifierRecord, classifier_record
+from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
+from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.utils.errors import CheckpointError, MissingFileError, UsageError
+
+NB_CHANNELS, HIDDEN = 32, 512
+DROPOUT = 0.3
+MEAN_DB, STD_DB = 0.0, 20.0  # of levels of recordings in the published scale, roughly
+QUIETEST_DB = -70.0  # digital silence, 100 dB below, is no more than quiet
+
+
+class StudentNetwork(nn.Module):
+    """The network of a student.
+
+    Parameters
+    ----------
+    n_bands, n_labels : int
+        Sizes of its input and its output.
+    nb_channels : int
+        Channels of the first convolution; the second has twice and the third four times as many.
+    hidden : int
+        Size of its embedding.
+    """
+
+    def __init__(
+        self, n_bands: int, n_labels: int, nb_channels: int = NB_CHANNELS, hidden: int = HIDDEN
+    ) -> None:
+        super().__init__()
+        if min(nb_channels, hidden) < 1:
+            raise UsageError(f"a student with nb_channels={nb_channels}, hidden={hidden}: expected 1 or more")
+        channels = [1, nb_channels, 2 * nb_channels, 4 * nb_channels]
+        layers: list[nn.Module] = []
+        for c_in, c_out in pairwise(channels):
+            layers += [nn.Conv2d(c_in, c_out, 3, stride=(1, 2), padding=1), nn.BatchNorm2d(c_out), nn.ReLU()]
+            n_bands = -(-n_bands // 2)
+        self.convolutions = nn.Sequential(*layers).to(memory_format=torch.channels_last)
+        self.summary = nn.Sequential(nn.Linear(2 * channels[-1] * n_bands, hidden), nn.GELU())
+        self.classifier = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(hidden, n_labels))
+
+    def embedding(self, levels_db: torch.Tensor) -> torch.Tensor:
+        """Return the embedding [B, hidden] of third-octave levels in dB [B, T, n_bands] of any duration."""
+        image = (levels_db.clamp(min=QUIETEST_DB) - MEAN_DB) / STD_DB
+        image = self.convolutions(image.unsqueeze(1).contiguous(memory_format=torch.channels_last))
+        frames = image.transpose(1, 2).flatten(2)  # [B, T, C · bands]
+        return self.summary(torch.cat([frames.mean(1), frames.amax(1)], dim=1))
+
+    def head(self, embedding: torch.Tensor) -> torch.Tensor:
+        """Return logits [B, n_labels] of embeddings [B, hidden]."""
+        return self.classifier(embedding)
+
+    def logits(self, levels_db: torch.Tensor) -> torch.Tensor:
+        """Return logits [B, n_labels] of third-octave levels in dB [B, T, n_bands]."""
+        return self.head(self.embedding(levels_db))
+
+    def forward(self, levels_db: torch.Tensor) -> torch.Tensor:
+        """Return scores in 0 … 1, [B, n_labels], of third-octave levels in dB [B, T, n_bands]."""
+        return self.logits(levels_db).sigmoid()
+
+
+@dataclass(frozen=True)
+class StudentSettings(ModelSettings):
+    """What a student is: enough to build it again.
+
+    Attributes
+    ----------
+    teacher : str
+        The classifier whose scores it predicts.
+    nb_channels, hidden : int
+        Sizes of its network.
+    third_octaves : ThirdOctaves
+        What its input is.
+    """
+
+    teacher: str
+    nb_channels: int = NB_CHANNELS
+    hidden: int = HIDDEN
+    third_octaves: ThirdOctaves = field(default_factory=ThirdOctaves)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; `network` says which kind of model they are of."""
+        return {"network": "student", **super().to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "StudentSettings":
+        """Build the record from what `to_dict` gave; what is no such record raises CheckpointError."""
+        return super().from_dict({key: value for key, value in values.items() if key != "network"})
+
+
+def level_front_end(third_octaves: ThirdOctaves, patches: bool) -> MelFrontEnd:
+    """Return levels as the front end of a student: what stands where a classifier has its Mels.
+
+    Parameters
+    ----------
+    third_octaves : ThirdOctaves
+        Bands and frames.
+    patches : bool
+        Whether the student takes a second at a time, as its teacher does, or all of a window's frames.
+    """
+    return MelFrontEnd(
+        name="levels",
+        sr=third_octaves.sr,
+        window_length=third_octaves.frame_length,
+        hop_length=third_octaves.hop_length,
+        n_fft=third_octaves.frame_length,
+        n_mels=third_octaves.n_bands,
+        fmin=float(third_octaves.centres_hz[0]),
+        fmax=float(third_octaves.centres_hz[-1]),
+        htk=False,
+        norm=None,
+        power=2,
+        log="db",
+        chunk_frames=third_octaves.frames_per_second,
+        patches=patches,
+    )
+
+
+class LevelPassage(Transcoder):
+    """Levels as they are, where other models have a transcoder: joined and cut like Mels, by the second.
+
+    Parameters
+    ----------
+    third_octaves : ThirdOctaves
+        What the levels are.
+    record : ClassifierRecord
+        The student's: its labels are its teacher's, and its front end is the levels themselves.
+    student : StudentNetwork
+        What stands in place of a classifier.
+    """
+
+    def __init__(
+        self, third_octaves: ThirdOctaves, record: ClassifierRecord, student: StudentNetwork
+    ) -> None:
+        nn.Module.__init__(self)
+        front_end = record.front_end
+        self.record, self.student = record, student
+        self.settings = TranscoderSettings("student", front_end.name, third_octaves=third_octaves)
+        self.third_octaves, self.front_end = third_octaves, front_end
+        self.network = nn.Identity()
+        self.training_record = {}
+        self.eval()
+
+    def check_serves(self, record: ClassifierRecord) -> None:
+        """Raise UsageError for another classifier than the student's teacher."""
+        if record.name != self.record.name:
+            raise UsageError(f"a student of {self.record.name} does not serve {record.name}")
+
+    def classifier_behind(self, classifier: Classifier) -> Classifier:
+        """Return the student, which needs nothing of its teacher's."""
+        self.check_serves(classifier.record)
+        return Classifier(self.record, self.student, classifier.engine)
+
+
+class Student(nn.Module):
+    """A student: what stands in place of a transcoder and a classifier.
+
+    Parameters
+    ----------
+    settings : StudentSettings
+        Unknown teachers and sizes raise UsageError.
+    """
+
+    def __init__(self, settings: StudentSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        teacher = classifier_record(settings.teacher)
+        n_bands = settings.third_octaves.n_bands
+        front_end = level_front_end(settings.third_octaves, teacher.front_end.patches)
+        self.network = StudentNetwork(n_bands, teacher.n_labels, settings.nb_channels, settings.hidden)
+        self.record: ClassifierRecord = replace(
+            teacher,
+            front_end=front_end,
+            build=lambda: StudentNetwork(n_bands, teacher.n_labels, settings.nb_channels, settings.hidden),
+            embedding_size=settings.hidden,
+            shortest_frames=settings.third_octaves.frames_per_second,
+            shortest_recording_frames=1,
+        )
+        self.transcoder = LevelPassage(settings.third_octaves, self.record, self.network)
+        self.training_record: dict[str, Any] = {}
+        self.eval()
+
+    def forward(self, levels_db: torch.Tensor) -> torch.Tensor:
+        """Return scores in 0 … 1, [B, n_labels], of third-octave levels in dB [B, T, n_bands]."""
+        return self.network(levels_db)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint that describes itself, atomically."""
+        save_checkpoint(path, self)
+
+
+def load_student(path: Path) -> Student:
+    """Load a checkpoint that `Student.save` wrote.
+
+    Raises
+    ------
+    MissingFileError
+        No such file.
+    CheckpointError
+        Damaged, unsafe, or no student.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"no student at {path}: train it with the plan student")
+    content = load_tensors(path)
+    if content.get("format") != CHECKPOINT_FORMAT:
+        raise CheckpointError(f"{path} is no checkpoint of a student")
+    settings, state_dict, training = checkpoint_parts(content, path)
+    student = Student(StudentSettings.from_dict(settings))
+    load_state(student.network, state_dict, path)
+    student.training_record = student.transcoder.training_record = training
+    return student

@@ -1,0 +1,155 @@
+"""Training of heads and students on the scores of a frozen classifier (docs/street.md).
+
+A head needs the classifier's embeddings only, so they are computed once, of several noises where the
+transcoder has a noise texture, and kept beside the dataset; a training then takes a minute on a laptop.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from spectral_transcoder.datasets.chunks import ChunkDataset
+from spectral_transcoder.evaluation.windows_of_chunks import ChunkWindows, join_seconds
+from spectral_transcoder.models.adaptation import AdaptationHead
+from spectral_transcoder.models.classifiers import Classifier
+from spectral_transcoder.models.transcoders import TEXTURES, Transcoder
+from spectral_transcoder.training.losses import Chunks
+from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.locks import exclusive_lock
+
+FOLDER = "embeddings"
+LEVEL_NOISE_DB, GAIN_NOISE_DB = 0.5, 2.0  # of a student's training levels: of each value, and of each window
+
+
+class HeadOnRows(nn.Module):
+    """An adaptation head whose two inputs come as one row: [B, embedding_size + n_labels] to logits [B, n_labels]."""
+
+    def __init__(self, head: AdaptationHead) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return adapted logits [B, n_labels] of embeddings and logits side by side."""
+        embedding, logits = rows.split([len(self.head.mean), len(self.head.bias)], dim=1)
+        return self.head(embedding, logits)
+
+
+class StudentOnLevels(nn.Module):
+    """A student in training: levels [B, T, 29] to logits, a little noise added so that it learns no digits."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, levels_db: torch.Tensor) -> torch.Tensor:
+        """Return logits [B, n_labels] of third-octave levels in dB [B, T, n_bands]."""
+        if self.training:
+            gain_db = GAIN_NOISE_DB * torch.randn(len(levels_db), 1, 1, device=levels_db.device)
+            levels_db = levels_db + gain_db + LEVEL_NOISE_DB * torch.randn_like(levels_db)
+        return self.network.logits(levels_db)
+
+
+def label_loss(logits: torch.Tensor, chunks: Chunks) -> torch.Tensor:
+    """Return the binary cross-entropy between logits and the classifier's scores, summed over labels."""
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, chunks.scores, reduction="none")
+    return loss.sum(1).mean()
+
+
+def head_chunks(embeddings: np.ndarray, scores: np.ndarray, classifier: Classifier) -> Chunks:
+    """Return what a head is trained on: rows of embeddings and logits, one for each noise and window.
+
+    Parameters
+    ----------
+    embeddings : np.ndarray
+        (n_noises, n_windows, embedding_size) float32.
+    scores : np.ndarray
+        (n_windows, n_labels) the classifier's scores on the true Mels.
+    classifier : Classifier
+        What turns embeddings into logits.
+    """
+    rows = torch.from_numpy(np.array(embeddings)).flatten(0, 1)
+    with torch.no_grad():
+        logits = torch.cat([classifier.head(part) for part in rows.split(1024)])
+    repeated = torch.from_numpy(np.array(scores)).repeat(len(embeddings), 1)
+    return Chunks(torch.cat([rows, logits], dim=1), scores=repeated)
+
+
+def cached_embeddings(
+    dataset: ChunkDataset,
+    windows: ChunkWindows,
+    transcoder: Transcoder,
+    classifier: Classifier,
+    n_noises: int,
+    weights_sha256: str,
+) -> np.ndarray:
+    """Return a classifier's embeddings of windows through a transcoder, from the cache where that is valid.
+
+    Parameters
+    ----------
+    dataset : ChunkDataset
+        Beside whose arrays they are kept, in the folder `embeddings`.
+    windows : ChunkWindows
+        Of one of its splits.
+    transcoder : Transcoder
+        What makes the Mels.
+    classifier : Classifier
+        What makes embeddings of them.
+    n_noises : int
+        How many times, each with other noise, where the transcoder has a noise texture; else once.
+    weights_sha256 : str
+        Of the classifier's and the transcoder's weights: others are not taken from the cache.
+
+    Returns
+    -------
+    np.ndarray
+        (n_noises, n_windows, embedding_size) float32, a memory map.
+    """
+    n_noises = n_noises if transcoder.settings.network in TEXTURES else 1
+    network, window_s = transcoder.settings.network, windows.window_s
+    name = f"{dataset.name}_{windows.split.name}_{classifier.record.name}_{network}_{window_s}s_{n_noises}"
+    path = dataset.folder / FOLDER / f"{name}.npy"
+    provenance_path = path.with_suffix(".json")
+    settings = json.loads(json.dumps(asdict(transcoder.settings)))
+    provenance = {"dataset": dataset.provenance, "weights": weights_sha256, "transcoder": settings}
+    with exclusive_lock(path.with_suffix(".lock")):
+        if not (provenance_path.is_file() and json.loads(provenance_path.read_text("utf-8")) == provenance):
+            provenance_path.unlink(missing_ok=True)
+            write_embeddings(path, windows, transcoder, classifier, n_noises)
+            with atomic_path(provenance_path) as temporary:
+                temporary.write_text(json.dumps(provenance), encoding="utf-8")
+    return np.load(path, mmap_mode="r")
+
+
+@torch.no_grad()
+def write_embeddings(
+    path: Path, windows: ChunkWindows, transcoder: Transcoder, classifier: Classifier, n_noises: int
+) -> None:
+    """Compute embeddings of windows, each time with other noise, and write them to a file."""
+    found: list[np.ndarray] = []
+    generator = torch.Generator().manual_seed(0)
+    with tqdm(total=n_noises * len(windows), desc="embeddings", leave=False, disable=None) as bar:
+        for _ in range(n_noises):
+            parts = []
+            for block in windows.blocks():
+                positions = torch.randint(2**31, windows.chunks[block].shape, generator=generator)
+                parts.append(embeddings_of(windows.levels(block), positions, transcoder, classifier))
+                bar.update(len(parts[-1]))
+            found.append(np.concatenate(parts))
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.stack(found))
+
+
+@torch.no_grad()
+def embeddings_of(
+    levels_db: torch.Tensor, positions: torch.Tensor, transcoder: Transcoder, classifier: Classifier
+) -> np.ndarray:
+    """Return embeddings (n, embedding_size) of windows of levels [n, S, frames, bands] at positions [n, S]."""
+    device = next(classifier.parameters()).device
+    mels = transcoder.transcode_seconds(levels_db.flatten(0, 1), positions=positions.flatten())
+    joined = join_seconds(mels.unflatten(0, positions.shape), transcoder.front_end)
+    return torch.cat([classifier.embedding(part.to(device)).cpu() for part in joined.split(16)]).numpy()

@@ -1,0 +1,89 @@
+"""Students: levels of any duration to a teacher's labels, small, deterministic, exported."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from spectral_transcoder.models import onnx_export
+from spectral_transcoder.models.classifiers import load_classifier
+from spectral_transcoder.models.level_models import kind_of_checkpoint, load_model
+from spectral_transcoder.models.student import Student, StudentSettings, load_student
+from spectral_transcoder.sensors import SensorClassifier
+from spectral_transcoder.sensors.levels import LevelBlock
+from spectral_transcoder.utils.errors import CheckpointError, UsageError
+from tests.helpers.made_levels import epochs_s, street_levels
+
+
+@pytest.fixture
+def student():
+    torch.manual_seed(0)
+    return Student(StudentSettings("MiniYamNet"))
+
+
+def seconds(n_seconds):
+    levels = street_levels(8 * n_seconds).astype(np.float32) - 62
+    return torch.from_numpy(levels.reshape(n_seconds, 8, 29))
+
+
+def test_scores_are_those_of_the_network(student):
+    levels, classifier = seconds(5), load_classifier("MiniYamNet")
+    behind = student.transcoder.classifier_behind(classifier)
+    with torch.no_grad():
+        expected = student(levels)
+    assert expected.shape == (5, 521) and expected.min() >= 0 and expected.max() <= 1
+    torch.testing.assert_close(behind.scores(student.transcoder.transcode_seconds(levels)), expected)
+    assert behind.record.labels == classifier.record.labels
+
+
+def test_sensors_and_whole_recordings_score_alike(student):
+    """What classify_thirdo.py gives of a window is the mean of the network's scores of its seconds."""
+    levels = street_levels(80)
+    model = SensorClassifier(student.transcoder, load_classifier("MiniYamNet"))
+    block = LevelBlock("s", "f", epochs_s(80), levels, np.ones(29, bool))
+    (windows,) = model.classify([block], offset_db=-88, window_s=10)
+    with torch.no_grad():
+        expected = student(seconds(10)).mean(0)
+    np.testing.assert_allclose(windows.scores[0], expected.numpy(), atol=1e-5)
+
+
+def test_a_checkpoint_is_small_and_whole(student, tmp_path):
+    student.save(tmp_path / "a_model")
+    assert (tmp_path / "a_model").stat().st_size < 6_000_000
+    again = load_student(tmp_path / "a_model")
+    assert again.settings == student.settings
+    with torch.no_grad():
+        torch.testing.assert_close(again(seconds(2)), student(seconds(2)), rtol=0, atol=0)
+    assert kind_of_checkpoint(tmp_path / "a_model") == "student"
+    assert load_model(tmp_path / "a_model").name == "student"
+
+
+def test_exported_it_is_below_six_megabytes(student, tmp_path):
+    behind = student.transcoder.classifier_behind(load_classifier("MiniYamNet"))
+    model = onnx_export.export_onnx(tmp_path / "a.onnx", student.transcoder, behind)
+    assert model.size_mb < 6
+    levels = seconds(3)
+    (scores,) = onnxruntime.InferenceSession(tmp_path / "a.onnx").run(None, {"levels_db": levels.numpy()})
+    with torch.no_grad():
+        np.testing.assert_allclose(scores, student(levels).numpy(), atol=1e-5)
+
+
+def test_it_serves_its_teacher_only(student, yamnet_weights):
+    with pytest.raises(UsageError, match="student of MiniYamNet does not serve YamNet"):
+        student.transcoder.classifier_behind(load_classifier("YamNet", yamnet_weights))
+    with pytest.raises(UsageError, match="nb_channels=0"):
+        Student(StudentSettings("MiniYamNet", nb_channels=0))
+
+
+def test_a_transcoder_is_no_student(tmp_path):
+    torch.save({"format": "x"}, tmp_path / "a_model")
+    with pytest.raises(CheckpointError, match="no checkpoint of a student"):
+        load_student(tmp_path / "a_model")
+
+
+def test_a_hundredth_of_a_decibel_changes_nothing(student):
+    levels = seconds(60)
+    louder = levels.clone()
+    louder[:, :, 17] += 0.01
+    with torch.no_grad():
+        assert (student(levels) - student(louder)).abs().max() < 0.02
