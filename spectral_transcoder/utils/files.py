@@ -53,7 +53,9 @@ def _open_temporary(path: Path) -> tuple[int, Path]:
 
     The handle holds a lock by which a living writer is known, so it is closed only once the file has its name.
     """
-    temporary = path.with_name(f".{path.stem[:100]}-unfinished{path.suffix}")
+    # long names may begin alike: the digest keeps writers of different files apart even where locks do not work
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
+    temporary = path.with_name(f".{path.stem[:100]}-{digest}-unfinished{path.suffix}")
     handle = os.open(temporary, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
