@@ -11,7 +11,7 @@ PY := $(VENV)/bin/python
 PYTEST_ARGS ?= -m "not slow"
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lowest mutants lint bench install
+.PHONY: demo test lowest mutants lint bench install types
 
 install: $(INSTALLED)
 
@@ -66,6 +66,9 @@ lint: $(INSTALLED)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports
+
+types: $(INSTALLED)
+	$(PY) -m mypy --config-file pyproject.toml
 
 bench: $(INSTALLED)
 	$(PY) benchmarks/signal_path.py
