@@ -4,6 +4,7 @@ Each is a pair for the rest of the library: a transcoder, which for students pas
 classifier behind it.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from spectral_transcoder.models.adaptation import AdaptedModel, load_adapted
@@ -12,7 +13,10 @@ from spectral_transcoder.models.student import Student, load_student
 from spectral_transcoder.models.transcoders import Transcoder, load_transcoder
 from spectral_transcoder.utils.errors import CheckpointError, MissingFileError
 
-LOADERS = {"adapted": load_adapted, "student": load_student}
+LOADERS: dict[str, Callable[[Path], AdaptedModel | Student]] = {
+    "adapted": load_adapted,
+    "student": load_student,
+}
 
 
 def kind_of_checkpoint(path: Path) -> str | None:

@@ -58,7 +58,8 @@ class StudentNetwork(nn.Module):
         for c_in, c_out in pairwise(channels):
             layers += [nn.Conv2d(c_in, c_out, 3, stride=(1, 2), padding=1), nn.BatchNorm2d(c_out), nn.ReLU()]
             n_bands = -(-n_bands // 2)
-        self.convolutions = nn.Sequential(*layers).to(memory_format=torch.channels_last)
+        self.convolutions = nn.Sequential(*layers)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.summary = nn.Sequential(nn.Linear(2 * channels[-1] * n_bands, hidden), nn.GELU())
         self.classifier = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(hidden, n_labels))
 
