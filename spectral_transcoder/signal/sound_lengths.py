@@ -24,6 +24,8 @@ SMALLEST_SURPLUS_BYTES, SMALLEST_SURPLUS_SHARE = (
     1024,
     0.01,
 )  # less is a tag at the end, not a sound that goes on
+FORMAT_BYTES = 40  # of the chunk that says how the samples are written, at most
+MOST_CHUNKS = 10000  # a file of more is not of chunks
 PCM_TAGS = {1, 3, 0xFFFE}  # of wave formats whose frames are counted by their bytes
 MAT5_SLACK_BYTES = 8  # libsndfile declares so many more than it writes
 CAF_WITHOUT_PACKETS = (b"lpcm", b"alaw", b"ulaw")
@@ -98,7 +100,7 @@ def sound_length(path: Path) -> SoundLength:
             if re.match(pattern, magic, re.DOTALL):
                 try:
                     return survey(file, size)
-                except (struct.error, ValueError):
+                except (struct.error, ValueError, IndexError):
                     return SoundLength("the file ends within its header")
     return SoundLength()
 
@@ -141,7 +143,9 @@ def _chunk_at(file: BinaryIO, size: int, end: int) -> bool:
 def _chunks(file: BinaryIO, size: int, order: str) -> Iterator[tuple[bytes, int, int]]:
     """Yield (name, position of the length, length) of the chunks of a RIFF, AIFF or IFF file."""
     position = 12
-    while position + 8 <= size:
+    for _ in range(MOST_CHUNKS):
+        if position + 8 > size:
+            return
         file.seek(position)
         name, length = struct.unpack(f"{order}4sI", file.read(8))
         yield name, position + 4, length
@@ -163,7 +167,7 @@ def _survey_riff(file: BinaryIO, size: int) -> SoundLength:
         if name == b"ds64":
             long_length = (position + 12, struct.unpack("<Q", file.read(24)[8:16])[0])
         elif name == b"fmt ":
-            block_frames = _block_frames(file.read(length), order)
+            block_frames = _block_frames(file.read(min(length, FORMAT_BYTES)), order)
         elif name == b"fact" and length >= 4:
             n_frames = struct.unpack(f"{order}I", file.read(4))[0]
         elif name == b"data":
@@ -199,7 +203,7 @@ def _survey_wave64(file: BinaryIO, size: int) -> SoundLength:
         file.seek(position)
         name, length = struct.unpack("<4s12xQ", file.read(24))
         if name == b"fmt ":
-            block_frames = _block_frames(file.read(length - 24), "<")
+            block_frames = _block_frames(file.read(min(max(length - 24, 0), FORMAT_BYTES)), "<")
         elif name == b"fact":
             n_frames = struct.unpack("<Q", file.read(8))[0]
         elif name == b"data":

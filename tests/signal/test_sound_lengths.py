@@ -202,3 +202,19 @@ def test_channels_that_cancel_are_reported(tmp_path, gain, cancels):
         assert not recording.remarks
     with pytest.raises(AudioError, match="there is no channel 3"):
         read_audio(path, Reading(channel=3))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"OggS" + bytes(4),
+        b"riff\x2e\x91\xcf\x11" + bytes(32) + b"fmt " + bytes(12) + b"\xff" * 8,
+        b"caff" + bytes(40),
+    ],
+    ids=["Ogg", "Wave64", "CAF"],
+)
+def test_headers_that_end_or_promise_the_impossible(tmp_path, content):
+    path = tmp_path / "a.sound"
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=r"a\.sound"):
+        read_audio(path)
