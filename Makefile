@@ -30,7 +30,9 @@ MLP := mlp/$(CITY)+epoch=10+learning_rate=-3+hidden1=100+hidden2=1000+transcoder
 CNN := cnn/$(CITY)+$(NETWORK)+recipe=steady
 TAUGHT := hybridts/$(CITY)+$(NETWORK)+prop_logit=100
 TAUGHT := $(TAUGHT)+transcoder=cnn_pinv,$(TAUGHT)+transcoder=cnn_texture+recipe=steady
-STUDY := reference/$(CITY)+transcoder=oracle+pinv+pinv_texture,$(MLP),$(CNN),$(TAUGHT)
+ADAPTED := adapt/$(CITY)+epoch=10+learning_rate=-3
+STUDENT := student/$(CITY)+epoch=10+learning_rate=-3+nb_channels=16
+STUDY := reference/$(CITY)+transcoder=oracle+pinv+pinv_texture,$(MLP),$(CNN),$(TAUGHT),$(ADAPTED),$(STUDENT)
 
 demo: $(INSTALLED)
 	$(PY) make_city.py TAU --clips 160 --output city
