@@ -5,6 +5,7 @@ library in `main`, after the command line has been read.
 """
 
 import argparse
+import errno
 import os
 import re
 import sys
@@ -15,6 +16,7 @@ from typing import Any, NoReturn, Protocol, TextIO
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
 from spectral_transcoder.utils.paths import DATA_PATH, PRETRAINED_MODELS
 
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 LARGEST_SEED = 2**32 - 1  # scikit-learn's
 COMPLETE_FROM = 0.9  # share of the sounds from which on a corpus counts as complete
 DEVICE_TYPES = ("cpu", "cuda")
@@ -144,21 +146,29 @@ def run(main: Callable[[], int | None]) -> None:
         _escape_unknown_characters(stream)
     try:
         status = main()
+        sys.stdout.flush()
     except SpectralTranscoderError as error:
         print(f"error: {error}", file=sys.stderr)
         status = error.status
     except BrokenPipeError:  # a reader such as `head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         status = 141
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in FULL_DISK:
             raise
+        if error.filename is None:
+            _discard_output()
         print(f"error: {one_line(error)}", file=sys.stderr)
         status = 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = 130
     sys.exit(status)
+
+
+def _discard_output() -> None:
+    """Let what is still to be printed go nowhere, since its reader is gone, or its disk full."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def one_line(error: Exception) -> str:
@@ -168,6 +178,8 @@ def one_line(error: Exception) -> str:
             f"{os.fsdecode(error.filename)}: {error.strerror}; expected a path that can be used: check "
             "what is there and its permissions, or give another"
         )
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        return "no space left to write what is printed: free some, and repeat the command, which goes on"
     return " ".join(str(error).split())
 
 

@@ -1,6 +1,7 @@
 """Scripts that read sounds: names that are no text, channels that cancel, outputs over inputs, damaged files."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -105,6 +106,37 @@ def test_a_demo_sound_replaces_itself_and_nothing_else(tmp_path, call_script):
     assert (code, told.count("\n")) == (2, 1)
     assert path.read_bytes() == before
     assert not call_script(*demo, "--force")[0]
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A folder on a disk of 16 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder]
+    if shutil.which("mount") is None or subprocess.run(mounting, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk can be mounted by root alone")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("make_demo_sound.py", "{}/a.wav"),
+        ("plot_band_centres.py", "--output", "{}"),
+        ("make_city.py", "TAU", "--clips", "8", "--jobs", "1", "--output", "{}"),
+        ("generate_audio.py", "{}/../a.wav", "--n_iter", "1", "--output", "{}"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_full_disk_is_one_line_and_leaves_nothing(full_disk, call_script, command):
+    soundfile.write(full_disk.parent / "a.wav", samples(duration_s=3), SR)
+    code, _, told = call_script(*(word.format(full_disk) for word in command))
+    lines = [line for line in told.splitlines() if line.startswith("error: ")]
+    assert (code, len(lines), "Traceback" in told) == (1, 1, False), told
+    assert "no space left" in lines[0]
+    assert not [path for path in full_disk.rglob("*") if path.name.startswith(".") and path.is_file()]
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -165,3 +166,15 @@ def test_data_lie_in_the_project_wherever_a_script_is_called(script, call_script
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", end_with_the_default)
     assert call_script(script)[0] == PROJECT_ROOT / "spectral_transcoder_data"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_under_what_is_printed_is_one_line():
+    program = "from spectral_transcoder.utils import cli\ncli.run(lambda: print('line'))"
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        finished = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert finished.returncode == 1
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith("error: no space left")
