@@ -12,7 +12,7 @@ import soundfile
 
 from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
 from spectral_transcoder.downloads.datasets import AUDIO_FOLDER, write_recalculated
-from spectral_transcoder.signal.audio import AUDIO_SUFFIXES, open_sound
+from spectral_transcoder.signal.audio import AUDIO_SUFFIXES, open_sound, writing_reported
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.folders import is_hidden
@@ -158,7 +158,7 @@ def place(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with open_sound(source) as sound:
         if source.suffix.lower() != ".wav":
-            with atomic_path(target, flush=False) as temporary:
+            with atomic_path(target, flush=False) as temporary, writing_reported(target):
                 # float, so that nothing that was decoded is clipped or rounded
                 soundfile.write(temporary, sound.read(), sound.samplerate, subtype="FLOAT")
             return

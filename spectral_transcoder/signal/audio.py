@@ -260,7 +260,7 @@ def peak_normalise(samples: np.ndarray) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _writing(path: str | Path) -> Iterator[None]:
+def writing_reported(path: str | Path) -> Iterator[None]:
     """Turn what libsndfile says of a disk without space into an error that names the file to be written."""
     try:
         yield
@@ -277,7 +277,7 @@ def write_wav(path: str | Path, samples: np.ndarray, sr: int) -> None:
     if Path(path).suffix.lower() != ".wav":
         raise UsageError(f"{path}: expected a name that ends in .wav")
     peak = np.abs(check_samples(samples, path)).max(initial=0)
-    with atomic_path(path) as temporary, _writing(path):
+    with atomic_path(path) as temporary, writing_reported(path):
         soundfile.write(os.fsencode(temporary), samples / max(peak, 1.0), sr, "PCM_16", format="WAV")
 
 
@@ -287,7 +287,7 @@ def write_ogg(path: str | Path, samples: np.ndarray, sr: int) -> None:
     scaled = samples / max(peak, 1.0)
     with (
         atomic_path(path) as temporary,
-        _writing(path),
+        writing_reported(path),
         soundfile.SoundFile(os.fsencode(temporary), "w", sr, 1, "VORBIS", format="OGG") as file,
     ):
         for second in np.split(scaled, range(sr, len(scaled), sr)):  # libvorbis overflows on long blocks

@@ -10,6 +10,7 @@ from typing import Any
 
 import soundfile
 
+from spectral_transcoder.signal.audio import writing_reported
 from spectral_transcoder.synthetic_city.scenes import Scene
 from spectral_transcoder.utils.files import atomic_path
 
@@ -45,7 +46,7 @@ def make_clip(clip: CityClip) -> None:
         clip.path.parent.parent / "scenes" / f"{clip.path.stem}.json",
         json.dumps({**clip.scene.annotation, **clip.tags}, indent=1) + "\n",
     )
-    with atomic_path(clip.path) as temporary:
+    with atomic_path(clip.path) as temporary, writing_reported(clip.path):
         soundfile.write(temporary, clip.scene.render(clip.sr), clip.sr, subtype=clip.subtype)
 
 

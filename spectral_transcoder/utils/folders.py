@@ -19,7 +19,8 @@ def files_below(folder: Path, skipped_suffixes: tuple[str, ...] = ()) -> Iterato
     over.
     """
     searched: set[Path] = set()
-    waiting, links = [folder], []
+    waiting: list[Path] = [folder]
+    links: list[Path] = []
     while waiting or links:
         current = waiting.pop() if waiting else links.pop(0)
         real = current.resolve()
