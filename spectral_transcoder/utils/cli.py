@@ -38,7 +38,7 @@ METAVARS |= {"comma_list": "NAMES", "known_names": "NAMES"}
 class Container(Protocol):
     """What options can be added to: a parser, or a group of one."""
 
-    def add_argument(self, *names: str, **settings: object) -> argparse.Action:
+    def add_argument(self, *names: str, **settings: Any) -> argparse.Action:
         """Add an option."""
 
 

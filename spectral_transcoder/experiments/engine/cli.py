@@ -1,21 +1,33 @@
 """The command line that experiments share: select, list, compute, display, export."""
 
+import argparse
 import sys
 from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 
+from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord, Step
 from spectral_transcoder.experiments.engine.options import WORKER, experiment_parser
-from spectral_transcoder.experiments.engine.run_store import RunStore, State
-from spectral_transcoder.experiments.engine.runner import InThisProcess, Runner, compute_one
+from spectral_transcoder.experiments.engine.plans import Setting
+from spectral_transcoder.experiments.engine.run_store import RunRecord, RunStore, State
+from spectral_transcoder.experiments.engine.runner import Compute, InThisProcess, Runner, compute_one
 from spectral_transcoder.experiments.engine.selectors import named_modalities, select, selector_of
 from spectral_transcoder.experiments.engine.tables import export, results_table
 from spectral_transcoder.experiments.engine.workers import Workers, interruptible, stop_with_launcher
+from spectral_transcoder.utils.cli import Parser
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import EXPORT
 
 MISSING = "missing"  # pending, but data or weights are not here
 
 
-def run_experiment(build, load_steps, description, add_options=None, argv=None):
+def run_experiment(
+    build: Callable[[argparse.Namespace], Experiment],
+    load_steps: Callable[[], Mapping[str, Step]],
+    description: str | None,
+    add_options: Callable[[Parser], None] | None = None,
+    argv: list[str] | None = None,
+) -> int:
     """Do what a command line asks of an experiment.
 
     Parameters
@@ -60,16 +72,22 @@ def run_experiment(build, load_steps, description, add_options=None, argv=None):
     return status
 
 
-def _computer(experiment, load_steps, options, argv):
+def _computer(
+    experiment: Experiment,
+    load_steps: Callable[[], Mapping[str, Step]],
+    options: argparse.Namespace,
+    argv: Sequence[str],
+) -> Compute:
     if options.compute == 1:
         return InThisProcess(experiment, load_steps(), options.force)
     command = [sys.executable, sys.argv[0], *argv, WORKER, "-s"]  # the last -s counts
     return Workers(experiment, command, options.compute, options.force)
 
 
-def list_states(experiment, settings):
+def list_states(experiment: Experiment, settings: Sequence[Setting]) -> None:
     """Print each setting's selector with its state, and how many are in each."""
-    store, counts = RunStore(experiment), Counter()
+    store = RunStore(experiment)
+    counts: Counter[str] = Counter()
     for setting in settings:
         state, record = store.look(setting)
         reason = experiment.missing(setting) if state is State.PENDING else None
@@ -81,7 +99,9 @@ def list_states(experiment, settings):
     print(f"{len(settings)} settings: {', '.join(f'{counts[word]} {word}' for word in words)}")
 
 
-def _detail(state, record, log):
+def _detail(state: State, record: RunRecord | None, log: Path) -> str:
+    if record is None:
+        return ""
     if state is State.FAILED:
         return f"\n        {record.error}\n        log: {log}"
     if state is State.RUNNING:
@@ -91,7 +111,12 @@ def _detail(state, record, log):
     return ""
 
 
-def show_results(experiment, settings, metrics, options):
+def show_results(
+    experiment: Experiment,
+    settings: Sequence[Setting],
+    metrics: Sequence[MetricRecord],
+    options: argparse.Namespace,
+) -> None:
     """Print the table of a selection's results, and write it where `-e` says."""
     table = results_table(experiment, settings, metrics, options.over)
     print(table.text())
@@ -101,7 +126,7 @@ def show_results(experiment, settings, metrics, options):
         print(f"written: {export(table, EXPORT / options.export)}")
 
 
-def _metrics(experiment, indices):
+def _metrics(experiment: Experiment, indices: str | None) -> list[MetricRecord]:
     """Return the records of the metrics that `-d 0,3` or `-d [0,3]` asks for, by default those shown."""
     if not indices:
         return [metric for metric in experiment.metrics if metric.shown]
@@ -111,12 +136,12 @@ def _metrics(experiment, indices):
         raise UsageError(f"-d {indices}: expected indices of metrics, of {_numbered(experiment)}") from error
 
 
-def _numbered(experiment, without=()):
+def _numbered(experiment: Experiment, without: Collection[MetricRecord] = ()) -> str:
     metrics = enumerate(experiment.metrics)
     return ", ".join(f"{index} {metric.name}" for index, metric in metrics if metric not in without)
 
 
-def _index(text):
+def _index(text: str) -> int:
     index = int(text)
     if index < 0:
         raise ValueError(text)

@@ -32,12 +32,9 @@ class DoceSetting(doce.setting.Setting):
         """The position of each modality among its factor's: what doce's masks are made of."""
         return tuple(self._setting)
 
-    def replace(
-        self, factor: str, value: object = None, positional: int = 0, relative: int = 0
-    ) -> Self | None:
-        """Return the setting with one modality changed, as doce does, but of this class."""
-        plain = super().replace(factor, value=value, positional=positional, relative=relative)
-        return plain and type(self)(self._factor, plain._setting)
+    def changed(self, factor: str, value: object) -> Self:
+        """Return the setting with one modality changed; raise ValueError where the factor has no such one."""
+        return type(self)(self._factor, self.replace(factor, value=value)._setting)
 
 
 class DoceFactor(doce.factor.Factor):

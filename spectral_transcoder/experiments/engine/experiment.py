@@ -1,13 +1,17 @@
 """An experiment: plans, folders and metrics, on doce's engine."""
 
+import argparse
 import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spectral_transcoder.experiments.engine.doce_adapter import DoceExperiment
+from spectral_transcoder.experiments.engine.plans import Plan, Setting
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.progress import Progress
@@ -20,13 +24,13 @@ class MetricRecord:
     Attributes
     ----------
     name : str
-        As in the names of files.
+        The metric's name, as in the names of files.
     description : str
-        One line.
+        What it measures, in one line.
     lower_is_better : bool
         Whether the lowest value is the best.
     unit : str
-        Of what is displayed; "%" displays a share of 0 … 1 in percent.
+        The unit of what is displayed; "%" displays a share of 0 … 1 in percent.
     decimals : int
         How many a table shows.
     spread : bool
@@ -34,7 +38,7 @@ class MetricRecord:
     shown : bool
         Whether tables show it when no metric is asked for.
     units : dict of str to str
-        By classifier, of a metric whose unit depends on it.
+        The unit by classifier, of a metric whose unit depends on it.
     ideal : float or None
         The value that is best, where neither the lowest nor the highest is: the nearest to it is the best.
     """
@@ -46,29 +50,29 @@ class MetricRecord:
     decimals: int = 2
     spread: bool = True
     shown: bool = True
-    units: dict = field(default_factory=dict, hash=False)
+    units: dict[str, str] = field(default_factory=dict, hash=False)
     ideal: float | None = None
 
-    def of(self, classifiers):
+    def of(self, classifiers: Iterable[str | None]) -> "MetricRecord":
         """Return the record with the unit, or units, that it has for these classifiers."""
-        units = {self.units.get(name, self.unit) for name in classifiers}
+        units = {self.units.get(name or "", self.unit) for name in classifiers}
         return replace(self, unit=" or ".join(sorted(units)))
 
-    def badness(self, value):
+    def badness(self, value: float) -> float:
         """Return a number that is lowest for the best value."""
         if self.ideal is not None:
             return abs(value - self.ideal)
         return value if self.lower_is_better else -value
 
     @property
-    def arrow(self):
+    def arrow(self) -> str:
         """Which way is better, as the headings of tables show it."""
         if self.ideal is not None:
             return f"→ {self.ideal:g}"
         return "↓" if self.lower_is_better else "↑"
 
     @property
-    def reductions(self):
+    def reductions(self) -> list[str]:
         """doce's reduction directives, by name: by index they fail on an array of one value."""
         percent = "%" if self.unit == "%" else ""
         return [f"mean{percent}", f"std{percent}"] if self.spread else [f"mean{percent}"]
@@ -80,9 +84,9 @@ class Experiment(DoceExperiment):
     Parameters
     ----------
     name : str
-        Of the experiment.
+        The experiment's name.
     plans : dict of str to Plan
-        By their names.
+        Its plans, by their names.
     steps : sequence of str
         The steps of a chain in order; a plan may have the last ones only, or no factor `step` at all.
     folder : str or Path
@@ -96,7 +100,7 @@ class Experiment(DoceExperiment):
         (setting, experiment) -> dict that JSON can hold: what a result is made from beyond its factors; None is
         what is not here.
     options : argparse.Namespace, optional
-        The command line's.
+        The options of the command line.
     published : callable, optional
         (setting) -> {metric: figure}, as tables show them beside the metric.
     remarks : callable, optional
@@ -108,23 +112,23 @@ class Experiment(DoceExperiment):
 
     def __init__(
         self,
-        name,
-        plans,
-        steps,
-        folder,
-        kinds,
-        metrics,
-        provenance=None,
-        options=None,
-        published=None,
-        remarks=None,
-        missing=None,
-    ):
+        name: str,
+        plans: Mapping[str, Plan],
+        steps: Sequence[str],
+        folder: str | Path,
+        kinds: Mapping[str, str],
+        metrics: Sequence[MetricRecord],
+        provenance: Callable[[Setting, "Experiment"], dict[str, Any]] | None = None,
+        options: argparse.Namespace | None = None,
+        published: Callable[[Setting], dict[str, float]] | None = None,
+        remarks: Callable[[Setting, "Experiment"], dict[str, str]] | None = None,
+        missing: Callable[[Setting, "Experiment"], str | None] | None = None,
+    ) -> None:
         super().__init__()
         self.project.name = name
         self.plans, self.steps, self.metrics = plans, tuple(steps), tuple(metrics)
         self.provenance = provenance or (lambda setting, experiment: {})
-        self.options = options or SimpleNamespace(plain=False)
+        self.options = options or argparse.Namespace(plain=False)
         self.published = published or (lambda setting: {})
         self.remarks = remarks or (lambda setting, experiment: {})
         self._missing = missing or (lambda setting, experiment: None)
@@ -133,11 +137,11 @@ class Experiment(DoceExperiment):
         for metric in self.metrics:
             self.declare_metric(metric.name, metric.reductions, metric.unit, metric.description)
 
-    def file(self, kind, setting, name):
+    def file(self, kind: str, setting: Setting, name: str) -> Path:
         """Return the path of a setting's file: `<folder of kind>/<identifier>_<name>`."""
         return Path(self.folder_of(kind)) / f"{setting.id()}_{name}"
 
-    def save_metric(self, setting, name, values):
+    def save_metric(self, setting: Setting, name: str, values: ArrayLike) -> None:
         """Write a metric's values, one per clip or fold or a single one, where doce looks them up.
 
         Raises
@@ -150,14 +154,17 @@ class Experiment(DoceExperiment):
         with atomic_path(self.file("metric", setting, f"{name}.npy")) as temporary:
             np.save(temporary, np.atleast_1d(values))
 
-    def provenance_of(self, setting):
+    def provenance_of(self, setting: Setting) -> dict[str, Any]:
         """Return what a setting's result is made from beyond its factors, as it comes back from JSON."""
         return json.loads(json.dumps(self.provenance(setting, self)))
 
-    def missing(self, setting):
+    def missing(self, setting: Setting) -> str | None:
         """Return why a setting cannot be computed here, or None."""
         return self._missing(setting, self)
 
-    def progress(self, total, description, unit):
+    def progress(self, total: int, description: str, unit: str) -> Progress:
         """Return a `Progress` over `total` units: a bar, or lines if the command line asks for them."""
         return Progress(total, description, unit, plain=self.options.plain)
+
+
+Step = Callable[[Setting, Experiment], None]  # computes a setting and writes its files

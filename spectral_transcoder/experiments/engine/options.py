@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from spectral_transcoder.utils.cli import Parser, add_data_path, positive
+from spectral_transcoder.utils.cli import Container, Parser, add_data_path, positive
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import DATASETS
 
@@ -12,7 +12,7 @@ WORKER = "--worker"
 EXPORT_SUFFIXES = (".png", ".html", ".tex", ".csv")
 
 
-def add_dataset_path(parser: argparse.ArgumentParser, contents: str) -> None:
+def add_dataset_path(parser: Container, contents: str) -> None:
     """Add the option that says where datasets lie; `contents` names what they hold, for the help."""
     parser.add_argument(
         "--dataset_path", type=Path, help=f"folder of the {contents} (default: {DATASETS} in --data_path)"
@@ -24,9 +24,7 @@ def dataset_folder(options: argparse.Namespace) -> Path:
     return options.dataset_path or options.data_path / DATASETS
 
 
-def experiment_parser(
-    description: str | None, add_options: Callable[[argparse.ArgumentParser], None] | None = None
-) -> Parser:
+def experiment_parser(description: str | None, add_options: Callable[[Parser], None] | None = None) -> Parser:
     """Return the parser of an experiment's command line; parameters as of `run_experiment`."""
     parser = Parser(description)
     parser.add_argument("-s", "--select", help="plan/factor=value+factor=value,… (default: all settings)")

@@ -6,17 +6,23 @@ factors that this project adds to the published plans are selected only when the
 factor is part of the identifier only away from its default: published names stay as they are.
 """
 
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Self, cast
+
 from spectral_transcoder.experiments.engine.doce_adapter import DoceFactor, DoceSetting
 from spectral_transcoder.utils.errors import UsageError
 
 RESERVED = "+=/,"  # they separate the parts of identifiers and selectors
 STEP = "step"
 
+Modality = str | int
+Factors = Mapping[str, Sequence[Modality]]  # modalities by factor
+
 
 class Setting(DoceSetting):
     """One modality of each factor of a plan, as attributes: `setting.dataset`, `setting.epoch`, …"""
 
-    def id(self, format="long", **options):
+    def id(self, format: str = "long", **options: Any) -> str:
         """Return the identifier; doce builds file names with this method.
 
         doce's own list of factors and modalities, which its tables ask for, is `format="list"`.
@@ -25,44 +31,50 @@ class Setting(DoceSetting):
             return super().id(format=format, **options)
         return self._identifier(without=())
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.id()
 
     @property
-    def plan(self):
+    def factor(self) -> "Plan":
+        """The plan that it is a setting of."""
+        return cast("Plan", super().factor)
+
+    @property
+    def plan(self) -> str:
         """The name of the plan."""
         return self.factor.name
 
     @property
-    def chain(self):
+    def chain(self) -> str:
         """The identifier without the step: what the steps of one chain have in common."""
         return self._identifier(without=(STEP,))
 
     @property
-    def selector(self):
+    def selector(self) -> str:
         """What selects this setting alone: its plan and identifier, and what its plan would not mean unsaid."""
         return f"{self.plan}/{self._identifier(without=(), told=self.factor.meant)}"
 
     @property
-    def values(self):
+    def values(self) -> dict[str, Any]:
         """The modality of each factor, hidden ones too, in the plan's order."""
         return {factor: getattr(self, factor) for factor in self.factor.factors()}
 
-    def at(self, step):
+    def at(self, step: str) -> Self:
         """Return the setting of another step of the same chain."""
-        return self.replace(STEP, value=step)
+        return self.changed(STEP, step)
 
-    def last(self):
+    def last(self) -> Self:
         """Return the setting of the last step of the chain, whose files are the results."""
-        return self.at(self.factor.steps[-1]) if STEP in self.values else self
+        steps = self.factor.steps
+        return self.at(steps[-1]) if steps else self
 
-    def previous(self):
+    def previous(self) -> Self | None:
         """Return the setting of the step before this one in the chain, or None."""
         steps = self.factor.steps
-        position = steps.index(getattr(self, STEP, None))
+        position = steps.index(getattr(self, STEP)) if steps else 0
         return self.at(steps[position - 1]) if position else None
 
-    def _identifier(self, without, told=()):
+    def _identifier(self, without: Collection[str], told: Collection[str] = ()) -> str:
         factors = sorted(set(self.factor.factors()) - set(without))
         return "+".join(
             f"{factor}={getattr(self, factor)}"
@@ -70,7 +82,7 @@ class Setting(DoceSetting):
             if factor in told or not self._at_default(factor)
         )
 
-    def _at_default(self, factor):
+    def _at_default(self, factor: str) -> bool:
         defaults = self.factor.defaults()
         return factor in defaults and defaults[factor] == getattr(self, factor)
 
@@ -81,7 +93,7 @@ class Plan(DoceFactor):
     Parameters
     ----------
     name : str
-        As in selectors.
+        The plan's name, as selectors give it.
     factors : dict of str to list
         The published modalities by factor, in the order of columns and loops: what a selector that does
         not mention a factor stands for.
@@ -100,7 +112,14 @@ class Plan(DoceFactor):
 
     setting_class = Setting
 
-    def __init__(self, name, factors, added=None, hidden=None, meant=None):
+    def __init__(
+        self,
+        name: str,
+        factors: Factors,
+        added: Factors | None = None,
+        hidden: Factors | None = None,
+        meant: Factors | None = None,
+    ) -> None:
         super().__init__()
         added, hidden, meant = added or {}, hidden or {}, meant or {}
         self._name, self._meant = name, tuple(meant)
@@ -113,30 +132,30 @@ class Plan(DoceFactor):
             self.default(factor, modalities[0])
 
     @property
-    def name(self):
-        """As in selectors."""
+    def name(self) -> str:
+        """The plan's name, as selectors give it."""
         return self._name
 
     @property
-    def meant(self):
+    def meant(self) -> tuple[str, ...]:
         """The names of the factors of which a selector without them means something of its own."""
         return self._meant
 
     @property
-    def hidden(self):
+    def hidden(self) -> dict[str, str]:
         """The hidden factors with their defaults, as text."""
         return {factor: str(default) for factor, default in self.defaults().items()}
 
     @property
-    def steps(self):
-        """The steps of a chain, in their order; [None] for a plan without steps."""
-        return list(getattr(self, STEP, [None]))
+    def steps(self) -> list[str]:
+        """The steps of a chain, in their order; none of a plan without steps."""
+        return list(getattr(self, STEP, ()))
 
-    def modalities(self, factor):
+    def modalities(self, factor: str) -> list[Modality]:
         """Return the modalities of a factor, published ones first."""
         return list(getattr(self, factor))
 
-    def select(self, alternatives):
+    def select(self, alternatives: Sequence[Factors]) -> list[Setting]:
         """Return the settings of a selection, in the plan's order and each once.
 
         Parameters
@@ -148,9 +167,9 @@ class Plan(DoceFactor):
         -------
         list of Setting
         """
-        return self.masked([self._indices(choices) for choices in alternatives])
+        return cast(list[Setting], self.masked([self._indices(choices) for choices in alternatives]))
 
-    def _indices(self, choices):
+    def _indices(self, choices: Factors) -> list[list[int]]:
         """Return the positions of the chosen modalities of each factor: a mask in which nothing is implied."""
         return [
             [self.modalities(factor).index(value) for value in choices.get(factor, self._unmentioned[factor])]
@@ -158,7 +177,7 @@ class Plan(DoceFactor):
         ]
 
 
-def _checked(plan, factor, modalities):
+def _checked(plan: str, factor: str, modalities: list[Modality]) -> list[Modality]:
     texts = [str(modality) for modality in modalities]
     for modality, text in zip(modalities, texts, strict=True):
         if modality is None or texts.count(text) > 1 or not text or set(text) & set(RESERVED):

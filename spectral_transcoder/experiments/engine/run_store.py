@@ -17,23 +17,27 @@ import socket
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO, Any, Self
 
 import spectral_transcoder
+from spectral_transcoder.experiments.engine.experiment import Experiment
+from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path
 
 LOCK_TRIES, LOCK_PAUSE_S = 5, 0.05  # somebody who lists the states holds a lock for a moment
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
 PACKAGES = ("torch", "numpy", "doce")
-HELD = set()  # paths of the locks that this process holds
+HELD: set[Path] = set()  # paths of the locks that this process holds
 
 
 class State(enum.Enum):
-    """Of a setting."""
+    """The state of a setting."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -45,11 +49,11 @@ class RunningElsewhere(Exception):
     """Another process holds the lock of the chain."""
 
 
-def _now():
+def _now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def versions():
+def versions() -> dict[str, str]:
     """Return the versions of what results depend on, by name."""
     ours = {"spectral_transcoder": spectral_transcoder.__version__, "python": platform.python_version()}
     return ours | {package: version(package) for package in PACKAGES}
@@ -72,28 +76,28 @@ class RunRecord:
     run : str
         A name of this computation that no other has.
     host, pid, started, versions
-        Where, when and with what.
+        Where, in which process, when and with what it was computed.
     duration_s : float or None
-        Once it has ended.
+        How long it took, once it has ended.
     error : str or None
-        Last line, once it has failed.
+        The last line of the error, once it has failed.
     """
 
     plan: str
     identifier: str
-    provenance: dict
+    provenance: dict[str, Any]
     previous: str | None
     state: str = State.RUNNING.value
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
     started: str = field(default_factory=_now)
-    versions: dict = field(default_factory=versions)
+    versions: dict[str, str] = field(default_factory=versions)
     duration_s: float | None = None
     error: str | None = None
 
     @classmethod
-    def from_json(cls, content):
+    def from_json(cls, content: dict[str, Any]) -> Self:
         """Return the record that a file holds; earlier versions called its `provenance` `configuration`."""
         values = {"configuration": {}, **content}
         earlier = values.pop("configuration")
@@ -104,22 +108,22 @@ class RunRecord:
 class RunStore:
     """The records and locks of an experiment's settings."""
 
-    def __init__(self, experiment):
+    def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self.folder = Path(experiment.path.state)
 
-    def record(self, setting):
+    def record(self, setting: Setting) -> RunRecord | None:
         """Return the record of a setting, or None where there is none that can be read."""
         try:
             return RunRecord.from_json(json.loads(self._record_path(setting).read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
-    def state(self, setting):
+    def state(self, setting: Setting) -> State:
         """Return the `State` of a setting."""
         return self.look(setting)[0]
 
-    def look(self, setting):
+    def look(self, setting: Setting) -> tuple[State, RunRecord | None]:
         """Return the `State` of a setting and the record that tells so: (State, RunRecord or None)."""
         record = self.record(setting)
         if record is None:
@@ -131,13 +135,13 @@ class RunStore:
             state = State.PENDING
         return state, record
 
-    def is_outdated(self, setting):
+    def is_outdated(self, setting: Setting) -> bool:
         """Whether what a setting has written is, as its record tells, not its result of today."""
         state, record = self.look(setting)
         return record is not None and state is not State.DONE
 
     @contextlib.contextmanager
-    def locked(self, setting):
+    def locked(self, setting: Setting) -> Iterator[None]:
         """Hold the lock of a setting's chain.
 
         POSIX locks hold between the nodes of a cluster on NFS, GPFS and Lustre (mounted with `flock`). The
@@ -164,27 +168,27 @@ class RunStore:
             finally:
                 HELD.discard(path)
 
-    def start(self, setting):
+    def start(self, setting: Setting) -> RunRecord:
         """Write that a setting is running, which ends what was true of it before; return the record."""
         provenance = self.experiment.provenance_of(setting)
         record = RunRecord(setting.plan, setting.id(), provenance, self._previous_run(setting))
         return self._write(setting, record)
 
-    def finish(self, setting, record, duration_s):
+    def finish(self, setting: Setting, record: RunRecord, duration_s: float) -> None:
         """Write that a setting is done: the last thing that its computation does."""
         self._write(setting, replace(record, state=State.DONE.value, duration_s=round(duration_s, 3)))
 
-    def fail(self, setting, record, duration_s, error):
+    def fail(self, setting: Setting, record: RunRecord, duration_s: float, error: str) -> None:
         """Write that a setting has failed, with the last line of the error."""
-        lines = str(error).strip().splitlines() or ["unknown error"]
+        lines = error.strip().splitlines() or ["unknown error"]
         failed = replace(record, state=State.FAILED.value, duration_s=round(duration_s, 3), error=lines[-1])
         self._write(setting, failed)
 
-    def log_path(self, setting):
+    def log_path(self, setting: Setting) -> Path:
         """Return where what a setting's computation prints is kept."""
         return Path(self.experiment.path.log) / f"{setting.id()}.log"
 
-    def _is_current(self, setting, record):
+    def _is_current(self, setting: Setting, record: RunRecord) -> bool:
         """Whether a done setting has today's provenance, and was computed from today's previous step.
 
         What is None today is not here, so that nothing can be said of it: results may be looked at elsewhere
@@ -195,14 +199,15 @@ class RunStore:
             return False
         if record.previous != self._previous_run(setting):
             return False
-        return record.previous is None or self.state(setting.previous()) is State.DONE
+        previous = setting.previous()
+        return record.previous is None or previous is None or self.state(previous) is State.DONE
 
-    def _previous_run(self, setting):
+    def _previous_run(self, setting: Setting) -> str | None:
         previous = setting.previous()
         record = previous and self.record(previous)
         return record.run if record else None
 
-    def _is_locked(self, setting):
+    def _is_locked(self, setting: Setting) -> bool:
         path = self._lock_path(setting)
         if path in HELD:  # opening and closing it here would let go of it
             return True
@@ -212,19 +217,19 @@ class RunStore:
         except RunningElsewhere:
             return True
 
-    def _write(self, setting, record):
+    def _write(self, setting: Setting, record: RunRecord) -> RunRecord:
         with atomic_path(self._record_path(setting)) as temporary:
             temporary.write_text(json.dumps(asdict(record), indent=1))
         return record
 
-    def _record_path(self, setting):
+    def _record_path(self, setting: Setting) -> Path:
         return self.folder / f"{setting.id()}.json"
 
-    def _lock_path(self, setting):
+    def _lock_path(self, setting: Setting) -> Path:
         return self.folder / f"{setting.chain}.lock"
 
 
-def _lock(file, path):
+def _lock(file: IO[str], path: Path) -> None:
     for _ in range(LOCK_TRIES):
         try:
             return fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,11 +10,15 @@ import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 
-from spectral_transcoder.experiments.engine.plans import STEP
+from spectral_transcoder.experiments.engine.experiment import Experiment, Step
+from spectral_transcoder.experiments.engine.plans import STEP, Setting
 from spectral_transcoder.experiments.engine.run_store import RunningElsewhere, RunStore, State
 from spectral_transcoder.experiments.engine.selectors import selector_of
 from spectral_transcoder.utils.errors import Interrupted, SpectralTranscoderError
+from spectral_transcoder.utils.progress import Progress
 
 PATIENCE_S = 3.0  # before a second look at what runs elsewhere: the workers of a killed launcher are ending
 
@@ -30,6 +34,9 @@ class Outcome(enum.IntEnum):
     INTERRUPTED = Interrupted.status
 
 
+Report = Callable[[Setting, Outcome], None]
+Compute = Callable[[Sequence[Setting], Report], None]
+
 SAYINGS = {
     Outcome.COMPUTED: "computed",
     Outcome.UP_TO_DATE: "done before",
@@ -39,13 +46,19 @@ SAYINGS = {
 }
 
 
-def compute_one(experiment, setting, steps, force=False, printing_to_log=False):
+def compute_one(
+    experiment: Experiment,
+    setting: Setting,
+    steps: Mapping[str, Step],
+    force: bool = False,
+    printing_to_log: bool = False,
+) -> Outcome:
     """Compute a setting unless it is done, holding its chain's lock.
 
     Parameters
     ----------
     experiment : Experiment
-        Whose setting it is.
+        The experiment whose setting it is.
     setting : Setting
         What to compute.
     steps : dict of str to callable
@@ -77,7 +90,13 @@ def compute_one(experiment, setting, steps, force=False, printing_to_log=False):
         return Outcome.RUNNING_ELSEWHERE
 
 
-def _compute_locked(experiment, store, setting, steps, printing_to_log):
+def _compute_locked(
+    experiment: Experiment,
+    store: RunStore,
+    setting: Setting,
+    steps: Mapping[str, Step],
+    printing_to_log: bool,
+) -> Outcome:
     start = time.monotonic()
     record = store.start(setting)
     log = store.log_path(setting)
@@ -99,7 +118,7 @@ def _compute_locked(experiment, store, setting, steps, printing_to_log):
     return Outcome.COMPUTED
 
 
-def _print_to(log):
+def _print_to(log: Path) -> None:
     """Send the standard streams to a file: their descriptors, so that libraries' messages go there too."""
     with log.open("a") as file:
         for stream in (sys.stdout, sys.stderr):
@@ -113,19 +132,21 @@ class Runner:
     Parameters
     ----------
     experiment : Experiment
-        Whose settings they are.
+        The experiment whose settings they are.
     compute : callable
         (settings, report): computes settings of one step in any order, and calls report(setting, outcome)
         as each ends: `InThisProcess` or `workers.Workers`.
     """
 
-    def __init__(self, experiment, compute):
+    def __init__(self, experiment: Experiment, compute: Compute) -> None:
         self.experiment, self.compute = experiment, compute
         self.store = RunStore(experiment)
-        self.stopped_chains, self.counts = set(), Counter()
-        self.missing = {}  # why -> the settings of which data or weights are not here
+        self.stopped_chains: set[str] = set()
+        self.counts: Counter[Outcome] = Counter()
+        self.missing: dict[str, list[Setting]] = {}  # by why: settings of which data or weights are not here
+        self.progress: Progress
 
-    def run(self, settings, named=None):
+    def run(self, settings: Sequence[Setting], named: Mapping[str, Collection[str]] | None = None) -> int:
         """Compute the settings, say what came of them, and return the exit status.
 
         Parameters
@@ -150,7 +171,9 @@ class Runner:
         print(self._summary(len(settings)))
         return 1 if self.counts[Outcome.FAILED] or self._lacks_what_was_named(settings, named or {}) else 0
 
-    def _lacks_what_was_named(self, settings, named):
+    def _lacks_what_was_named(
+        self, settings: Sequence[Setting], named: Mapping[str, Collection[str]]
+    ) -> bool:
         """Whether nothing of the selection is here, or nothing of a modality that the selector names."""
         chains = {setting.chain for missing in self.missing.values() for setting in missing}
         here = [setting for setting in settings if setting.chain not in chains]
@@ -161,18 +184,18 @@ class Runner:
         wanted = {(factor, value) for factor, values in named.items() for value in values}
         return bool(wanted & selected - found)
 
-    def _by_step(self, settings):
+    def _by_step(self, settings: Sequence[Setting]) -> list[list[Setting]]:
         order = {step: position for position, step in enumerate(self.experiment.steps)}
-        groups = {}
+        groups: dict[int, list[Setting]] = {}
         for setting in settings:
-            groups.setdefault(order.get(getattr(setting, STEP, None), 0), []).append(setting)
+            groups.setdefault(order.get(getattr(setting, STEP, ""), 0), []).append(setting)
         return [groups[position] for position in sorted(groups)]
 
-    def _run_group(self, settings):
+    def _run_group(self, settings: Sequence[Setting]) -> None:
         """Compute the settings of one step; those that run elsewhere are tried once more at the end."""
-        elsewhere = []
+        elsewhere: list[Setting] = []
 
-        def report(setting, outcome):
+        def report(setting: Setting, outcome: Outcome) -> None:
             if outcome is Outcome.RUNNING_ELSEWHERE:
                 elsewhere.append(setting)
             else:
@@ -184,7 +207,7 @@ class Runner:
             time.sleep(PATIENCE_S)
             self.compute(elsewhere, self._record)
 
-    def _is_missing(self, setting):
+    def _is_missing(self, setting: Setting) -> bool:
         """Note a setting that is not done and of which data or weights are not here."""
         if self.store.state(setting) is State.DONE:
             return False
@@ -197,12 +220,12 @@ class Runner:
         self.progress.advance(f"missing {selector_of(setting)}")
         return True
 
-    def _record(self, setting, outcome):
+    def _record(self, setting: Setting, outcome: Outcome) -> None:
         self.counts[outcome] += 1
         if outcome in (Outcome.FAILED, Outcome.RUNNING_ELSEWHERE):
             self.stopped_chains.add(setting.chain)
             record = self.store.record(setting)
-            if outcome is Outcome.FAILED:
+            if outcome is Outcome.FAILED and record:
                 detail = f"{record.error}\n  log: {self.store.log_path(setting)}"
             else:
                 detail = (
@@ -211,7 +234,7 @@ class Runner:
             self.progress.say(f"{SAYINGS[outcome]}: {selector_of(setting)}\n  {detail}")
         self.progress.advance(f"{SAYINGS[outcome]} {selector_of(setting)}")
 
-    def _summary(self, total):
+    def _summary(self, total: int) -> str:
         parts = [
             f"{self.counts[outcome]} {saying}" for outcome, saying in SAYINGS.items() if self.counts[outcome]
         ]
@@ -229,23 +252,23 @@ class InThisProcess:
     Parameters
     ----------
     experiment : Experiment
-        Whose settings they are.
+        The experiment whose settings they are.
     steps : dict of str to callable
         By the name of a step, (setting, experiment): computes and writes.
     force : bool
         Compute what is done, too.
     """
 
-    def __init__(self, experiment, steps, force=False):
+    def __init__(self, experiment: Experiment, steps: Mapping[str, Step], force: bool = False) -> None:
         self.experiment, self.steps, self.force = experiment, steps, force
 
-    def __call__(self, settings, report):
+    def __call__(self, settings: Sequence[Setting], report: Report) -> None:
         """Compute settings, and report each as it ends."""
-        of_plan = {}
+        of_plan: dict[str, list[Setting]] = {}
         for setting in settings:
             of_plan.setdefault(setting.plan, []).append(setting)
         for plan, members in of_plan.items():
             self.experiment.call_on(self.experiment.plans[plan], members, self._compute, report)
 
-    def _compute(self, setting, experiment, report):
+    def _compute(self, setting: Setting, experiment: Experiment, report: Report) -> None:
         report(setting, compute_one(experiment, setting, self.steps, self.force))

@@ -1,6 +1,8 @@
 """Tables as pictures, as large as their text needs: they are read without zooming."""
 
 import textwrap
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -10,17 +12,23 @@ PADDING_CHARACTERS = 3
 NARROWEST_CHARACTERS = 60  # so that titles have room
 
 
-def draw_table(title, header, cells, n_left, bold=()):
+def draw_table(
+    title: str,
+    header: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    n_left: int,
+    bold: Collection[tuple[int, int]] = (),
+) -> Figure:
     """Return a table as a matplotlib figure.
 
     Parameters
     ----------
     title : str
-        Above the table, in as many lines as its width asks for.
+        What stands above the table, in as many lines as its width asks for.
     header : list of str
         Names of the columns, of one or more lines.
     cells : list of list of str
-        Row by row.
+        The texts, row by row.
     n_left : int
         How many of the first columns are aligned to the left; the others, of numbers, to the right.
     bold : collection of (int, int)
@@ -45,7 +53,7 @@ def draw_table(title, header, cells, n_left, bold=()):
     for index, (name, width) in enumerate(zip(header, widths_in, strict=True)):
         align = "left" if index < n_left else "right"
         x_in = start_in if align == "left" else start_in + width
-        style = {"fontsize": FONT_PT, "ha": align, "parse_math": False}
+        style: dict[str, Any] = {"fontsize": FONT_PT, "ha": align, "parse_math": False}
         axis.text(x_in, rule_in - 0.3 * ROW_IN, name, va="bottom", fontweight="bold", **style)
         for row, row_cells in enumerate(cells):
             weight = "bold" if (row, index) in bold else "normal"

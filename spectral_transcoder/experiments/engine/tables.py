@@ -1,15 +1,18 @@
 """Tables of results: a row per computed setting, written as text, CSV, HTML, LaTeX or a picture."""
 
 import sys
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from spectral_transcoder.experiments.engine.doce_adapter import drop_constant_columns
+from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
 from spectral_transcoder.experiments.engine.options import exportable
-from spectral_transcoder.experiments.engine.plans import STEP
+from spectral_transcoder.experiments.engine.plans import STEP, Setting
 from spectral_transcoder.experiments.engine.run_store import RunStore
 from spectral_transcoder.experiments.engine.table_pictures import draw_table
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
@@ -18,6 +21,9 @@ from spectral_transcoder.utils.plotting import save
 
 PLAN = "plan"
 MOST_PICTURE_ROWS = 150
+
+Found = dict[str, tuple[float, ...]]  # (mean, standard deviation) or (mean,) by metric
+Row = tuple[Setting, Found]
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Table:
     title : str
         The experiment, and the factors that have one modality throughout.
     shown : pd.DataFrame
-        Of text: the factors that vary, remarks, and each metric as mean or mean ± standard deviation.
+        Texts: the factors that vary, remarks, and each metric as mean or mean ± standard deviation.
     values : pd.DataFrame
         All factors, and each metric's mean and standard deviation in two columns of numbers.
     n_factors : int
@@ -41,18 +47,23 @@ class Table:
     values: pd.DataFrame
     n_factors: int
 
-    def text(self):
+    def text(self) -> str:
         """Return the table for a terminal."""
         return f"{self.title}\n{self.shown.to_string(index=False)}"
 
 
-def results_table(experiment, settings, metrics, over=None):
+def results_table(
+    experiment: Experiment,
+    settings: Iterable[Setting],
+    metrics: Sequence[MetricRecord],
+    over: str | None = None,
+) -> Table:
     """Gather the results of a selection.
 
     Parameters
     ----------
     experiment : Experiment
-        Whose metrics they are.
+        The experiment whose metrics they are.
     settings : list of Setting
         Whichever steps are among them: a chain's results are those of its last step.
     metrics : list of MetricRecord
@@ -113,7 +124,7 @@ def results_table(experiment, settings, metrics, over=None):
     return Table(f"{experiment.project.name}, {title}".rstrip(", "), shown, values, n_left)
 
 
-def current(experiment, settings):
+def current(experiment: Experiment, settings: Collection[Setting]) -> list[Setting]:
     """Return the settings whose results are of today's data, weights and earlier steps; tell how many are not."""
     store = RunStore(experiment)
     kept = [setting for setting in settings if not store.is_outdated(setting)]
@@ -124,11 +135,11 @@ def current(experiment, settings):
     return kept
 
 
-def _average(rows, over):
+def _average(rows: Sequence[Row], over: str) -> tuple[list[Row], list[int]]:
     """Return one row for the settings that differ in the factor `over` alone, and how many each stands for."""
     if not any(over in setting.values for setting, _ in rows):
         raise UsageError(f"--over {over}: no plan of this selection has that factor")
-    groups = {}
+    groups: dict[tuple[str, tuple[tuple[str, Any], ...]], list[Row]] = {}
     for setting, found in rows:
         rest = tuple((factor, value) for factor, value in setting.values.items() if factor != over)
         groups.setdefault((setting.plan, rest), []).append((setting, found))
@@ -139,17 +150,19 @@ def _average(rows, over):
     return averaged, [len(members) for members in groups.values()]
 
 
-def _mean_and_spread(numbers):
+def _mean_and_spread(numbers: Sequence[float]) -> tuple[float, ...]:
     """Return (mean, sample standard deviation), of a single number (itself,)."""
-    return (np.mean(numbers), np.std(numbers, ddof=1)) if len(numbers) > 1 else tuple(numbers)
+    if len(numbers) == 1:
+        return tuple(numbers)
+    return float(np.mean(numbers)), float(np.std(numbers, ddof=1))
 
 
-def read_metrics(experiment, setting, metrics):
+def read_metrics(experiment: Experiment, setting: Setting, metrics: Iterable[MetricRecord]) -> Found:
     """Return {metric name: (mean, standard deviation) or (mean,)} of the metrics that a setting has.
 
     A single value has no standard deviation: NaN.
     """
-    found = {}
+    found: Found = {}
     for metric in metrics:
         for array in experiment.metric_values(metric.name, setting):
             mean, *spread = (experiment.reduced(array, directive) for directive in metric.reductions)
@@ -157,7 +170,7 @@ def read_metrics(experiment, setting, metrics):
     return found
 
 
-def export(table, path):
+def export(table: Table, path: str | Path) -> Path:
     """Write a table in the format that the suffix of the path tells, and return the path.
 
     Raises
@@ -171,7 +184,9 @@ def export(table, path):
     return path
 
 
-def _factor_rows(settings, without):
+def _factor_rows(
+    settings: Sequence[Setting], without: Collection[str | None]
+) -> tuple[list[list[Any]], list[str]]:
     """Return the modalities, row by row, and the names of their columns.
 
     A factor that a plan does not have is blank there. Left out are those of `without`: the step is the last
@@ -184,22 +199,22 @@ def _factor_rows(settings, without):
     return rows, [PLAN, *columns]
 
 
-def heading(metric):
+def heading(metric: MetricRecord) -> str:
     """Return a metric's name with its unit and which way is up, for the top of a column."""
     unit = f" ({metric.unit})" if metric.unit else ""
     return f"{metric.name}{unit} {metric.arrow}"
 
 
-def _format(metric, numbers):
+def _format(metric: MetricRecord, numbers: Iterable[float]) -> str:
     return " ± ".join(f"{number:.{metric.decimals}f}" for number in numbers if not np.isnan(number))
 
 
-def _write_csv(table, path):
+def _write_csv(table: Table, path: Path) -> None:
     with atomic_path(path) as temporary:
         table.values.to_csv(temporary, index=False)
 
 
-def _write_tex(table, path):
+def _write_tex(table: Table, path: Path) -> None:
     alignment = "l" * table.n_factors + "r" * (table.shown.shape[1] - table.n_factors)
     arrows = {"→": r"$\rightarrow$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$", "²": r"$^2$"}
     text = table.shown.to_latex(index=False, escape=True, caption="CAPTION", column_format=alignment)
@@ -210,7 +225,7 @@ def _write_tex(table, path):
         temporary.write_text(text)
 
 
-def _write_html(table, path):
+def _write_html(table: Table, path: Path) -> None:
     style = (
         table.shown.style.hide(axis="index")
         .set_caption(table.title)
@@ -227,7 +242,7 @@ def _write_html(table, path):
         temporary.write_text(style.to_html(doctype_html=True))
 
 
-def _write_png(table, path):
+def _write_png(table: Table, path: Path) -> None:
     if len(table.shown) > MOST_PICTURE_ROWS:
         raise UsageError(
             f"a picture of {len(table.shown)} rows: select at most {MOST_PICTURE_ROWS}, or export a .csv"
@@ -237,4 +252,9 @@ def _write_png(table, path):
     save(draw_table(table.title, header, cells, table.n_factors), path)
 
 
-WRITERS = {".png": _write_png, ".html": _write_html, ".tex": _write_tex, ".csv": _write_csv}
+WRITERS: dict[str, Callable[[Table, Path], None]] = {
+    ".png": _write_png,
+    ".html": _write_html,
+    ".tex": _write_tex,
+    ".csv": _write_csv,
+}

@@ -10,12 +10,17 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from types import FrameType
+from typing import NoReturn
 
 import joblib
 
+from spectral_transcoder.experiments.engine.experiment import Experiment
+from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.engine.run_store import RunningElsewhere, RunStore, State
-from spectral_transcoder.experiments.engine.runner import Outcome
+from spectral_transcoder.experiments.engine.runner import Outcome, Report
 from spectral_transcoder.experiments.engine.selectors import selector_of
 from spectral_transcoder.utils.errors import Interrupted
 
@@ -28,7 +33,7 @@ class Workers:
     Parameters
     ----------
     experiment : Experiment
-        Whose settings they are.
+        The experiment whose settings they are.
     command : sequence of str
         Computes one setting, whose selector is appended.
     n_processes : int
@@ -37,14 +42,17 @@ class Workers:
         Compute what is done, too.
     """
 
-    def __init__(self, experiment, command, n_processes, force=False):
+    def __init__(
+        self, experiment: Experiment, command: Sequence[str], n_processes: int, force: bool = False
+    ) -> None:
         self.store, self.command, self.n_processes = RunStore(experiment), list(command), n_processes
         self.force = force
-        self.alive, self.stopping = set(), False
+        self.alive: set[subprocess.Popen[bytes]] = set()
+        self.stopping = False
         threads = max(1, joblib.cpu_count() // n_processes)
         self.environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
 
-    def __call__(self, settings, report):
+    def __call__(self, settings: Sequence[Setting], report: Report) -> None:
         """Compute settings, and report each as it ends; raise Interrupted after a signal, once all ended."""
         with self._handling_signals(), ThreadPoolExecutor(self.n_processes) as pool:
             futures = {pool.submit(self._work, setting): setting for setting in settings}
@@ -58,7 +66,7 @@ class Workers:
             raise Interrupted("stopped; the same command goes on from here")
 
     @contextlib.contextmanager
-    def _handling_signals(self):
+    def _handling_signals(self) -> Iterator[None]:
         before = {number: signal.signal(number, self._stop) for number in SIGNALS}
         try:
             yield
@@ -66,13 +74,13 @@ class Workers:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _stop(self, *signal_arguments):
+    def _stop(self, *signal_arguments: object) -> None:
         """Start no more workers, and ask those that are running to stop."""
         self.stopping = True
         for process in list(self.alive):
             process.terminate()
 
-    def _work(self, setting):
+    def _work(self, setting: Setting) -> Outcome:
         if self.stopping:
             return Outcome.INTERRUPTED
         if not self.force and self.store.state(setting) is State.DONE:  # no need to start a process
@@ -86,14 +94,14 @@ class Workers:
         self.alive.add(process)
         if self.stopping:  # the signal came before the process was known
             process.terminate()
-        with process.stdin:
+        with process:  # closes the pipe at the end
             status = process.wait()
         self.alive.discard(process)
-        if status in iter(Outcome):
+        if status in list(Outcome):
             return Outcome(status)
         return Outcome.INTERRUPTED if self.stopping else self._died(setting, status)
 
-    def _died(self, setting, status):
+    def _died(self, setting: Setting, status: int) -> Outcome:
         """Mark a setting as failed whose worker could not do so itself: killed, or ended before it began."""
         try:
             with self.store.locked(setting):
@@ -105,13 +113,13 @@ class Workers:
 
 
 @contextlib.contextmanager
-def interruptible():
+def interruptible() -> Iterator[None]:
     """Raise Interrupted where this process computes when it is told to stop: by SIGTERM, or by SLURM's SIGUSR1.
 
     So temporary files go, and locks are let go of. The processes of a training on several devices end too.
     """
 
-    def stop(number, frame):
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
         for further in before:
             signal.signal(
                 further, signal.SIG_IGN
@@ -130,17 +138,17 @@ def interruptible():
             signal.signal(number, handler)
 
 
-def _in_words(status):
+def _in_words(status: int) -> str:
     if status >= 0:
         return f"with status {status}"
     hint = ", as when memory runs out" if -status == signal.SIGKILL else ""
     return f"by {signal.Signals(-status).name}{hint}"
 
 
-def stop_with_launcher():
+def stop_with_launcher() -> None:
     """Send this worker a SIGTERM when its launcher is gone, that is when its standard input ends."""
 
-    def watch():
+    def watch() -> None:
         while os.read(0, 1):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
