@@ -14,10 +14,12 @@ cores. The same command goes on with a run that was stopped. Weights that are th
 the project, are replaced with --force only; --output says where else others go.
 """
 
+import argparse
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spectral_transcoder.models.names import CLASSIFIER_NAMES, SMALLEST_CLASSIFIER, STUDENT
 from spectral_transcoder.signal.reading import add_reading_options, reading_of
@@ -26,10 +28,16 @@ from spectral_transcoder.utils.errors import DatasetError, UsageError
 from spectral_transcoder.utils.files import atomic_path, sha256
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from spectral_transcoder.models.classifiers import Classifier
+    from spectral_transcoder.training.losses import Chunks
+
 HELD_OUT = 8  # a validation second for as many training seconds
 
 
-def main():
+def main() -> int:
     """Teach, then measure, then write the weights and how they were made."""
     args = parse_arguments()
     import torch
@@ -89,7 +97,9 @@ def main():
     return 1 if unreadable or not_heard else 0
 
 
-def taught_splits(sounds, teacher, args):
+def taught_splits(
+    sounds: "list[np.ndarray]", teacher: "Classifier", args: argparse.Namespace
+) -> "dict[str, Chunks]":
     """Return the teacher's seconds by split; raise DatasetError where there are too few sounds for two."""
     import numpy as np
 
@@ -112,14 +122,14 @@ def taught_splits(sounds, teacher, args):
     return splits | {"eval": splits["valid"]}
 
 
-def tell(history):
+def tell(history: dict[str, list[float]]) -> None:
     """Print the losses of the last epoch."""
     print(
         f"epoch {len(history['train'])}: train {history['train'][-1]:.5f}, valid {history['valid'][-1]:.5f}"
     )
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
     parser.add_argument("folders", nargs="+", type=Path, help="sounds to learn from")

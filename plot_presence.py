@@ -10,6 +10,7 @@ Lden, sensors side by side; and hours.csv and days.csv. A day of which less than
 Takes some seconds for each sensor and million rows; nothing is fetched from the network.
 """
 
+import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 PLACE_COLUMNS = ["sensor", "latitude", "longitude"]
 
 
-def main():
+def main() -> None:
     """Gather the rows, draw, and write the page."""
     args = parse_arguments()
     from spectral_transcoder.report.year_page import write_year
@@ -86,7 +87,7 @@ def timezone(name: str) -> ZoneInfo:
         raise UsageError(f"--timezone {name}: expected a name such as Europe/Paris or UTC") from error
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
     add = parser.add_argument

@@ -210,7 +210,8 @@ def test_ten_first_classes(shared):
     transcoders, _ = transcoders_for("YamNetMobile", shared / "reference/published_transcoders")
     recording = read_audio(shared / "audio/tau2020/street_traffic-milan-1094-42444-a.wav")
     classes = top_classes(recording, classifier, transcoders)
-    assert list(classes) == ["true Mels", "PINV", "PINV with texture", "CNN-logits"]
+    # CNN-logits of YamNet serve YamNet alone
+    assert list(classes) == ["true Mels", "PINV", "PINV with texture"]
     scores = classifier.scores(classifier.record.front_end.classifier_input(recording.at(16000))).mean(axis=0)
     best = sorted(range(521), key=lambda index: -scores[index])[:10]
     assert [label for label, _ in classes["true Mels"]] == [classifier.record.labels[i] for i in best]
