@@ -16,13 +16,15 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.datasets.tau import TAU_DATASET_TYPES, tau_dataset_name
-from spectral_transcoder.signal.framing import split_seconds
+from spectral_transcoder.signal.audio import Recording
+from spectral_transcoder.signal.framing import Array, split_seconds
 from spectral_transcoder.signal.mel_spectrograms import (
     PANN_MELS,
     PUBLISHED_FRONT_ENDS,
@@ -68,7 +70,7 @@ class ChunkAnalysis:
     front_ends: tuple[str, ...] = PUBLISHED_FRONT_ENDS
     reading: Reading = AS_USUAL
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         record = self.third_octaves
         _ = self.mel_records
         if max(record.frame_length, record.hop_length) > record.sr:
@@ -88,7 +90,7 @@ class ChunkAnalysis:
         return [front_end_named(name) for name in self.front_ends]
 
     @property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, int]]:
         """Array name -> shape of one chunk, (frames, bands)."""
         bands = self.third_octaves.n_bands
         shapes = {THIRD_OCTAVES: (self.third_octaves.frames_per_second, bands)}
@@ -98,7 +100,7 @@ class ChunkAnalysis:
         return shapes
 
     @property
-    def parameters(self):
+    def parameters(self) -> dict[str, Any]:
         """Everything that the values depend on, for the manifest."""
         return {
             "third_octaves": asdict(self.third_octaves),
@@ -107,7 +109,7 @@ class ChunkAnalysis:
             **({} if self.reading == AS_USUAL else {"reading": asdict(self.reading)}),
         }
 
-    def arrays(self, recording, first_s, last_s):
+    def arrays(self, recording: Recording, first_s: int, last_s: int) -> dict[str, np.ndarray]:
         """Return array name -> (last_s - first_s, frames, bands) float32, each second analysed alone.
 
         Parameters
@@ -118,7 +120,7 @@ class ChunkAnalysis:
             The seconds that are wanted, `last_s` excluded; all of them whole.
         """
 
-        def excerpt(sr):
+        def excerpt(sr: int) -> np.ndarray:
             return recording.at(sr)[first_s * sr : last_s * sr]
 
         signal = excerpt(self.third_octaves.sr)
@@ -130,12 +132,12 @@ class ChunkAnalysis:
         return arrays
 
 
-def mels_array(front_end):
+def mels_array(front_end: MelFrontEnd) -> str:
     """Return the array name of a front end's Mels: mels_pann_data, mels_yamnet_data, mels_efficientat_data."""
     return f"mels_{front_end.name.lower()}_data"
 
 
-def mel_time_levels(third_octaves, signal):
+def mel_time_levels(third_octaves: ThirdOctaves, signal: np.ndarray) -> np.ndarray:
     """Return third octaves at the Mel's own frames (`urban_mel_time`), each second analysed alone.
 
     Both front ends have a frame every 10 ms, the first centred on the first sample, and mirror the signal
@@ -159,7 +161,7 @@ def mel_time_levels(third_octaves, signal):
     return record.levels(seconds)[:, : PANN_MELS.chunk_frames].numpy()
 
 
-def mel_freq(mels, n_frames):
+def mel_freq(mels: Array, n_frames: int) -> Array:
     """Average log Mels over time to `n_frames` (`urban_mel_freq`): 101 or 96 frames to the third octaves' 8.
 
     Frame i is the mean of the frames floor(i·T/n) to ceil((i+1)·T/n), the last excluded.
@@ -195,22 +197,22 @@ class DatasetSplit:
     """
 
     name: str
-    arrays: dict = field(repr=False)
+    arrays: dict[str, np.ndarray] = field(repr=False)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.fnames)
 
     @property
-    def third_octaves(self):
+    def third_octaves(self) -> np.ndarray:
         """Third-octave levels in dB: (n_chunks, 8, 29) float32 with the published record."""
         return self.arrays[THIRD_OCTAVES]
 
     @property
-    def fnames(self):
+    def fnames(self) -> np.ndarray:
         """`<file>_<chunk index>` of each chunk: (n_chunks,) str; chunks of a clip follow each other."""
         return self.arrays[FNAMES]
 
-    def mels(self, front_end):
+    def mels(self, front_end: MelFrontEnd) -> np.ndarray:
         """Return the log Mels of a front end: (n_chunks, chunk_frames, n_mels) float32.
 
         Raises
@@ -225,7 +227,7 @@ class DatasetSplit:
             )
         return self.arrays[mels_array(front_end)]
 
-    def mel_time(self, front_end):
+    def mel_time(self, front_end: MelFrontEnd) -> np.ndarray:
         """Return third octaves at the Mel's frames: (n_chunks, chunk_frames, n_bands) float32, dB.
 
         Raises
@@ -256,19 +258,19 @@ class ChunkDataset:
 
     folder: Path
     name: str
-    manifest: dict = field(repr=False)
+    manifest: dict[str, Any] = field(repr=False)
 
     @property
-    def provenance(self):
+    def provenance(self) -> str:
         """A sha256 that changes with any parameter or value: what was computed from a dataset records it."""
         return self.manifest["fingerprint"]
 
     @property
-    def third_octaves(self):
+    def third_octaves(self) -> ThirdOctaves:
         """The `ThirdOctaves` record that its levels were computed with."""
         return ThirdOctaves(**self.manifest["parameters"]["third_octaves"])
 
-    def split(self, split):
+    def split(self, split: str) -> DatasetSplit:
         """Return a `DatasetSplit`.
 
         Raises
@@ -286,7 +288,7 @@ class ChunkDataset:
             split, {file.removeprefix(prefix).removesuffix(".npy"): self._load(file) for file in files}
         )
 
-    def _load(self, file):
+    def _load(self, file: str) -> np.ndarray:
         """Return the memory map of a file that has the manifest's shape."""
         path, expected = self.folder / file, tuple(self.manifest["files"][file]["shape"])
         again = f"make the dataset again with {command_for(self.name)} --force"
@@ -299,7 +301,7 @@ class ChunkDataset:
         return array
 
 
-def open_dataset(data_folder, name):
+def open_dataset(data_folder: str | Path, name: str) -> ChunkDataset:
     """Open a dataset that `create_mel_tho_dataset.py` made.
 
     Parameters
@@ -332,7 +334,7 @@ def open_dataset(data_folder, name):
     return ChunkDataset(folder, name, manifest)
 
 
-def command_for(name):
+def command_for(name: str) -> str:
     """Return the command that makes a dataset."""
     for dataset_type in TAU_DATASET_TYPES:
         if name == tau_dataset_name(dataset_type):
@@ -342,12 +344,12 @@ def command_for(name):
     return f"{CREATE_COMMAND} --layout folder --audio_dataset_path <folder of sounds> --dataset_name {name}"
 
 
-def manifest_file(name):
+def manifest_file(name: str) -> str:
     """Return the manifest's file name."""
     return f"{name}_manifest.json"
 
 
-def read_manifest(folder, name):
+def read_manifest(folder: str | Path, name: str) -> dict[str, Any] | None:
     """Return the manifest in a dataset's folder, None where there is none; DatasetError if it is damaged."""
     path = Path(folder) / manifest_file(name)
     try:
@@ -362,7 +364,7 @@ def read_manifest(folder, name):
     return manifest
 
 
-def provenance(parameters, files):
+def provenance(parameters: dict[str, Any], files: dict[str, dict[str, Any]]) -> str:
     """Return the sha256 of a dataset's parameters and files: the same wherever it lies and whatever made it."""
     canonical = json.dumps({"parameters": parameters, "files": files}, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -48,7 +48,7 @@ class CorpusRecord:
 
     name: str
     table: str
-    read: Callable
+    read: Callable[[str | Path, Sequence[str]], tuple[np.ndarray, np.ndarray, np.ndarray]]
     grouping: str
     single_label: bool
     folds: bool

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sklearn.model_selection import train_test_split
 
@@ -55,9 +56,9 @@ class Corpus:
 
     name: str
     folder: Path
-    clips: tuple
-    parameters: dict
-    left_out: dict = field(default_factory=dict)
+    clips: tuple[Clip, ...]
+    parameters: dict[str, Any]
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w-][\w.-]*", self.name):

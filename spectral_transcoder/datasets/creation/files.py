@@ -4,10 +4,15 @@ import csv
 import json
 import os
 import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from spectral_transcoder.datasets.chunks import UNFINISHED, manifest_file
+from spectral_transcoder.datasets.chunks import UNFINISHED, ChunkAnalysis, manifest_file
+from spectral_transcoder.datasets.creation.plan import PlannedClip
+from spectral_transcoder.datasets.splits import Corpus
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path, sha256
@@ -24,12 +29,13 @@ class FinishedClips:
         The file; it need not exist.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.errors = {}  # file -> None, or the reason why it could not be read
-        self._unsaved = []
+        # file -> None, or the reason why it could not be read
+        self.errors: dict[str, str | None] = {}
+        self._unsaved: list[str] = []
 
-    def load(self):
+    def load(self) -> None:
         """Read what was saved; a last line that a kill cut off is left out."""
         if self.path.exists():
             lines = self.path.read_text(encoding="utf-8").split("\n")[:-1]
@@ -37,12 +43,12 @@ class FinishedClips:
             with atomic_path(self.path) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
-    def add(self, file, error):
+    def add(self, file: str, error: str | None) -> None:
         """Note a clip; `save` has to follow."""
         self.errors[file] = error
         self._unsaved.append(json.dumps([file, error]))
 
-    def save(self, arrays):
+    def save(self, arrays: Iterable[Path]) -> None:
         """Make sure that the arrays, paths, are on the disk, then write which clips are done."""
         for array in arrays:
             with array.open("rb") as file:
@@ -54,7 +60,9 @@ class FinishedClips:
         self._unsaved = []
 
 
-def write_clip(audio_folder, paths, analysis, clip):
+def write_clip(
+    audio_folder: Path, paths: Mapping[tuple[str, str], Path], analysis: ChunkAnalysis, clip: PlannedClip
+) -> str | None:
     """Compute a clip and write its rows; return None, or the reason why it could not be read."""
     try:
         recording = read_audio(audio_folder / clip.file, analysis.reading)
@@ -71,7 +79,7 @@ def write_clip(audio_folder, paths, analysis, clip):
     return None
 
 
-def write_rows(path, first_row, values):
+def write_rows(path: Path, first_row: int, values: np.ndarray) -> None:
     """Overwrite rows of a .npy file of float32.
 
     Plain writes: unlike those to a memory map, they count in no process's memory, and a full disk is an error
@@ -84,7 +92,7 @@ def write_rows(path, first_row, values):
         file.write(np.ascontiguousarray(values, np.float32).data)
 
 
-def compact(path, clips):
+def compact(path: Path, clips: Sequence[PlannedClip]) -> None:
     """Close the gaps that unreadable clips left in an array; nothing happens where there are none.
 
     Parameters
@@ -107,7 +115,9 @@ def compact(path, clips):
             first_row += clip.n_seconds
 
 
-def write_split_csv(path, corpus, kept, skipped):
+def write_split_csv(
+    path: Path, corpus: Corpus, kept: Sequence[PlannedClip], skipped: Sequence[dict[str, Any]]
+) -> None:
     """Write a row for each clip of the corpus: file, split, group, chunks, and why it was skipped if it was."""
     chunks = {clip.file: clip.n_seconds for clip in kept}
     reasons = {clip["file"]: clip["reason"] for clip in skipped}
@@ -120,15 +130,15 @@ def write_split_csv(path, corpus, kept, skipped):
             )
 
 
-def describe_file(path):
+def describe_file(path: Path) -> dict[str, Any]:
     """Return the size in bytes and sha256 of a file, and the shape of an array."""
-    description = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+    description: dict[str, Any] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
     if path.suffix == ".npy":
         description["shape"] = list(np.load(path, mmap_mode="r").shape)
     return description
 
 
-def publish(folder, name):
+def publish(folder: Path, name: str) -> None:
     """Give the files of a finished creation their final names, the manifest last.
 
     A kill in between is mended by calling it again: the manifest still lies in `unfinished/`.

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from spectral_transcoder.datasets.chunks import ChunkAnalysis
 from spectral_transcoder.datasets.names import SPLITS
@@ -50,9 +51,9 @@ class CreationPlan:
         Of corpus and analysis, with a checksum of the list of clips and their lengths.
     """
 
-    clips: tuple
-    skipped: tuple
-    parameters: dict
+    clips: tuple[PlannedClip, ...]
+    skipped: tuple[dict[str, Any], ...]
+    parameters: dict[str, Any]
 
     def n_rows(self, split: str) -> int:
         """Rows of a split's arrays."""
@@ -72,7 +73,7 @@ def make_plan(corpus: Corpus, analysis: ChunkAnalysis) -> CreationPlan:
         read = partial(read_header, reading=analysis.reading)
         headers = list(progress_bar(pool.map(read, paths), len(corpus.clips), "headers"))
     planned: list[PlannedClip] = []
-    skipped: list[dict] = []
+    skipped: list[dict[str, Any]] = []
     rows: Counter[str] = Counter()
     digest = hashlib.sha256()
     for clip, (n_samples, sr, error) in zip(corpus.clips, headers, strict=True):
@@ -98,17 +99,17 @@ def read_header(path: Path, reading: Reading = AS_USUAL) -> tuple[int, int, str 
         return 0, 0, str(error)
 
 
-def skipped_clip(clip: Clip | PlannedClip, reason: str, unreadable: bool) -> dict:
+def skipped_clip(clip: Clip | PlannedClip, reason: str, unreadable: bool) -> dict[str, Any]:
     """Return how the manifest tells of a clip that is left out."""
     return {"file": clip.file, "split": clip.split, "reason": reason, "unreadable": unreadable}
 
 
-def left_out_file(file: str, reason: str) -> dict:
+def left_out_file(file: str, reason: str) -> dict[str, Any]:
     """Return how the manifest lists a sound that no clip was made of: it is in no split."""
     return {"file": file, "split": None, "reason": reason, "unreadable": True}
 
 
-def refuse_empty_splits(clips: Sequence[PlannedClip], skipped: Sequence[dict]) -> None:
+def refuse_empty_splits(clips: Sequence[PlannedClip], skipped: Sequence[dict[str, Any]]) -> None:
     """Raise DatasetError where a split has no clip left, giving the first reason."""
     for split in SPLITS:
         if not any(clip.split == split for clip in clips):

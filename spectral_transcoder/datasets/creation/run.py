@@ -12,9 +12,11 @@ import json
 import platform
 import shutil
 import time
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,12 +37,15 @@ from spectral_transcoder.datasets.creation.files import (
     write_split_csv,
 )
 from spectral_transcoder.datasets.creation.plan import (
+    CreationPlan,
+    PlannedClip,
     left_out_file,
     make_plan,
     refuse_empty_splits,
     skipped_clip,
 )
 from spectral_transcoder.datasets.names import SPLITS
+from spectral_transcoder.datasets.splits import Corpus
 from spectral_transcoder.utils.errors import DatasetError, UsageError
 from spectral_transcoder.utils.files import atomic_path, full_disk_reported, sha256
 from spectral_transcoder.utils.locks import sole_writer
@@ -51,7 +56,13 @@ SAVE_EVERY_S = 1.0  # what a kill may cost
 PACKAGES = ("numpy", "torch", "librosa", "soundfile", "soxr", "scikit-learn")
 
 
-def create_dataset(corpus, output_path, analysis=None, jobs=None, force=False):
+def create_dataset(
+    corpus: Corpus,
+    output_path: str | Path,
+    analysis: ChunkAnalysis | None = None,
+    jobs: int | None = None,
+    force: bool = False,
+) -> dict[str, Any]:
     """Make a dataset, go on with one that was interrupted, or verify one that is there.
 
     Parameters
@@ -89,8 +100,9 @@ def create_dataset(corpus, output_path, analysis=None, jobs=None, force=False):
             publish(folder, corpus.name)
         plan = make_plan(corpus, analysis)
         creation = Creation(corpus, folder, analysis, plan)
-        if not force and creation.is_finished():
-            return read_manifest(folder, corpus.name)
+        manifest = None if force else creation.finished_manifest()
+        if manifest is not None:
+            return manifest
         creation.prepare(force)
         creation.analyse(jobs)
         return creation.finish()
@@ -104,22 +116,22 @@ class Creation:
     corpus : Corpus
         Clips and splits.
     folder : Path
-        Of the dataset.
+        The dataset's own folder.
     analysis : ChunkAnalysis
         What is computed.
     plan : CreationPlan
-        Of this corpus and analysis.
+        What this corpus and this analysis ask for.
     """
 
-    def __init__(self, corpus, folder, analysis, plan):
+    def __init__(self, corpus: Corpus, folder: Path, analysis: ChunkAnalysis, plan: CreationPlan) -> None:
         self.corpus, self.folder, self.analysis, self.plan = corpus, folder, analysis, plan
         self.work = folder / UNFINISHED
         self.settings = {"parameters": plan.parameters, "versions": versions()}
         self.settings_path = self.work / "settings.json"
         self.done = FinishedClips(self.work / "finished_clips.jsonl")
 
-    def is_finished(self):
-        """Say whether this very dataset is there and whole.
+    def finished_manifest(self) -> dict[str, Any] | None:
+        """Return the manifest of this very dataset where it is there and whole, None where there is no dataset.
 
         Raises
         ------
@@ -133,16 +145,16 @@ class Creation:
                 raise DatasetError(
                     f"{foreign[0]} is of unknown origin: --force replaces it, or give --dataset_name"
                 )
-            return False
+            return None
         refuse_differences(self.folder, manifest["parameters"], self.plan.parameters)
         for file, expected in progress_bar(manifest["files"].items(), len(manifest["files"]), "verifying"):
             if not (self.folder / file).is_file() or sha256(self.folder / file) != expected["sha256"]:
                 raise DatasetError(
                     f"{self.folder / file} is missing or damaged: --force makes the dataset again"
                 )
-        return True
+        return manifest
 
-    def prepare(self, force):
+    def prepare(self, force: bool) -> None:
         """Make the empty arrays, unless an interrupted creation with the same settings left them."""
         if self.settings_path.exists():
             settings = json.loads(self.settings_path.read_text(encoding="utf-8"))
@@ -160,7 +172,7 @@ class Creation:
         with atomic_path(self.settings_path) as temporary:
             temporary.write_text(json.dumps(self.settings), encoding="utf-8")
 
-    def refuse_small_disk(self):
+    def refuse_small_disk(self) -> None:
         """Raise DatasetError where the arrays do not fit on the disk."""
         chunk_bytes = sum(4 * frames * bands for frames, bands in self.analysis.shapes.values())
         needed = chunk_bytes * sum(clip.n_seconds for clip in self.plan.clips)
@@ -171,22 +183,22 @@ class Creation:
                 "choose another --output_path"
             )
 
-    def array_paths(self):
+    def array_paths(self) -> dict[tuple[str, str], Path]:
         """Return (split, array name) -> path of the unfinished array."""
         return {
             (split, array): self.work / f"{self.corpus.name}_{split}_{array}.npy"
             for split, array in itertools.product(SPLITS, self.analysis.shapes)
         }
 
-    def analyse(self, jobs):
+    def analyse(self, jobs: int) -> None:
         """Compute the clips that are not done yet, noting each once it is safely on the disk."""
         clips = [clip for clip in self.plan.clips if clip.file not in self.done.errors]
         if not clips:
             return
         paths = self.array_paths()
         task = partial(write_clip, self.corpus.folder, paths, self.analysis)
-        results = in_processes(task, clips, min(jobs, len(clips)))
-        results = progress_bar(results, len(self.plan.clips), "clips", len(self.plan.clips) - len(clips))
+        computed = in_processes(task, clips, min(jobs, len(clips)))
+        results = progress_bar(computed, len(self.plan.clips), "clips", len(self.plan.clips) - len(clips))
         saved = time.monotonic()
         with full_disk_reported(self.folder):
             try:
@@ -198,12 +210,12 @@ class Creation:
             finally:
                 self.done.save(paths.values())
 
-    def finish(self):
+    def finish(self) -> dict[str, Any]:
         """Leave out the clips that could not be read, write names, split and manifest; return the manifest."""
         errors = self.done.errors
         kept = [clip for clip in self.plan.clips if errors[clip.file] is None]
         unreadable = [
-            skipped_clip(clip, errors[clip.file], True) for clip in self.plan.clips if errors[clip.file]
+            skipped_clip(clip, error, True) for clip in self.plan.clips if (error := errors[clip.file])
         ]
         left_out = [left_out_file(file, reason) for file, reason in self.corpus.left_out.items()]
         skipped = [*self.plan.skipped, *unreadable, *left_out]
@@ -221,7 +233,7 @@ class Creation:
         publish(self.folder, self.corpus.name)
         return manifest
 
-    def manifest(self, kept, skipped):
+    def manifest(self, kept: Sequence[PlannedClip], skipped: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return what a reader of the dataset has to know; nothing in it depends on when or how fast."""
         counts = {
             split: {
@@ -244,7 +256,7 @@ class Creation:
         }
 
 
-def refuse_differences(folder, theirs, ours):
+def refuse_differences(folder: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
     """Raise DatasetError where two nested dicts of settings differ, naming what does."""
     theirs, ours = flatten(theirs), flatten(ours)
     differences = [
@@ -259,14 +271,14 @@ def refuse_differences(folder, theirs, ours):
         )
 
 
-def flatten(settings, prefix=""):
+def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return {dotted key: value} of nested dicts."""
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in settings.items():
         flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
 
 
-def versions():
+def versions() -> dict[str, str]:
     """Return the versions of what the values pass through."""
     return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
