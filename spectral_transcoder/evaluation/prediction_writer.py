@@ -11,17 +11,20 @@ are made again.
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
 import spectral_transcoder
+from spectral_transcoder.datasets.labelled import LabelledCorpus
 from spectral_transcoder.evaluation.predictions import LogitFolder
-from spectral_transcoder.evaluation.tagging import extract_features, predict
+from spectral_transcoder.evaluation.tagging import Features, TaggingPipeline, extract_features, predict
 from spectral_transcoder.signal.reading import AS_USUAL
 from spectral_transcoder.synthetic_city.corpora import is_synthetic
 from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError
@@ -32,6 +35,7 @@ from spectral_transcoder.utils.progress import progress_bar
 
 FILES_PER_BATCH = 16
 HASHED_BYTES = 1 << 16  # of each end of a sound
+Scores: TypeAlias = dict[TaggingPipeline, np.ndarray]  # of one file: (n_labels,) each
 
 
 @dataclass(frozen=True)
@@ -46,23 +50,31 @@ class Batch:
         Whose predictions these files lack.
     """
 
-    files: tuple
-    pipelines: tuple
+    files: tuple[str, ...]
+    pipelines: tuple[TaggingPipeline, ...]
 
 
-def create_logits(corpus, audio_folder, root, pipelines, jobs=1, device="cpu", force=False):
+def create_logits(
+    corpus: LabelledCorpus,
+    audio_folder: Path,
+    root: Path,
+    pipelines: Sequence[TaggingPipeline],
+    jobs: int = 1,
+    device: str = "cpu",
+    force: bool = False,
+) -> dict[str, str]:
     """Write the class outputs of a corpus, those that are not there yet.
 
     Parameters
     ----------
     corpus : LabelledCorpus
-        Whose clips.
+        The corpus whose clips are classified.
     audio_folder : Path
-        Where its sounds lie.
+        The folder of its sounds.
     root : Path
         The folder that holds `<DATASET>-LOGITS/`.
     pipelines : list of TaggingPipeline
-        What kinds of outputs.
+        The kinds of outputs that are wanted.
     jobs : int
         Processes that read, and on a CPU compute.
     device : str
@@ -84,11 +96,11 @@ def create_logits(corpus, audio_folder, root, pipelines, jobs=1, device="cpu", f
     logits.folder.mkdir(parents=True, exist_ok=True)
     with sole_writer(logits.folder):
         corpus.save(logits.clips_path)
-        sounds = forget_changed_sounds(logits, corpus.files, Path(audio_folder))
+        sounds = forget_changed_sounds(logits, corpus.files, audio_folder)
         for pipeline in pipelines:
             prepare(logits, pipeline, force)
         batches = missing_batches(logits, corpus.files, pipelines)
-        unreadable = {}
+        unreadable: dict[str, str] = {}
         with full_disk_reported(logits.folder):
             for batch, outcomes in compute(batches, audio_folder, jobs, device):
                 for file, outcome in zip(batch.files, outcomes, strict=True):
@@ -99,14 +111,18 @@ def create_logits(corpus, audio_folder, root, pipelines, jobs=1, device="cpu", f
         if len(unreadable) == len(corpus.files):
             raise DatasetError(f"no clip could be read; the first: {next(iter(unreadable.values()))}")
         os.sync()
-        inputs = {"clips": sha256(logits.clips_path), "sounds": sounds, "unreadable": unreadable}
-        inputs["synthetic"] = is_synthetic(Path(audio_folder).parent)
+        inputs: dict[str, Any] = {
+            "clips": sha256(logits.clips_path),
+            "sounds": sounds,
+            "unreadable": unreadable,
+        }
+        inputs["synthetic"] = is_synthetic(audio_folder.parent)
         for pipeline in pipelines:
             finish(logits, pipeline, inputs)
     return unreadable
 
 
-def forget_changed_sounds(logits, files, audio_folder):
+def forget_changed_sounds(logits: LogitFolder, files: np.ndarray, audio_folder: Path) -> str:
     """Remove all outputs of sounds that are not, or not known to be, those that were classified.
 
     Returns
@@ -120,14 +136,14 @@ def forget_changed_sounds(logits, files, audio_folder):
     known = logits.read_sounds()
     changed = [file for file, provenance in sounds.items() if known.get(file) != provenance]
     for kind in logits.kinds() if changed else []:
-        logits.write_manifest(*kind, logits.read_manifest(*kind) | {"complete": False})
+        logits.update_manifest(*kind, {"complete": False})
         for file in changed:
             logits.path(file, *kind).unlink(missing_ok=True)
     logits.write_sounds(known | sounds)
     return hashlib.sha256(json.dumps(sorted(sounds.items())).encode()).hexdigest()
 
 
-def sound_provenance(path):
+def sound_provenance(path: Path) -> str:
     """Return the size of a sound and a hash of its two ends, by which it is known again."""
     if not path.is_file():
         return "missing"
@@ -139,7 +155,7 @@ def sound_provenance(path):
     return f"{size}-{digest.hexdigest()[:16]}"
 
 
-def prepare(logits, pipeline, force):
+def prepare(logits: LogitFolder, pipeline: TaggingPipeline, force: bool) -> None:
     """Begin or go on with one kind of outputs; what was made with other weights is removed."""
     kind = pipeline.classifier, pipeline.transcoder
     manifest = logits.read_manifest(*kind)
@@ -150,10 +166,10 @@ def prepare(logits, pipeline, force):
     logits.write_manifest(*kind, {"provenance": provenance, "complete": False})
 
 
-def provenance_of(pipeline):
+def provenance_of(pipeline: TaggingPipeline) -> dict[str, Any]:
     """Return what outputs depend on beyond the sounds, as it comes back from JSON."""
     transcoder = pipeline.load_transcoder()
-    provenance = {
+    provenance: dict[str, Any] = {
         "classifier": pipeline.classifier,
         "weights": sha256(pipeline.weights),
         "transcoder": pipeline.transcoder,
@@ -165,25 +181,26 @@ def provenance_of(pipeline):
     return json.loads(json.dumps(provenance))
 
 
-def finish(logits, pipeline, inputs):
+def finish(logits: LogitFolder, pipeline: TaggingPipeline, inputs: dict[str, Any]) -> None:
     """Note that one kind of outputs is complete, from which sounds, and how its transcoder was trained."""
-    kind = pipeline.classifier, pipeline.transcoder
     transcoder = pipeline.load_transcoder()
-    manifest = logits.read_manifest(*kind) | {
+    changes = {
         "complete": True,
         **inputs,
         "model": pipeline.model and pipeline.model.name,
         "training": transcoder and transcoder.training_record,
         "version": spectral_transcoder.__version__,
     }
-    logits.write_manifest(*kind, manifest)
+    logits.update_manifest(pipeline.classifier, pipeline.transcoder, changes)
 
 
-def missing_batches(logits, files, pipelines):
+def missing_batches(
+    logits: LogitFolder, files: np.ndarray, pipelines: Sequence[TaggingPipeline]
+) -> list[Batch]:
     """Return the batches of what is not there; files that lack the same kinds of outputs go together."""
     # a power failure may leave names of files that the disk never got
     there = {entry.name for entry in os.scandir(logits.folder) if entry.stat().st_size}
-    lacking = {}
+    lacking: dict[tuple[TaggingPipeline, ...], list[str]] = {}
     for file in files:
         missing = tuple(
             pipeline
@@ -199,18 +216,22 @@ def missing_batches(logits, files, pipelines):
     ]
 
 
-def compute(batches, audio_folder, jobs, device):
+def compute(
+    batches: Sequence[Batch], audio_folder: Path, jobs: int, device: str
+) -> Iterator[tuple[Batch, list[Scores | str]]]:
     """Yield (batch, outcomes): of each file its scores by pipeline, or why it could not be read."""
-    on_cpu = torch.device(device).type == "cpu"
-    task = partial(predict_batch if on_cpu else extract_batch, Path(audio_folder))
-    results = in_processes(task, batches, min(jobs, max(1, len(batches))))
-    for batch, outcomes in progress_bar(results, len(batches), f"batches of {FILES_PER_BATCH} files"):
-        yield batch, outcomes if on_cpu else predict_extracted(batch, outcomes, device)
+    jobs = min(jobs, max(1, len(batches)))
+    progress = partial(progress_bar, total=len(batches), description=f"batches of {FILES_PER_BATCH} files")
+    if torch.device(device).type == "cpu":
+        yield from progress(in_processes(partial(predict_batch, audio_folder), batches, jobs))
+        return
+    for batch, outcomes in progress(in_processes(partial(extract_batch, audio_folder), batches, jobs)):
+        yield batch, predict_extracted(batch, outcomes, device)
 
 
-def extract_batch(audio_folder, batch):
+def extract_batch(audio_folder: Path, batch: Batch) -> list[Features | str]:
     """Return the `Features` of each file of a batch, or why it could not be read."""
-    outcomes = []
+    outcomes: list[Features | str] = []
     for file in batch.files:
         try:
             outcomes.append(extract_features(audio_folder / file, batch.pipelines))
@@ -219,24 +240,22 @@ def extract_batch(audio_folder, batch):
     return outcomes
 
 
-def predict_batch(audio_folder, batch):
+def predict_batch(audio_folder: Path, batch: Batch) -> list[Scores | str]:
     """Return the scores by pipeline of each file of a batch, or why it could not be read."""
     return predict_extracted(batch, extract_batch(audio_folder, batch), "cpu")
 
 
-def predict_extracted(batch, outcomes, device):
+def predict_extracted(batch: Batch, outcomes: Sequence[Features | str], device: str) -> list[Scores | str]:
     """Return what `extract_batch` did, with the features of each file replaced by its scores by pipeline."""
-    readable = [index for index, outcome in enumerate(outcomes) if not isinstance(outcome, str)]
-    if not readable:
-        return outcomes
-    predictions = predict([outcomes[index] for index in readable], batch.pipelines, device)
-    outcomes = list(outcomes)
-    for position, index in enumerate(readable):
-        outcomes[index] = {pipeline: scores[position] for pipeline, scores in predictions.items()}
-    return outcomes
+    readable = [outcome for outcome in outcomes if not isinstance(outcome, str)]
+    predictions = predict(readable, batch.pipelines, device) if readable else {}
+    predicted = iter(
+        [{pipeline: scores[row] for pipeline, scores in predictions.items()} for row in range(len(readable))]
+    )
+    return [outcome if isinstance(outcome, str) else next(predicted) for outcome in outcomes]
 
 
-def write(logits, file, scores):
+def write(logits: LogitFolder, file: str, scores: Scores) -> None:
     """Write the outputs of one file."""
     for pipeline, values in scores.items():
         path = logits.path(file, pipeline.classifier, pipeline.transcoder)

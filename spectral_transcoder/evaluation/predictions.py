@@ -9,6 +9,7 @@ import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,15 +81,20 @@ class LogitFolder:
         """Return the path of the manifest of one kind of outputs."""
         return self.folder / f"{self.name(classifier, transcoder)}.json"
 
-    def read_manifest(self, classifier: str, transcoder: str) -> dict | None:
+    def read_manifest(self, classifier: str, transcoder: str) -> dict[str, Any] | None:
         """Return the manifest of one kind of outputs, or None where there is none."""
         path = self.manifest_path(classifier, transcoder)
         return read_manifest(path) if path.is_file() else None
 
-    def write_manifest(self, classifier: str, transcoder: str, manifest: dict) -> None:
+    def write_manifest(self, classifier: str, transcoder: str, manifest: dict[str, Any]) -> None:
         """Write the manifest of one kind of outputs."""
         with atomic_path(self.manifest_path(classifier, transcoder)) as temporary:
             temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+    def update_manifest(self, classifier: str, transcoder: str, changes: dict[str, Any]) -> None:
+        """Change entries of the manifest of one kind of outputs, which has to be there."""
+        manifest = read_manifest(self.manifest_path(classifier, transcoder))
+        self.write_manifest(classifier, transcoder, manifest | changes)
 
     def kinds(self) -> list[tuple[str, str]]:
         """Return the (classifier, transcoder) of which there are outputs, sorted."""
@@ -142,7 +148,7 @@ class LogitFolder:
         command = self.create_command(classifier, transcoder)
         return f"{state} class outputs of {classifier} on {transcoder} in {self.folder}; make them with: {command}"
 
-    def _state(self, manifest: dict | None) -> str:
+    def _state(self, manifest: dict[str, Any] | None) -> str:
         if manifest is None:
             return "no"
         if not manifest["complete"]:
@@ -150,7 +156,7 @@ class LogitFolder:
         return "complete" if manifest["clips"] == sha256(self.clips_path) else "outdated"
 
 
-def read_manifest(path: Path) -> dict:
+def read_manifest(path: Path) -> dict[str, Any]:
     """Return the manifest of one kind of outputs; earlier versions called its `provenance` `origin`."""
     manifest = json.loads(path.read_text(encoding="utf-8"))
     if "origin" in manifest:

@@ -1,15 +1,15 @@
 """Recordings heard and classified again from their third octaves, beside the same from their true Mels."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from spectral_transcoder.models.classifiers import classifier_record
+from spectral_transcoder.models.classifiers import Classifier, classifier_record
 from spectral_transcoder.models.level_models import load_model
 from spectral_transcoder.models.registry import ADAPTED, REGISTRY, STUDENT, TRUE_MELS, Kind, model_entry
 from spectral_transcoder.models.transcoders import SHORTEST_TAIL_S, Transcoder, TranscoderSettings
-from spectral_transcoder.signal.audio import write_wav
+from spectral_transcoder.signal.audio import Recording, write_wav
 from spectral_transcoder.signal.griffin_lim import mel_to_audio
 from spectral_transcoder.signal.mel_plots import plot_mels
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
@@ -42,7 +42,13 @@ def transcoders_for(
     return transcoders, paths
 
 
-def regenerate(recording, transcoders, folder, device="cpu", n_iter=24):
+def regenerate(
+    recording: Recording,
+    transcoders: Mapping[str, Transcoder],
+    folder: Path,
+    device: str = "cpu",
+    n_iter: int = 24,
+) -> list[Path]:
     """Write a recording, and what is heard of it through its Mels, true and transcoded.
 
     Parameters
@@ -83,7 +89,9 @@ def output_paths(folder: Path, name: str, transcoders: Iterable[str]) -> list[Pa
     return [folder / name / f"{name}_{kind}" for kind in kinds]
 
 
-def top_classes(recording, classifier, transcoders, n_classes=10):
+def top_classes(
+    recording: Recording, classifier: Classifier, transcoders: Mapping[str, Transcoder], n_classes: int = 10
+) -> dict[str, list[tuple[str, float]]]:
     """Return the first classes of a recording, heard through its true and its transcoded Mels.
 
     Returns
@@ -107,7 +115,7 @@ def top_classes(recording, classifier, transcoders, n_classes=10):
     return classes
 
 
-def format_classes(classes, width=34):
+def format_classes(classes: Mapping[str, list[tuple[str, float]]], width: int = 34) -> str:
     """Return a table of `top_classes` as text, one column for each kind of Mels."""
     lines = ["    " + "".join(f"{title:<{width}}" for title in classes)]
     for rank, row in enumerate(zip(*classes.values(), strict=True), start=1):

@@ -6,6 +6,7 @@
 A `TaggingPipeline` is a classifier with the transcoder that makes its Mels. Recordings of any lengths share batches.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,13 +14,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spectral_transcoder.models.classifiers import LONGEST_FRAMES, classifier_record, load_classifier
+from spectral_transcoder.models.classifiers import (
+    LONGEST_FRAMES,
+    Classifier,
+    classifier_record,
+    load_classifier,
+)
 from spectral_transcoder.models.level_models import load_model
 from spectral_transcoder.models.registry import BY_SPELLING, REGISTRY, TRUE_MELS, Kind, model_entry
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.signal.audio import read_audio
-from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS
+from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
 from spectral_transcoder.signal.reading import AS_USUAL, Reading
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import PRETRAINED_MODELS, REFERENCE_MODELS
 
@@ -58,38 +65,46 @@ class TaggingPipeline:
     engine: str = "torch"
 
     @property
-    def front_end(self):
+    def front_end(self) -> MelFrontEnd:
         """The front end whose Mels it classifies."""
         return classifier_record(self.classifier).front_end
 
-    def load_transcoder(self, device="cpu"):
+    def load_transcoder(self, device: str = "cpu") -> Transcoder | None:
         """Return its transcoder, loaded once for each process, or None for the true Mels."""
         if self.transcoder == TRUE_MELS:
             return None
         return cached_transcoder(self.front_end.name, self.network, self.model, device)
 
-    def load_classifier(self, device="cpu"):
+    def load_classifier(self, device: str = "cpu") -> Classifier:
         """Return its classifier, loaded once for each process, with the head that the transcoder may have for it."""
         transcoder = self.load_transcoder(device)
         return cached_classifier(self.classifier, self.weights, device, self.engine, transcoder)
 
 
 @lru_cache
-def cached_classifier(name, weights, device, engine, transcoder):
+def cached_classifier(
+    name: str, weights: Path, device: str, engine: str, transcoder: Transcoder | None
+) -> Classifier:
     """Return a classifier as it stands behind a transcoder, or behind true Mels; see `load_classifier`."""
     classifier = load_classifier(name, weights, device, engine)
     return classifier if transcoder is None else transcoder.classifier_behind(classifier)
 
 
 @lru_cache
-def cached_transcoder(front_end, network, model, device):
+def cached_transcoder(front_end: str, network: str | None, model: Path | None, device: str) -> Transcoder:
     """Return a trained transcoder, or an untrained one of that network for a front end."""
     if model is None:
+        assert network is not None, "a pipeline has a trained transcoder's file or an untrained one's network"
         return Transcoder(TranscoderSettings(network, front_end)).to(device)
     return load_model(model).to(device)
 
 
-def find_pipeline(classifier, transcoder, models=PRETRAINED_MODELS, references=REFERENCE_MODELS):
+def find_pipeline(
+    classifier: str,
+    transcoder: str,
+    models: Path = PRETRAINED_MODELS,
+    references: Path = REFERENCE_MODELS,
+) -> TaggingPipeline:
     """Return the pipeline of a classifier and a transcoder.
 
     Parameters
@@ -129,8 +144,8 @@ def find_pipeline(classifier, transcoder, models=PRETRAINED_MODELS, references=R
         untrained = entry.name if entry.kind == Kind.UNTRAINED else None
         model = entry.require(classifier, Path(references)) if entry.kind == Kind.TRAINED else None
         pipeline = TaggingPipeline(classifier, weights, entry.published_name, untrained, model)
-    if pipeline.model is not None:
-        check(pipeline.load_transcoder(), pipeline)
+    if pipeline.model is not None and (trained := pipeline.load_transcoder()) is not None:
+        check(trained, pipeline)
     return pipeline
 
 
@@ -143,7 +158,7 @@ def refuse_name(name: str) -> None:
         )
 
 
-def check(transcoder, pipeline):
+def check(transcoder: Transcoder, pipeline: TaggingPipeline) -> None:
     """Raise UsageError where a transcoder cannot serve a pipeline."""
     try:
         transcoder.check_serves(classifier_record(pipeline.classifier))
@@ -168,12 +183,12 @@ class Features:
         By front end, what its classifiers take: (n, n_frames, n_mels) float32.
     """
 
-    levels: dict
-    mels: dict
+    levels: dict[ThirdOctaves, tuple[np.ndarray, int]]
+    mels: dict[str, np.ndarray]
 
 
 @torch.no_grad()
-def extract_features(path, pipelines):
+def extract_features(path: Path, pipelines: Sequence[TaggingPipeline]) -> Features:
     """Read a sound file once and compute what the pipelines need of it.
 
     Returns
@@ -186,23 +201,23 @@ def extract_features(path, pipelines):
         It cannot be read.
     """
     recording = read_audio(path, pipelines[0].reading)
-    levels, mels = {}, {}
+    levels: dict[ThirdOctaves, tuple[np.ndarray, int]] = {}
+    mels: dict[str, np.ndarray] = {}
     for pipeline in pipelines:
-        transcoder = pipeline.load_transcoder()
+        transcoder, front_end = pipeline.load_transcoder(), pipeline.front_end
         if transcoder is None:
-            mels[pipeline.front_end.name] = None
-        else:
-            levels[transcoder.third_octaves] = None
-    for record in levels:  # always from the rate of the third octaves (docs/method.md, section 9, defect 1)
-        signal = recording.at(record.sr)
-        levels[record] = record.levels(signal, "per_second"), len(signal)
-    for name in mels:
-        front_end = FRONT_ENDS[name]
-        mels[name] = front_end.classifier_input(recording.at(front_end.sr))
+            if front_end.name not in mels:
+                mels[front_end.name] = front_end.classifier_input(recording.at(front_end.sr))
+        elif (record := transcoder.third_octaves) not in levels:
+            # always from the rate of the third octaves (docs/method.md, section 9, defect 1)
+            signal = recording.at(record.sr)
+            levels[record] = record.levels(signal, "per_second"), len(signal)
     return Features(levels, mels)
 
 
-def predict(features, pipelines, device="cpu"):
+def predict(
+    features: Sequence[Features], pipelines: Sequence[TaggingPipeline], device: str = "cpu"
+) -> dict[TaggingPipeline, np.ndarray]:
     """Return the scores of many recordings, computed together.
 
     Parameters
@@ -232,7 +247,7 @@ def predict(features, pipelines, device="cpu"):
     return predictions
 
 
-def transcode_all(transcoder, features):
+def transcode_all(transcoder: Transcoder, features: Sequence[Features]) -> list[torch.Tensor]:
     """Return the Mels of many recordings as `Transcoder.transcode` does of one: list of (n, T, 64) tensors."""
     levels, lengths = zip(*(one.levels[transcoder.third_octaves] for one in features), strict=True)
     positions = torch.cat([torch.arange(len(one)) for one in levels])
@@ -242,7 +257,7 @@ def transcode_all(transcoder, features):
     return mels if transcoder.front_end.patches else [one[None] for one in mels]
 
 
-def classify_all(classifier, mels):
+def classify_all(classifier: Classifier, mels: Sequence[torch.Tensor]) -> np.ndarray:
     """Return the scores of many recordings, (n, n_labels), as `Classifier.recording_scores` does of one.
 
     Recordings whose spectrograms or patches are of the same length share batches.
@@ -250,7 +265,8 @@ def classify_all(classifier, mels):
     device = next(classifier.parameters()).device.type
     if not classifier.record.front_end.patches:
         mels = [classifier.continued_recording(one) for one in mels]
-    scores, of_length = [None] * len(mels), {}
+    scores: dict[int, torch.Tensor] = {}
+    of_length: dict[int, list[int]] = {}
     for index, one in enumerate(mels):
         of_length.setdefault(one.shape[1], []).append(index)
     for n_frames, indices in of_length.items():
@@ -262,4 +278,4 @@ def classify_all(classifier, mels):
         parts = together.split([len(mels[index]) for index in indices])
         for index, part in zip(indices, parts, strict=True):
             scores[index] = part.mean(0)
-    return torch.stack(scores).numpy()
+    return torch.stack([scores[index] for index in range(len(mels))]).numpy()

@@ -37,13 +37,13 @@ def teacher_scores(
     Parameters
     ----------
     dataset : ChunkDataset
-        Whose Mels.
+        The dataset whose Mels are classified.
     split : str
         "train", "valid" or "eval".
     classifier_name : str
-        Which classifier; its weights have to be there.
+        The classifier's name; its weights have to be there.
     device : str or torch.device
-        Where to compute them.
+        The device that computes them.
     models : Path
         The folder of the weights.
     engine : str
