@@ -6,9 +6,11 @@ epoch and, on a CPU, ends with the very weights of an undisturbed one.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
 from lightning_fabric import Fabric
@@ -18,18 +20,22 @@ from tqdm import tqdm
 
 from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.models.checkpoints import load_tensors, write_tensors
+from spectral_transcoder.training.losses import Chunks
 from spectral_transcoder.training.recipe import Recipe
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
 
 STATE_FORMAT = "spectral_transcoder training state 1"
 EPOCH_SEEDS, MOST_PROCESSES = 100_000, 4096  # every (seed, epoch, process) has random numbers of its own
 
+LossFunction: TypeAlias = Callable[[torch.Tensor, Chunks], torch.Tensor]
+History: TypeAlias = dict[str, list[float]]  # mean loss of each epoch by split
+
 
 class DivergedError(SpectralTranscoderError):
     """A loss that is not a number; the last good weights are kept."""
 
 
-def make_fabric(accelerator="auto", devices=1, precision=None):
+def make_fabric(accelerator: str = "auto", devices: int = 1, precision: str | None = None) -> Fabric:
     """Return the Fabric of a training on one machine, which starts its processes itself, under SLURM too.
 
     Parameters
@@ -57,7 +63,8 @@ def make_fabric(accelerator="auto", devices=1, precision=None):
         accelerator=accelerator,
         devices=devices,
         strategy="ddp_spawn" if devices > 1 else "auto",
-        precision=precision or ("bf16-mixed" if accelerator == "cuda" else "32-true"),
+        # Fabric itself refuses a name that it does not know
+        precision=precision or ("bf16-mixed" if accelerator == "cuda" else "32-true"),  # type: ignore[arg-type]
         # else Fabric expects a task of SLURM for each device in a job, and advises srun outside of one
         plugins=[LightningEnvironment()],
     )
@@ -71,19 +78,28 @@ def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})  # the last is ARM's
 
 
-def launch(fabric, run):
+def launch(fabric: Fabric, run: Callable[[Fabric], None]) -> None:
     """Call run(fabric) in each of the processes of a Fabric of several, and wait for their end."""
-    fabric.launch(_run_and_leave, run)
+    fabric.launch(partial(_run_and_leave, run=run))
 
 
-def _run_and_leave(fabric, run):
+def _run_and_leave(fabric: Fabric, run: Callable[[Fabric], None]) -> None:
     run(fabric)
     # a process that ends while its group's threads still live is now and then aborted
     fabric.barrier()
     torch.distributed.destroy_process_group()
 
 
-def fit(network, loss_function, splits, recipe, state_path, provenance=None, fabric=None, report=None):
+def fit(
+    network: nn.Module,
+    loss_function: LossFunction,
+    splits: dict[str, Chunks],
+    recipe: Recipe,
+    state_path: Path,
+    provenance: dict[str, Any] | None = None,
+    fabric: Fabric | None = None,
+    report: Callable[[History], None] | None = None,
+) -> History:
     """Train a network, or go on with a run that was stopped.
 
     Parameters
@@ -119,9 +135,13 @@ def fit(network, loss_function, splits, recipe, state_path, provenance=None, fab
     """
     fabric = fabric or make_fabric("cpu")
     optimizer = make_optimizer(network, recipe)
-    run_of = {"format": STATE_FORMAT, "recipe": asdict(recipe), "provenance": provenance or {}}
+    run_of: dict[str, Any] = {
+        "format": STATE_FORMAT,
+        "recipe": asdict(recipe),
+        "provenance": provenance or {},
+    }
     state = run_of | {"history": {split: [] for split in SPLITS}, "best": copy_weights(network)}
-    stopped = load_training_state(state_path) if Path(state_path).is_file() else {}
+    stopped = load_training_state(state_path) if state_path.is_file() else {}
     if all(stopped.get(key) == value for key, value in run_of.items()):
         state = stopped
         network.load_state_dict(state["weights"])
@@ -148,7 +168,7 @@ def fit(network, loss_function, splits, recipe, state_path, provenance=None, fab
     return history
 
 
-def load_training_state(path):
+def load_training_state(path: Path) -> dict[str, Any]:
     """Return the state of a stopped run; earlier versions called its `provenance` `origin`."""
     state = load_tensors(path)
     if "origin" in state:
@@ -158,14 +178,14 @@ def load_training_state(path):
     return state
 
 
-def make_optimizer(network: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Return Adam, as published; AdamW where the recipe has a weight decay."""
     if not recipe.weight_decay:
         return torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
     return torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
-def copy_weights(network):
+def copy_weights(network: nn.Module) -> dict[str, torch.Tensor]:
     """Return a copy of a network's weights on the CPU."""
     return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
 
@@ -177,16 +197,16 @@ class TrainingRun:
     fabric: Fabric
     network: nn.Module
     optimizer: torch.optim.Optimizer
-    loss_function: Callable
+    loss_function: LossFunction
     recipe: Recipe
-    splits: dict
+    splits: dict[str, Chunks]
 
-    def epoch(self, epoch):
+    def epoch(self, epoch: int) -> dict[str, float]:
         """Train on every chunk once, then measure the other splits: mean losses by split."""
         losses = {"train": self.train(epoch)}
         return losses | {split: self.mean_loss(self.splits[split]) for split in SPLITS[1:]}
 
-    def train(self, epoch):
+    def train(self, epoch: int) -> float:
         """Train on every chunk once, in an order that the seed and the epoch give; return the mean loss."""
         # the order is the same in every process; dropout has to differ between them
         seed = self.recipe.seed * EPOCH_SEEDS + epoch
@@ -194,15 +214,15 @@ class TrainingRun:
         torch.manual_seed(seed * MOST_PROCESSES + self.fabric.global_rank)
         self.network.train()
         batches = order.split(self.recipe.batch_size)
-        total = 0.0
+        total = torch.zeros((), dtype=torch.float64, device=self.fabric.device)
         for index, batch in enumerate(self.bar(batches, f"epoch {epoch + 1}/{self.recipe.epochs}")):
             step = epoch * len(batches) + index
             for group in self.optimizer.param_groups:
                 group["lr"] = self.recipe.rate(step, self.recipe.epochs * len(batches))
-            total = total + self.train_batch(batch)
-        return float(self.fabric.all_reduce(total, reduce_op="sum")) / len(order)
+            total += self.train_batch(batch)
+        return self.sum_over_processes(total) / len(order)
 
-    def train_batch(self, batch):
+    def train_batch(self, batch: torch.Tensor) -> torch.Tensor:
         """Take one step; return the sum of this process's losses over its chunks, on the device."""
         own = batch[self.fabric.global_rank :: self.fabric.world_size]
         self.optimizer.zero_grad()
@@ -215,22 +235,28 @@ class TrainingRun:
         return loss.detach().double() * len(own)
 
     @torch.no_grad()
-    def mean_loss(self, chunks):
+    def mean_loss(self, chunks: Chunks) -> float:
         """Return the mean loss over the chunks of a split, in evaluation mode (docs/method.md, section 9, defect 2)."""
         self.network.eval()
         total = torch.zeros((), dtype=torch.float64, device=self.fabric.device)
         own = torch.arange(self.fabric.global_rank, len(chunks), self.fabric.world_size)
         for batch in own.split(self.recipe.batch_size):
             total += self.batch_loss(chunks, batch).double() * len(batch)
-        return float(self.fabric.all_reduce(total, reduce_op="sum")) / len(chunks)
+        return self.sum_over_processes(total) / len(chunks)
 
-    def batch_loss(self, chunks, index):
+    def sum_over_processes(self, value: torch.Tensor) -> float:
+        """Return the sum of a number over the processes of the run."""
+        total = self.fabric.all_reduce(value, reduce_op="sum")
+        assert isinstance(total, torch.Tensor)
+        return float(total)
+
+    def batch_loss(self, chunks: Chunks, index: torch.Tensor) -> torch.Tensor:
         """Return the mean loss over the chunks at `index`; zero, with its gradients, where there are none."""
         taken = chunks.take(index, self.fabric.device)
         output = self.network(taken.levels)
         return self.loss_function(output, taken) if len(index) else output.sum()
 
-    def bar(self, batches, description):
+    def bar(self, batches: Sequence[torch.Tensor], description: str) -> Iterable[torch.Tensor]:
         """Return the batches behind a progress bar: on a terminal, in the first process."""
         shown = None if self.fabric.is_global_zero else True
         return tqdm(batches, desc=description, unit="batch", leave=False, disable=shown)
