@@ -91,7 +91,8 @@ class AdaptedNetwork(nn.Module):
 
     def __init__(self, network: nn.Module, adaptation: AdaptationHead) -> None:
         super().__init__()
-        self.network, self.adaptation = network, adaptation
+        self.network: Any = network  # modules declare no methods of their own
+        self.adaptation = adaptation
 
     def embedding(self, mels: torch.Tensor) -> torch.Tensor:
         """Return the frozen classifier's embedding [B, embedding_size] of log Mels [B, T, n_mels]."""

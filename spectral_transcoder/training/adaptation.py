@@ -17,6 +17,7 @@ from spectral_transcoder.datasets.chunks import ChunkDataset
 from spectral_transcoder.evaluation.windows_of_chunks import ChunkWindows, join_seconds
 from spectral_transcoder.models.adaptation import AdaptationHead
 from spectral_transcoder.models.classifiers import Classifier
+from spectral_transcoder.models.student import StudentNetwork
 from spectral_transcoder.models.transcoders import TEXTURES, Transcoder
 from spectral_transcoder.training.losses import Chunks
 from spectral_transcoder.utils.files import atomic_path
@@ -42,7 +43,7 @@ class HeadOnRows(nn.Module):
 class StudentOnLevels(nn.Module):
     """A student in training: levels [B, T, 29] to logits, a little noise added so that it learns no digits."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: StudentNetwork) -> None:
         super().__init__()
         self.network = network
 
@@ -56,7 +57,7 @@ class StudentOnLevels(nn.Module):
 
 def label_loss(logits: torch.Tensor, chunks: Chunks) -> torch.Tensor:
     """Return the binary cross-entropy between logits and the classifier's scores, summed over labels."""
-    loss = nn.functional.binary_cross_entropy_with_logits(logits, chunks.scores, reduction="none")
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, chunks.teacher_scores, reduction="none")
     return loss.sum(1).mean()
 
 
