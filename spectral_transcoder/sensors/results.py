@@ -154,7 +154,8 @@ def write_parquet(path: Path, tables: Iterator[pa.Table]) -> None:
 
 def write_hdf5(path: Path, tables: Iterator[pa.Table]) -> None:
     """Write one chunked dataset per column; label scores and levels are matrices with their names as attribute."""
-    with h5py.File(path, "w") as file:
+    # the temporary file is locked by `atomic_path` already, and HDF5's own lock would find it held
+    with h5py.File(path, "w", locking=False) as file:
         for table in tables:
             for name, values in hdf5_columns(table).items():
                 if name not in file:
