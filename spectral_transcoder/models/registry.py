@@ -151,6 +151,7 @@ REGISTRY = (
     ModelEntry(ADAPTED, "adapted classifier", Kind.TRAINED, ("adapted",), taught=True),
     ModelEntry(STUDENT, "student", Kind.TRAINED, ("student",), taught=True),
 )
+TRANSCODERS = tuple(entry.name for entry in REGISTRY if entry.kind != Kind.TRUE_MELS)
 BY_SPELLING = {spelling: entry for entry in REGISTRY for spelling in entry.spellings}
 BEST_UNTRAINED = "pinv_texture"  # classifiers agree with the sound on more of it than on CNN-mels
 
@@ -233,6 +234,42 @@ def best_model(classifier: str, folder: Path = REFERENCE_MODELS) -> tuple[ModelE
     adapted = model_entry(ADAPTED)
     path = adapted.find(classifier, folder)
     return (adapted, path) if path else best_transcoder(classifier, folder)
+
+
+def find_model(
+    classifier: str, asked: str | None = None, folder: Path = REFERENCE_MODELS, with_trained: bool = True
+) -> ModelEntry | Path:
+    """Return what stands between levels and a classifier: an untrained transcoder, or the file of a trained model.
+
+    Parameters
+    ----------
+    classifier : str
+        The classifier's name.
+    asked : str, optional
+        One of `TRANSCODERS`, in any spelling, or the path of a trained model; by default the best that is there.
+    folder : Path
+        Where trained models are looked for.
+    with_trained : bool
+        Whether trained models found by name can serve: they take levels every 125 ms, not every second.
+
+    Raises
+    ------
+    MissingFileError
+        There is none of that kind.
+    """
+    if asked is None:
+        entry, path = best_model(classifier, folder) if with_trained else (model_entry(BEST_UNTRAINED), None)
+        return path or entry
+    if asked not in BY_SPELLING or BY_SPELLING[asked].kind == Kind.TRUE_MELS:
+        if not Path(asked).is_file():
+            raise MissingFileError(f"no transcoder {asked}: expected {', '.join(TRANSCODERS)} or a file")
+        return Path(asked)
+    entry = BY_SPELLING[asked]
+    if entry.kind == Kind.UNTRAINED:
+        return entry
+    if not with_trained:
+        raise MissingFileError(f"no {asked} for levels every second: expected pinv, pinv_texture or a file")
+    return entry.require(classifier, folder)
 
 
 def describe(path: Path) -> str:

@@ -10,23 +10,12 @@ from spectral_transcoder.models.classifiers import (
     load_classifier,
 )
 from spectral_transcoder.models.level_models import load_model
-from spectral_transcoder.models.registry import (
-    BEST_UNTRAINED,
-    BY_SPELLING,
-    REGISTRY,
-    Kind,
-    best_model,
-    describe,
-    identifier_factors,
-    model_entry,
-)
+from spectral_transcoder.models.registry import ModelEntry, describe, find_model, identifier_factors
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.sensors.levels import THIRD_OCTAVES
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
-from spectral_transcoder.utils.errors import MissingFileError, UsageError
+from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
-
-TRANSCODERS = tuple(entry.name for entry in REGISTRY if entry.kind != Kind.TRUE_MELS)
 
 
 def choose_classifier(
@@ -66,14 +55,14 @@ def choose_transcoder(
     device: str = "cpu",
     third_octaves: ThirdOctaves = THIRD_OCTAVES,
 ) -> tuple[Transcoder, str]:
-    """Load the transcoder asked for, or the best for a classifier, see `registry.best_model`.
+    """Load the transcoder asked for, or the best for a classifier, see `registry.find_model`.
 
     Parameters
     ----------
     classifier : str
         The classifier's name.
     asked : str, optional
-        One of `TRANSCODERS`, in any of the registry's spellings, or the path of a trained transcoder.
+        One of `registry.TRANSCODERS`, in any of the registry's spellings, or the path of a trained transcoder.
     folder : Path
         Where trained transcoders are looked for.
     device : str
@@ -95,32 +84,20 @@ def choose_transcoder(
     UsageError
         It makes the Mels of another front end.
     """
-    front_end = classifier_record(classifier).front_end.name
-    path: Path | None
-    if asked is None and third_octaves == THIRD_OCTAVES:
-        entry, path = best_model(classifier, folder)
-    elif asked is None:
-        entry, path = model_entry(BEST_UNTRAINED), None
-    elif asked in BY_SPELLING and BY_SPELLING[asked].kind != Kind.TRUE_MELS:
-        entry, path = model_entry(asked), None
-        if entry.kind == Kind.TRAINED and third_octaves != THIRD_OCTAVES:
-            raise MissingFileError(
-                f"no {asked} for levels every second: expected pinv, pinv_texture or a file"
-            )
-        if entry.kind == Kind.TRAINED:
-            path = entry.require(classifier, folder)
-    else:
-        path = Path(asked)
-        if not path.is_file():
-            raise MissingFileError(f"no transcoder {asked}: expected {', '.join(TRANSCODERS)} or a file")
+    found = find_model(classifier, asked, folder, with_trained=third_octaves == THIRD_OCTAVES)
+    if isinstance(found, ModelEntry):
+        front_end = classifier_record(classifier).front_end.name
+        settings = TranscoderSettings(found.name, front_end, third_octaves=third_octaves)
+        return Transcoder(settings).to(device), f"{found.title} for {front_end} Mels"
+    named = "classifier" in identifier_factors(found)
+    return _load_for(classifier, found, device), f"{describe(found)}: {found}" if named else describe(found)
 
-    if path is None:
-        settings = TranscoderSettings(entry.name, front_end, third_octaves=third_octaves)
-        return Transcoder(settings).to(device), f"{entry.title} for {front_end} Mels"
+
+def _load_for(classifier: str, path: Path, device: str) -> Transcoder:
+    """Load a trained model; raise UsageError, naming its file, where it does not serve the classifier."""
     transcoder = load_model(path).to(device)
     try:
         transcoder.check_serves(classifier_record(classifier))
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
-    named = "classifier" in identifier_factors(path)
-    return transcoder, f"{describe(path)}: {path}" if named else f"the checkpoint {path}"
+    return transcoder
