@@ -1,4 +1,4 @@
-"""Make MiniYamNet: teach a small classifier the scores of a large one.
+"""Make MiniYamNet: train a small classifier on the scores of a large one.
 
     python3 distill_classifier.py my_sounds more_sounds --evaluate_on held_out_sounds
     python3 distill_classifier.py audio/fold1 audio/fold3 city --evaluate_on audio/fold2
@@ -7,7 +7,7 @@
 Input: folders of sounds, in any format and rate, and the teacher's weights (python3 download_pretrained_models.py
 --models YamNetMobile).
 Output: reference_models/MiniYamNet.pth, 1.5 MB, and MiniYamNet.json beside it: how it was made and, of the
-sounds of --evaluate_on, how often it hears what its teacher hears.
+sounds of --evaluate_on, how often its first label is its teacher's.
 
 By default 24,000 seconds drawn from the sounds, half of them mixed by two, 20 times: about 20 minutes on two
 cores. The same command goes on with a run that was stopped. Weights that are there, such as those that come with
@@ -19,7 +19,6 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from spectral_transcoder.models.names import CLASSIFIER_NAMES, SMALLEST_CLASSIFIER, STUDENT
 from spectral_transcoder.signal.reading import add_reading_options, reading_of
@@ -28,23 +27,17 @@ from spectral_transcoder.utils.errors import DatasetError, UsageError
 from spectral_transcoder.utils.files import atomic_path, sha256
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from spectral_transcoder.models.classifiers import Classifier
-    from spectral_transcoder.training.losses import Chunks
-
 HELD_OUT = 8  # a validation second for as many training seconds
 
 
 def main() -> int:
-    """Teach, then measure, then write the weights and how they were made."""
+    """Train the student, measure it, and write the weights and how they were made."""
     args = parse_arguments()
     import torch
 
     from spectral_transcoder.models.checkpoints import write_tensors
     from spectral_transcoder.models.classifiers import Classifier, classifier_record, load_classifier
-    from spectral_transcoder.training.distillation import agreement, fingerprint, read_sounds
+    from spectral_transcoder.training.distillation import agreement, read_sounds, scored_splits, sounds_digest
     from spectral_transcoder.training.loop import fit
     from spectral_transcoder.training.losses import score_loss
     from spectral_transcoder.training.recipe import Recipe
@@ -64,10 +57,15 @@ def main() -> int:
     teacher = load_classifier(args.teacher, weights)
     sr = teacher.record.front_end.sr
     sounds, unreadable = read_sounds(args.folders, sr, reading_of(args))
-    held_out, not_heard = read_sounds(args.evaluate_on, sr, reading_of(args))
+    held_out, left_out = read_sounds(args.evaluate_on, sr, reading_of(args))
     print(f"{len(sounds)} sounds to learn from, {len(held_out)} to evaluate on")
 
-    splits = taught_splits(list(sounds.values()), teacher, args)
+    if len(sounds) < 2:
+        raise DatasetError(
+            f"sounds that can be read in {', '.join(map(str, args.folders))}: {len(sounds)}; expected 2 or more, "
+            "since those that validate are none of those that teach"
+        )
+    splits = scored_splits(list(sounds.values()), teacher, args.seconds, HELD_OUT, args.seed)
 
     torch.manual_seed(args.seed)
     student = student_record.build()
@@ -76,10 +74,10 @@ def main() -> int:
         "teacher_sha256": sha256(weights),
         "seconds": args.seconds,
         "sounds": len(sounds),
-        "sounds_sha256": fingerprint(sounds.values()),
+        "sounds_sha256": sounds_digest(sounds.values()),
     }
     state_path = args.output.with_suffix(".training_state")
-    history = fit(student, score_loss, splits, recipe, state_path, origin, report=tell)
+    history = fit(student, score_loss, splits, recipe, state_path, origin, report=print_losses)
 
     card = {**origin, "recipe": asdict(recipe), "best_valid_loss": min(history["valid"])}
     card["folders"] = [folder.name for folder in args.folders]
@@ -91,38 +89,13 @@ def main() -> int:
         temporary.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     state_path.unlink()
     print(json.dumps(card.get("agreement", {}), indent=2))
-    for reason in unreadable + not_heard:
+    for reason in unreadable + left_out:
         print(f"error: {reason}", file=sys.stderr)
     print(f"written: {args.output}, {args.output.with_suffix('.json')}")
-    return 1 if unreadable or not_heard else 0
+    return 1 if unreadable or left_out else 0
 
 
-def taught_splits(
-    sounds: "list[np.ndarray]", teacher: "Classifier", args: argparse.Namespace
-) -> "dict[str, Chunks]":
-    """Return the teacher's seconds by split; raise DatasetError where there are too few sounds for two."""
-    import numpy as np
-
-    from spectral_transcoder.training.distillation import taught_seconds
-
-    if len(sounds) < 2:
-        raise DatasetError(
-            f"sounds that can be read in {', '.join(map(str, args.folders))}: {len(sounds)}; expected 2 or more, "
-            "since those that validate are none of those that teach"
-        )
-    rng = np.random.default_rng(args.seed)
-    # validation sounds are none of the training sounds: their seconds are alike
-    order = rng.permutation(len(sounds))
-    parts = {"valid": order[::HELD_OUT], "train": np.delete(order, slice(None, None, HELD_OUT))}
-    sizes = {"valid": args.seconds // HELD_OUT, "train": args.seconds}
-    splits = {
-        split: taught_seconds([sounds[index] for index in part], teacher, sizes[split], rng)
-        for split, part in parts.items()
-    }
-    return splits | {"eval": splits["valid"]}
-
-
-def tell(history: dict[str, list[float]]) -> None:
+def print_losses(history: dict[str, list[float]]) -> None:
     """Print the losses of the last epoch."""
     print(
         f"epoch {len(history['train'])}: train {history['train'][-1]:.5f}, valid {history['valid'][-1]:.5f}"

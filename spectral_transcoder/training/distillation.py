@@ -1,6 +1,6 @@
 """Distillation: a small classifier learns to answer as a large one does (Hinton, Vinyals, Dean, 2015).
 
-The large one, the teacher, hears seconds of sounds, alone and two at a time at random levels, and the small
+The large one, the teacher, scores seconds of sounds, alone and two at a time at random levels, and the small
 one is trained on its scores, all labels at once. Nobody has to label anything, so any sounds serve.
 """
 
@@ -57,7 +57,7 @@ def read_sounds(
     return sounds, unreadable
 
 
-def fingerprint(sounds: Iterable[np.ndarray]) -> str:
+def sounds_digest(sounds: Iterable[np.ndarray]) -> str:
     """Return the sha256 of the samples of sounds, (n_samples,) float32 each, in their order."""
     digest = hashlib.sha256()
     for sound in sounds:
@@ -66,7 +66,7 @@ def fingerprint(sounds: Iterable[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def taught_seconds(
+def scored_seconds(
     sounds: Sequence[np.ndarray], teacher: Classifier, n_seconds: int, rng: np.random.Generator
 ) -> Chunks:
     """Return seconds drawn from sounds and mixed, with the teacher's scores.
@@ -97,6 +97,36 @@ def taught_seconds(
     return Chunks(torch.cat(mels), scores=torch.cat(scores))
 
 
+def scored_splits(
+    sounds: Sequence[np.ndarray], teacher: Classifier, n_seconds: int, held_out: int, seed: int
+) -> dict[str, Chunks]:
+    """Return {split: seconds with the teacher's scores}; the sounds of validation are none of those of training.
+
+    Parameters
+    ----------
+    sounds : list of np.ndarray
+        Two or more, at the rate of the teacher's front end.
+    teacher : Classifier
+        The classifier whose scores are learned.
+    n_seconds : int
+        Seconds of the training split.
+    held_out : int
+        Every so many-th sound is for validation, with a second for as many training seconds.
+    seed : int
+        Seed of the split and of the seconds.
+    """
+    rng = np.random.default_rng(seed)
+    # seconds of one sound are alike
+    order = rng.permutation(len(sounds))
+    parts = {"valid": order[::held_out], "train": np.delete(order, slice(None, None, held_out))}
+    sizes = {"valid": n_seconds // held_out, "train": n_seconds}
+    splits = {
+        split: scored_seconds([sounds[index] for index in part], teacher, sizes[split], rng)
+        for split, part in parts.items()
+    }
+    return splits | {"eval": splits["valid"]}
+
+
 def mixed_second(sounds: Sequence[np.ndarray], sr: int, rng: np.random.Generator) -> np.ndarray:
     """Return a second drawn from sounds: (sr,) float32, its peak at a random level; silence stays silent."""
     second = random_second(sounds, sr, rng)
@@ -125,7 +155,7 @@ def agreement(teacher: Classifier, student: Classifier, sounds: Sequence[np.ndar
     Returns
     -------
     dict of str to float
-        `top1`: share of the sounds on which both hear the same label first (of the means over seconds);
+        `top1`: share of the sounds of which both score the same label first (of the means over seconds);
         `commonest`: the same if the student always answered with the teacher's commonest label; `bce`: mean
         binary cross-entropy of the student's scores of all seconds and labels; `floor`: that of the teacher's
         own, which is the least there is; `constant`: that of the teacher's mean scores on these very sounds.

@@ -13,7 +13,7 @@ from spectral_transcoder.training.distillation import (
     mixed_second,
     random_second,
     read_sounds,
-    taught_seconds,
+    scored_seconds,
 )
 from spectral_transcoder.training.loop import TrainingRun
 from spectral_transcoder.utils.errors import MissingFileError
@@ -58,10 +58,10 @@ def test_short_and_silent_sounds_are_continued_with_silence():
 
 def test_the_teacher_scores_what_the_student_hears():
     teacher = random_classifier("YamNet", 0)
-    chunks = taught_seconds(tones([500, 800]), teacher, 5, np.random.default_rng(1))
+    chunks = scored_seconds(tones([500, 800]), teacher, 5, np.random.default_rng(1))
     assert chunks.levels.shape == (5, 96, 64)
     torch.testing.assert_close(chunks.scores, teacher.scores(chunks.levels))
-    again = taught_seconds(tones([500, 800]), teacher, 5, np.random.default_rng(1))
+    again = scored_seconds(tones([500, 800]), teacher, 5, np.random.default_rng(1))
     assert torch.equal(again.levels, chunks.levels)
 
 
