@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from spectral_transcoder.models.classifiers import load_classifier
-from spectral_transcoder.signal.audio import read_audio
+from spectral_transcoder.signal.audio import Recording, read_audio
 from spectral_transcoder.synthetic_city.kinds import KINDS
 from spectral_transcoder.synthetic_city.layouts.urbansound8k import CLASSES
 from spectral_transcoder.synthetic_city.recognition import judge, recognise
@@ -26,7 +26,7 @@ from spectral_transcoder.utils.parallel import one_torch_thread
 SCENES, SCENE_S, SR = 3, 10.0, 44100
 
 
-def main():
+def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -50,9 +50,9 @@ def main():
     print(f"a scene of {SCENE_S:g} s at {SR} Hz: {scene_cpu_s():.2f} s of a core")
 
 
-def real_recordings(folder, urban_class, n_recordings):
+def real_recordings(folder: Path, urban_class: str | None, n_recordings: int) -> list[Recording]:
     """Return one clip, of a second or more, of each of the first recordings of a class of UrbanSound8K."""
-    clips = {}
+    clips: dict[str, Path] = {}
     for path in sorted(folder.rglob("*-*-*-*.*")):
         recording, class_id, *_ = path.stem.split("-")
         if urban_class and CLASSES[int(class_id)] == urban_class:
@@ -61,7 +61,7 @@ def real_recordings(folder, urban_class, n_recordings):
     return [sound for sound in sounds if sound.duration_s >= 1]
 
 
-def scene_cpu_s():
+def scene_cpu_s() -> float:
     """Return the processor time of a scene, the mean over all places."""
     scenes = [
         draw_scene(place, SCENE_S, np.random.default_rng(n))

@@ -14,6 +14,7 @@ import itertools
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -32,9 +33,10 @@ from spectral_transcoder.utils.parallel import available_cores, in_processes
 
 ROUNDS = 3
 DURATION_S = 10
+Task = Callable[[PlannedClip], str | None]
 
 
-def main():
+def main() -> None:
     """Print the time that each way takes for a clip, and their ratio."""
     args = parse_arguments()
     analysis = ChunkAnalysis()
@@ -44,7 +46,7 @@ def main():
         files = files[: args.clips]
         task, clips = prepare(files, analysis, Path(temporary))
         check_equal(files[0], analysis)
-        durations = {"plain": [], "ours": []}
+        durations: dict[str, list[float]] = {"plain": [], "ours": []}
         for _ in range(ROUNDS):  # in turn, so that a noisy machine disturbs both alike
             start = time.perf_counter()
             for file in files:
@@ -59,7 +61,7 @@ def main():
     keep("dataset creation", "python3 benchmarks/dataset_creation.py", figures)
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -70,7 +72,7 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def write_synthetic_clips(folder, n_clips, sr=44100):
+def write_synthetic_clips(folder: Path, n_clips: int, sr: int = 44100) -> Path:
     """Write clips as TAU's are, 44.1 kHz and 24 bits; return their folder."""
     folder.mkdir()
     for seed in range(n_clips):
@@ -78,9 +80,10 @@ def write_synthetic_clips(folder, n_clips, sr=44100):
     return folder
 
 
-def prepare(files, analysis, folder):
+def prepare(files: list[Path], analysis: ChunkAnalysis, folder: Path) -> tuple[Task, list[PlannedClip]]:
     """Make the arrays; return the task of a worker, and the clips with their rows."""
-    clips, first_row = [], 0
+    clips: list[PlannedClip] = []
+    first_row = 0
     for file in files:
         recording = read_audio(file)
         clips.append(PlannedClip(file.name, "train", first_row, len(recording.samples) // recording.sr))
@@ -91,7 +94,7 @@ def prepare(files, analysis, folder):
     return partial(write_clip, files[0].parent, paths, analysis), clips
 
 
-def steady_pass_s(task, clips, jobs):
+def steady_pass_s(task: Task, clips: list[PlannedClip], jobs: int) -> float:
     """Return how long the clips take once all processes work: they go round three times, the first unmeasured."""
     results = in_processes(task, clips * 3, jobs)
     for _ in itertools.islice(results, len(clips)):
@@ -104,7 +107,7 @@ def steady_pass_s(task, clips, jobs):
     return duration
 
 
-def check_equal(file, analysis):
+def check_equal(file: Path, analysis: ChunkAnalysis) -> None:
     """Raise AssertionError where the two ways differ by more than rounding."""
     recording, plain = read_audio(file), plain_arrays(file, analysis.third_octaves)
     n_seconds = len(recording.samples) // recording.sr

@@ -19,7 +19,7 @@ from spectral_transcoder.models import end_to_end
 from spectral_transcoder.models.classifiers import CLASSIFIERS, Classifier, classifier_record
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
-from spectral_transcoder.training.loop import TrainingRun, make_fabric
+from spectral_transcoder.training.loop import LossFunction, TrainingRun, make_fabric
 from spectral_transcoder.training.losses import Chunks, TeacherLoss, mel_loss, score_loss
 from spectral_transcoder.training.recipe import Recipe
 
@@ -177,7 +177,7 @@ def prepare(workload: Workload, corpus: Corpus, precision: str) -> TrainingRun:
     network = workload.build()
     network, optimizer = fabric.setup(network, torch.optim.Adam(network.parameters(), lr=1e-3))
     network.train()
-    loss_function = mel_loss
+    loss_function: LossFunction = mel_loss
     if workload.is_baseline:
         loss_function = score_loss
     elif workload.prop_logit is not None:
@@ -194,7 +194,9 @@ def prepare(workload: Workload, corpus: Corpus, precision: str) -> TrainingRun:
 
 def compile_networks(run: TrainingRun) -> None:
     """Compile the network and the teacher that follows it, in place."""
-    run.network.module.compile()
+    network = run.network.module
+    assert isinstance(network, torch.nn.Module)
+    network.compile()
     teacher = getattr(run.loss_function, "classifier", None)
     if teacher is not None:
         teacher.network.logits = torch.compile(teacher.network.logits)

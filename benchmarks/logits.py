@@ -16,6 +16,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,13 +27,19 @@ import torch
 from plain import plain_levels, plain_mels
 from record import Figure, keep
 
-from spectral_transcoder.evaluation.prediction_writer import FILES_PER_BATCH, Batch, predict_batch, write
+from spectral_transcoder.evaluation.prediction_writer import (
+    FILES_PER_BATCH,
+    Batch,
+    Scores,
+    predict_batch,
+    write,
+)
 from spectral_transcoder.evaluation.predictions import LogitFolder
-from spectral_transcoder.evaluation.tagging import find_pipeline
+from spectral_transcoder.evaluation.tagging import TaggingPipeline, find_pipeline
 from spectral_transcoder.models.classifiers import CLASSIFIERS
 from spectral_transcoder.models.pinv import Pinv
 from spectral_transcoder.signal.audio import AUDIO_SUFFIXES, peak_normalise
-from spectral_transcoder.signal.mel_spectrograms import mel_filters
+from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd, mel_filters
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.synthetic_city.demo_street import street_scene
 from spectral_transcoder.utils.cli import positive
@@ -45,11 +52,11 @@ DURATION_S = 4
 TOLERANCE = 1e-4
 
 
-def main():
+def main() -> None:
     """Print how many files each way does in a second, the ratios, and the time of a core that a file takes."""
     args = parse_arguments()
-    with tempfile.TemporaryDirectory() as temporary:
-        temporary = Path(temporary)
+    with tempfile.TemporaryDirectory() as folder_name:
+        temporary = Path(folder_name)
         folder = args.audio or write_synthetic_clips(temporary / "audio", args.clips)
         files = sorted(path for path in folder.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES)[
             : args.clips
@@ -57,7 +64,7 @@ def main():
         models = args.models_path
         if not (models / CLASSIFIERS[CLASSIFIER].weights).is_file():
             models = write_random_weights(temporary)
-        pipelines = tuple(find_pipeline(CLASSIFIER, name, models) for name in ("self", "pinv"))
+        pipelines = find_pipeline(CLASSIFIER, "self", models), find_pipeline(CLASSIFIER, "pinv", models)
         batches = [
             Batch(tuple(path.name for path in files[start : start + FILES_PER_BATCH]), pipelines)
             for start in range(0, len(files), FILES_PER_BATCH)
@@ -68,7 +75,8 @@ def main():
             "lean loop": partial(loop, files, pipelines, looped, lean=True),
             "ours": partial(hear_all, batches, folder, ours),
         }
-        rates, cpu_s = {name: [] for name in ways}, {name: [] for name in ways}
+        rates: dict[str, list[float]] = {name: [] for name in ways}
+        cpu_s: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(ROUNDS):  # in turn, so that a noisy machine disturbs all alike
             for name, way in ways.items():
                 start, cpu_start = time.perf_counter(), time.process_time()
@@ -90,7 +98,7 @@ def main():
     keep("class outputs", "python3 benchmarks/logits.py", figures)
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -104,7 +112,7 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def write_synthetic_clips(folder, n_clips, sr=22050):
+def write_synthetic_clips(folder: Path, n_clips: int, sr: int = 22050) -> Path:
     """Write clips such as UrbanSound8K's; return their folder."""
     folder.mkdir()
     for seed in range(n_clips):
@@ -112,7 +120,7 @@ def write_synthetic_clips(folder, n_clips, sr=22050):
     return folder
 
 
-def write_random_weights(folder):
+def write_random_weights(folder: Path) -> Path:
     """Write random weights of the classifier; return their folder."""
     torch.manual_seed(0)
     record = CLASSIFIERS[CLASSIFIER]
@@ -120,28 +128,36 @@ def write_random_weights(folder):
     return folder
 
 
-def steady_rate(batches, folder, logits, jobs):
+def steady_rate(batches: list[Batch], folder: Path, logits: LogitFolder, jobs: int) -> float:
     """Return files per second once all processes work: they go round three times, the first unmeasured."""
     results = in_processes(partial(predict_batch, folder), batches * 3, jobs)
-    done, start = 0, None
+    done, start = 0, 0.0
     for index, (batch, outcomes) in enumerate(results, start=1):
-        for file, scores in zip(batch.files, outcomes, strict=True):
-            write(logits, file, scores)
+        write_batch(logits, batch, outcomes)
         done += len(batch.files) if start else 0
         if index == len(batches):
             start = time.perf_counter()
     return done / (time.perf_counter() - start)
 
 
-def hear_all(batches, folder, logits):
+def hear_all(batches: list[Batch], folder: Path, logits: LogitFolder) -> None:
     """Write the outputs of all batches in this process."""
     with one_torch_thread():
         for batch in batches:
-            for file, scores in zip(batch.files, predict_batch(folder, batch), strict=True):
-                write(logits, file, scores)
+            write_batch(logits, batch, predict_batch(folder, batch))
 
 
-def loop(files, pipelines, logits, lean):
+def write_batch(logits: LogitFolder, batch: Batch, outcomes: Sequence[Scores | str]) -> None:
+    """Write the outputs of a batch; stop where a file could not be read."""
+    for file, outcome in zip(batch.files, outcomes, strict=True):
+        if isinstance(outcome, str):
+            raise SystemExit(outcome)
+        write(logits, file, outcome)
+
+
+def loop(
+    files: Sequence[Path], pipelines: tuple[TaggingPipeline, TaggingPipeline], logits: LogitFolder, lean: bool
+) -> None:
     """Write the outputs of one file after the other, as one writes it first."""
     third_octaves, (true, transcoded) = ThirdOctaves(), pipelines
     classifier, front_end = true.load_classifier(), true.front_end
@@ -158,7 +174,7 @@ def loop(files, pipelines, logits, lean):
         write(logits, file.name, scores)
 
 
-def split_padded(signal, sr):
+def split_padded(signal: np.ndarray, sr: int) -> list[np.ndarray]:
     """Return the seconds of a signal; a last one of half a second or more is zero-padded, a shorter one dropped."""
     seconds = [signal[start : start + sr] for start in range(0, len(signal), sr)]
     if len(seconds) > 1 and len(seconds[-1]) < sr / 2:
@@ -166,14 +182,14 @@ def split_padded(signal, sr):
     return [np.pad(second, (0, sr - len(second))) for second in seconds]
 
 
-def plain_patches(signal, record):
+def plain_patches(signal: np.ndarray, record: MelFrontEnd) -> list[np.ndarray]:
     """Return the log Mels of a signal as librosa computes them, a patch each second: list of (96, 64)."""
     mels = plain_mels(signal, record)
     starts = range(0, len(mels) - record.chunk_frames + 1, record.frames_per_second)
     return [mels[start : start + record.chunk_frames].astype(np.float32) for start in starts]
 
 
-def check_equal(files, folder):
+def check_equal(files: Sequence[Path], folder: Path) -> None:
     """Stop unless both ways have given the same outputs."""
     difference = max(
         np.abs(np.load(path) - np.load(LogitFolder("OURS", folder).folder / path.name)).max()

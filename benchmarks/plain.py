@@ -1,14 +1,17 @@
 """Third octaves and Mels as one writes them first: what the benchmarks compare with."""
 
+from pathlib import Path
+
 import librosa
 import numpy as np
 
 from spectral_transcoder.datasets.chunks import THIRD_OCTAVES, mels_array
 from spectral_transcoder.signal.audio import peak_normalise
-from spectral_transcoder.signal.mel_spectrograms import PANN_MELS, YAMNET_MELS
+from spectral_transcoder.signal.mel_spectrograms import PANN_MELS, YAMNET_MELS, MelFrontEnd
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
 
 
-def plain_arrays(file, third_octaves):
+def plain_arrays(file: Path, third_octaves: ThirdOctaves) -> dict[str, np.ndarray]:
     """Return array name -> (n_seconds, frames, bands), as one writes it first."""
     signal = peak_normalise(librosa.load(file, sr=third_octaves.sr)[0])
     seconds = [signal[start : start + third_octaves.sr] for start in whole_seconds(signal, third_octaves.sr)]
@@ -23,12 +26,12 @@ def plain_arrays(file, third_octaves):
     return arrays
 
 
-def whole_seconds(signal, sr):
+def whole_seconds(signal: np.ndarray, sr: int) -> range:
     """Return the first sample of each whole second."""
     return range(0, len(signal) - sr + 1, sr)
 
 
-def plain_levels(second, record):
+def plain_levels(second: np.ndarray, record: ThirdOctaves) -> np.ndarray:
     """Return the third octaves of one second, frame by frame and band by band: (frames, bands)."""
     levels = np.empty((record.frames_per_second, record.n_bands))
     window = record.window
@@ -42,7 +45,7 @@ def plain_levels(second, record):
     return levels
 
 
-def plain_mels(signal, record):
+def plain_mels(signal: np.ndarray, record: MelFrontEnd) -> np.ndarray:
     """Return the log Mels of a signal as librosa computes them: (n_frames, n_mels)."""
     mels = librosa.feature.melspectrogram(
         y=signal,

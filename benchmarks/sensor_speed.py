@@ -44,8 +44,8 @@ def main() -> int:
         folder = Path(temporary)
         for minutes in {*args.minutes, *args.memory_minutes}:
             write_day(folder / f"{minutes}.csv", round(60 * minutes / FRAME_S))
-        pairs = list(itertools.product(records, TRANSCODERS))
-        speeds = [measure_speed(*pair, folder, args) for pair in tqdm(pairs, desc="speed", disable=None)]
+        pairs = tqdm(list(itertools.product(records, TRANSCODERS)), desc="speed", disable=None)
+        speeds = [measure_speed(record, transcoder, folder, args) for record, transcoder in pairs]
         memory = measure_memory(records[-1], folder, args)
     command = "python3 benchmarks/sensor_speed.py"
     keep("sensors", command, speeds)

@@ -15,6 +15,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from spectral_transcoder.utils.paths import AUDIO, PROJECT_ROOT, RESULTS
 FAST_TO_WAV = np.isin(np.arange(N_BANDS), np.arange(NOMINAL_HZ.index("125"), NOMINAL_HZ.index("10000") + 1))
 
 
-def main():
+def main() -> int:
     """Run the measurement asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -45,10 +46,11 @@ def main():
     args, options = parser.parse_known_args()
     if args.measurement == "day":
         return measure_day(args.hours, options)
-    return measure_bands(args.audio_path, args.most)
+    measure_bands(args.audio_path, args.most)
+    return 0
 
 
-def measure_day(hours, options):
+def measure_day(hours: float, options: list[str]) -> int:
     """Classify a made csv in a process of its own; print what it prints, and its peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "day.csv"
@@ -64,7 +66,7 @@ def measure_day(hours, options):
     return status
 
 
-def write_day(path, n_rows):
+def write_day(path: Path, n_rows: int) -> None:
     """Write a csv of made levels in dB SPL, to a hundredth, as CENSE does."""
     rng = np.random.default_rng(0)
     with path.open("w") as file:
@@ -76,7 +78,7 @@ def write_day(path, n_rows):
             np.savetxt(file, rows, "%.3f,%.1f,%.1f" + ",%.2f" * N_BANDS)
 
 
-def measure_bands(folders, most):
+def measure_bands(folders: Sequence[str], most: int) -> None:
     """Compare scores of sounds through 29 and through 20 bands, and write the table."""
     rows = []
     for transcoder in ("pinv", "cnn_logits"):
@@ -104,18 +106,19 @@ def measure_bands(folders, most):
     print(path.read_text(encoding="utf-8") + f"written: {path}")
 
 
-def evenly(sounds, most):
+def evenly(sounds: list[Path], most: int) -> list[Path]:
     """Return at most so many sounds, evenly spaced."""
     return sounds[:: -(-len(sounds) // most)]
 
 
-def compare_bands(model, sound):
+def compare_bands(model: SensorClassifier, sound: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the scores of a sound's seconds through all bands and through those of fast-to-wav."""
     blocks = list(audio_blocks(sound))
     reduced = [LevelBlock(b.sensor, b.file, b.epoch_s, b.levels_db, FAST_TO_WAV) for b in blocks]
-    return tuple(
+    full, through_reduced = (
         np.concatenate([windows.scores for windows in model.classify(levels)]) for levels in (blocks, reduced)
     )
+    return full, through_reduced
 
 
 if __name__ == "__main__":

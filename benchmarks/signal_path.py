@@ -22,7 +22,7 @@ from spectral_transcoder.synthetic_city.demo_street import street_scene
 SECONDS = 64  # of a batch
 
 
-def main():
+def main() -> None:
     """Print each ratio."""
     third_octaves = ThirdOctaves()
     signal = street_scene(10.0, third_octaves.sr)
@@ -45,7 +45,8 @@ def main():
     twin = "one rfft of the frames of 10 s"
     figures = [Figure(name, 1e3 * median, "ms", twin, median / yardstick) for name, median in medians.items()]
 
-    convolution = torch.nn.Conv2d(64, 64, (3, 5), padding=(1, 2)).to(memory_format=torch.channels_last)
+    convolution = torch.nn.Conv2d(64, 64, (3, 5), padding=(1, 2))
+    convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     image = torch.randn(SECONDS, 64, PANN_MELS.chunk_frames, PANN_MELS.n_mels)
     image = image.to(memory_format=torch.channels_last)
     with torch.inference_mode():
@@ -58,7 +59,7 @@ def main():
     keep("signal path", "python3 benchmarks/signal_path.py", figures)
 
 
-def levels_frame_by_frame(third_octaves, signal):
+def levels_frame_by_frame(third_octaves: ThirdOctaves, signal: np.ndarray) -> np.ndarray:
     """Return the levels as a plain loop over frames and bands computes them."""
     window, levels = third_octaves.window, []
     for index in range(third_octaves.n_frames(len(signal))):
@@ -69,10 +70,10 @@ def levels_frame_by_frame(third_octaves, signal):
     return np.stack(levels)
 
 
-def compare_inversions(mels):
+def compare_inversions(mels: np.ndarray) -> Figure:
     """Return how long our inversion of PANN Mels takes beside librosa's; print how near their sounds' Mels are."""
 
-    def with_librosa():
+    def with_librosa() -> np.ndarray:
         return librosa.feature.inverse.mel_to_audio(
             10 ** (mels.T / 10),
             sr=PANN_MELS.sr,
@@ -84,7 +85,7 @@ def compare_inversions(mels):
             fmax=PANN_MELS.fmax,
         )
 
-    def with_ours():
+    def with_ours() -> np.ndarray:
         return mel_to_audio(mels, PANN_MELS)
 
     medians = medians_s({"librosa": with_librosa, "ours": with_ours}, rounds=5)

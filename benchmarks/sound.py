@@ -17,7 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from spectral_transcoder.evaluation.regeneration import transcoders_for
-from spectral_transcoder.models.classifiers import load_classifier
+from spectral_transcoder.models.classifiers import Classifier, load_classifier
 from spectral_transcoder.models.registry import TRUE_MELS, model_entry
 from spectral_transcoder.signal.audio import Recording, read_audio
 from spectral_transcoder.signal.griffin_lim import mel_to_audio
@@ -28,7 +28,7 @@ from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.paths import EXPORT
 
 
-def main():
+def main() -> None:
     """Regenerate, listen, compare, and write a table."""
     args = parse_arguments()
     classifier = load_classifier(args.classifier, args.weights)
@@ -56,14 +56,14 @@ def main():
     print(f"written: {EXPORT / 'sound.csv'}")
 
 
-def scores_of(signal, classifier):
+def scores_of(signal: np.ndarray, classifier: Classifier) -> np.ndarray:
     """Return what a classifier hears in a sound at PANN's rate: (n_labels,)."""
     front_end = classifier.record.front_end
     samples = Recording(np.asarray(signal, dtype=np.float32), PANN_MELS.sr).at(front_end.sr)
     return classifier.recording_scores(front_end.classifier_input(samples))
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

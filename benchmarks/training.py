@@ -52,8 +52,8 @@ def main() -> None:
     losses = {"ours": lambda: compute_loss(ours(chunks.levels), chunks)}
     if cpu_has_bf16():
         losses["ours in bf16"] = loss_in_bf16
-    check_losses(losses, theirs.loss(chunks.levels, chunks.mels).item())
-    steps = {"published structure": step_of(theirs, lambda: theirs.loss(chunks.levels, chunks.mels))}
+    check_losses(losses, theirs.loss(chunks.levels, chunks.true_mels).item())
+    steps = {"published structure": step_of(theirs, lambda: theirs.loss(chunks.levels, chunks.true_mels))}
     steps |= {name: step_of(ours, loss) for name, loss in losses.items()}
     steps["floor"] = floor_of((ours.network, teacher.network), losses["ours"])
     medians = medians_s(steps, rounds=ROUNDS)
@@ -127,11 +127,11 @@ def floor_of(networks: tuple[nn.Module, ...], loss: Callable[[], torch.Tensor]) 
     return compute
 
 
-def step_of(module, loss):
+def step_of(module: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
     """Return a function that takes one step of Adam."""
     optimizer = torch.optim.Adam(module.parameters())
 
-    def step():
+    def step() -> None:
         optimizer.zero_grad()
         loss().backward()
         optimizer.step()
@@ -145,42 +145,47 @@ class Published(nn.Module):
     Parameters
     ----------
     transcoder : Transcoder
-        Whose weights are copied.
+        The transcoder whose weights are copied.
     teacher : Classifier
-        Whose weights are copied, with gradients.
+        The classifier whose weights are copied, with gradients.
     """
 
-    def __init__(self, transcoder, teacher):
+    def __init__(self, transcoder: Transcoder, teacher: Classifier) -> None:
         super().__init__()
-        self.convolutions = nn.Sequential(*(self._copied(layer) for layer in transcoder.network.mod_conv))
+        self.convolutions = nn.Sequential(
+            *map(self._copied, transcoder.network.get_submodule("mod_conv").children())
+        )
         self.teacher = CLASSIFIERS["YamNet"].build().eval()
         self.teacher.load_state_dict(teacher.network.state_dict())
-        self.teacher.to(memory_format=torch.contiguous_format).requires_grad_(True)
+        self.teacher.requires_grad_(True)
+        self.teacher.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs lack it
 
     @staticmethod
-    def _copied(layer):
+    def _copied(layer: nn.Module) -> nn.Module:
         if isinstance(layer, nn.ReLU):
             return nn.ReLU()
         if not isinstance(layer, nn.Conv2d):
             return layer
-        copy = nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size)
+        height, width = layer.kernel_size
+        copy = nn.Conv2d(layer.in_channels, layer.out_channels, (height, width))
         copy.load_state_dict(layer.state_dict())
-        return copy.to(memory_format=torch.contiguous_format)
+        copy.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs lack it
+        return copy
 
-    def loss(self, levels, true_mels):
+    def loss(self, levels: torch.Tensor, true_mels: torch.Tensor) -> torch.Tensor:
         """Return the cross-entropy between the teacher's scores on transcoded and on true Mels."""
         mel_filters.cache_clear()
         mels = Pinv(ThirdOctaves(), YAMNET_MELS, "power")(levels)
         mels = mels - self.convolutions(mels.unsqueeze(1)).squeeze(1)
         return nn.functional.binary_cross_entropy(self.scores(mels), self.scores(true_mels).detach())
 
-    def scores(self, mels):
+    def scores(self, mels: torch.Tensor) -> torch.Tensor:
         """Return the teacher's scores, computed in NCHW."""
         image = mels.unsqueeze(1)
         layers = [layer for name, layer in self.teacher.named_children() if name.startswith("layer")]
         for layer in layers:
             image = layer(image)
-        return self.teacher.classifier(image.mean((2, 3))).sigmoid()
+        return self.teacher.get_submodule("classifier")(image.mean((2, 3))).sigmoid()
 
 
 if __name__ == "__main__":
