@@ -39,8 +39,8 @@ def main() -> None:
     model = SensorClassifier(transcoder, classifier)
     print(f"classifier: {classifier.record.name}; transcoder: {which}")
     if args.annotations:
-        told = read_times_of_presence(args.annotations)
-        calibration = calibrate_by_people(model, told, args.annotations.parent, args.window_s)
+        annotated = read_times_of_presence(args.annotations)
+        calibration = calibrate_by_people(model, annotated, args.annotations.parent, args.window_s)
     else:
         calibration = calibrate_by_true_mels(model, find_audio(args.sounds, AUDIO), args.window_s)
     made = calibration.provenance

@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def tables_of(paths: Sequence[Path]) -> "Iterator[pa.Table]":
-    """Give the rows of all files; those that are none of classify_thirdo.py are told on stderr and left out."""
+    """Give the rows of all files; those that are none of classify_thirdo.py are reported on stderr and left out."""
     from spectral_transcoder.sensors.result_files import NEEDED, read_results, result_columns
     from spectral_transcoder.sensors.results import LEVEL_COLUMNS
     from spectral_transcoder.sensors.time_of_presence import presence_columns

@@ -1,4 +1,4 @@
-"""What a classifier hears in each kind of synthetic event, and how long a scene takes to make.
+"""What a classifier finds in each kind of synthetic event, and how long a scene takes to make.
 
     python3 benchmarks/city.py [--weights yamnet_mobile_relu6.pth] [--events 20] [--real URBANSOUND8K_AUDIO]
 

@@ -3,9 +3,9 @@
     python3 benchmarks/logits.py                       # synthetic clips of 4 s
     python3 benchmarks/logits.py --audio my_sounds     # a folder of sounds
 
-The loop takes one file after the other: librosa reads it for the true Mels, the classifier hears them; librosa
+The loop takes one file after the other: librosa reads it for the true Mels, the classifier scores them; librosa
 reads it again for the third octaves, which are sums over the bins of each band of each frame, and the classifier
-hears what PINV makes of them. It is measured as published, PINV's pseudo-inverse and Mel filters being built for
+scores what PINV makes of them. It is measured as published, PINV's pseudo-inverse and Mel filters being built for
 each file, and lean, with those built once. Ours is timed with its processes running, as they are for a corpus that
 takes minutes; starting them costs some seconds once. All ways predict with YamNetMobile, whose weights are random
 unless they are there, write a file for each clip and kind of outputs, and are checked to give the same. Takes a minute

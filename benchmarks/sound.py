@@ -1,10 +1,10 @@
-"""Which regenerated sound is nearest to the recording? What a classifier hears in each, on a few sounds.
+"""Which regenerated sound is nearest to the recording? What a classifier finds in each, on a few sounds.
 
     python3 benchmarks/sound.py --audio_path TAU_CLIPS URBANSOUND8K_CLIPS --clips 40
 
 Each recording is transcoded to PANN's Mels by PINV, PINV with texture and the CNN-mels of reference_models/, and made
-a sound again, as generate_audio.py does. The classifier hears the recording and those sounds: `top1` is the share of
-the recordings in which it hears the same first, `score_difference` the mean absolute difference of all scores. The
+a sound again, as generate_audio.py does. The classifier scores the recording and those sounds: `top1` is the share of
+the recordings with the same first label, `score_difference` the mean absolute difference of all scores. The
 sound from the true Mels says what the inversion alone costs. Output: export/sound.csv. Two seconds
 for each sound of 4 s.
 """

@@ -118,8 +118,8 @@ def read_recorded_levels(path: Path, period_s: float | None = None) -> RecordedL
             f"{path} has {len(names)} recordings and levels {levels.shape}: expected finite ones of "
             "(recordings, frames, 29)"
         )
-    told = PERIOD_IN_NAME.search(path.name)
-    if period_s is None and told is None:
+    stated = PERIOD_IN_NAME.search(path.name)
+    if period_s is None and stated is None:
         raise UsageError(f"{path}: levels of which period? Give it in seconds, or name it levels_128ms.npz")
-    period_s = period_s or float(told[1]) / 1000  # type: ignore[index]
+    period_s = period_s or float(stated[1]) / 1000  # type: ignore[index]
     return RecordedLevels(dict(zip(names.tolist(), levels, strict=True)), period_s)

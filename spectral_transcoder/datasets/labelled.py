@@ -43,7 +43,7 @@ class CorpusRecord:
     single_label : bool
         Whether a clip has exactly one class.
     folds : bool
-        Whether each part is tested with what the other ones taught; else "train" teaches and "test" tests.
+        Whether each part is tested with heads trained on the other ones; else "train" trains and "test" tests.
     """
 
     name: str

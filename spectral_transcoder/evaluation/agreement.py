@@ -155,8 +155,10 @@ def agreement(
         )
     statistics = (pearson, spearman, mean_absolute_error)
     return [
-        ClassAgreement(target, len(scores), *(bootstrap(s, own, told, n_bootstrap, seed) for s in statistics))
-        for target, own, told in zip(classes, scores.T, times.T, strict=True)
+        ClassAgreement(
+            target, len(scores), *(bootstrap(s, own, annotated, n_bootstrap, seed) for s in statistics)
+        )
+        for target, own, annotated in zip(classes, scores.T, times.T, strict=True)
     ]
 
 

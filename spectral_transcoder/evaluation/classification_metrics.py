@@ -95,10 +95,10 @@ def decide(scores: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarr
 
 def precision_recall_f1(labels: np.ndarray, decisions: np.ndarray) -> np.ndarray:
     """Return precision, recall and F1 of each class: (n, K) labels and decisions -> (3, K)."""
-    heard = np.nan_to_num(labels).astype(bool)
+    annotated = np.nan_to_num(labels).astype(bool)
     voted = ~np.isnan(labels)
-    hits = (heard & decisions).sum(0)
-    said, present = (decisions & voted).sum(0), heard.sum(0)
+    hits = (annotated & decisions).sum(0)
+    said, present = (decisions & voted).sum(0), annotated.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.stack([hits / said, hits / present, 2 * hits / (said + present)])
 

@@ -1,7 +1,7 @@
 """From the score of a class to the probability that it is present: calibration, class by class.
 
 A score of 0.2 means another thing for speech than for birds, and another through a transcoder than on the sound.
-A calibration learns what it means from windows of which it is known, or told by people, whether the class is
+A calibration learns what it means from windows of which it is known, or annotated by people, whether the class is
 there: p = 1 / (1 + exp(-(slope · logit(score) + intercept))), Platt's method on the score's log-odds. The choice is
 explained in `docs/presence.md`. A calibration is a small JSON file that says what it was made from.
 """

@@ -1,4 +1,4 @@
-"""Recordings heard and classified again from their third octaves, beside the same from their true Mels."""
+"""Recordings made audible and classified again from their third octaves, beside the same from their true Mels."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -49,7 +49,7 @@ def regenerate(
     device: str = "cpu",
     n_iter: int = 24,
 ) -> list[Path]:
-    """Write a recording, and what is heard of it through its Mels, true and transcoded.
+    """Write a recording, and the sounds made again from its Mels, true and transcoded.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def output_paths(folder: Path, name: str, transcoders: Iterable[str]) -> list[Pa
 def top_classes(
     recording: Recording, classifier: Classifier, transcoders: Mapping[str, Transcoder], n_classes: int = 10
 ) -> dict[str, list[tuple[str, float]]]:
-    """Return the first classes of a recording, heard through its true and its transcoded Mels.
+    """Return the first classes of a recording, classified through its true and its transcoded Mels.
 
     Returns
     -------

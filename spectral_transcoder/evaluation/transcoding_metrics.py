@@ -51,12 +51,12 @@ def chunk_numbers(fnames: np.ndarray) -> np.ndarray:
     return np.array([int(str(name).rpartition("_")[2]) for name in fnames], dtype=np.int64)
 
 
-def logit_metrics(oracle: np.ndarray, scores: np.ndarray, clips: Clips) -> dict[str, np.ndarray]:
+def logit_metrics(reference: np.ndarray, scores: np.ndarray, clips: Clips) -> dict[str, np.ndarray]:
     """Return per-clip distances between a classifier's scores on true Mels and a model's.
 
     Parameters
     ----------
-    oracle, scores : np.ndarray
+    reference, scores : np.ndarray
         (n_chunks, n_labels) in 0 … 1.
     clips : Clips
         How chunks make up clips.
@@ -66,43 +66,43 @@ def logit_metrics(oracle: np.ndarray, scores: np.ndarray, clips: Clips) -> dict[
     dict of str to np.ndarray
         "mse", "bce", "cos", "kl": (n_clips,) each.
     """
-    oracle, scores = np.asarray(oracle, np.float64), np.asarray(scores, np.float64)
+    reference, scores = np.asarray(reference, np.float64), np.asarray(scores, np.float64)
     with np.errstate(divide="ignore"):
         log_yes, log_no = np.log(scores).clip(LOG_FLOOR), np.log1p(-scores).clip(LOG_FLOOR)
-    bce = -(oracle * log_yes + (1 - oracle) * log_no)
-    norms = np.linalg.norm(oracle, axis=1) * np.linalg.norm(scores, axis=1)
-    cos = (oracle * scores).sum(1) / np.maximum(norms, np.finfo(float).tiny)
-    p, q = clips.mean(oracle) + KL_EPS, clips.mean(scores) + KL_EPS
+    bce = -(reference * log_yes + (1 - reference) * log_no)
+    norms = np.linalg.norm(reference, axis=1) * np.linalg.norm(scores, axis=1)
+    cos = (reference * scores).sum(1) / np.maximum(norms, np.finfo(float).tiny)
+    p, q = clips.mean(reference) + KL_EPS, clips.mean(scores) + KL_EPS
     return {
-        "mse": clips.mean(((oracle - scores) ** 2).mean(1)),
+        "mse": clips.mean(((reference - scores) ** 2).mean(1)),
         "bce": clips.mean(bce.mean(1)),
         "cos": clips.mean(cos),
         "kl": (p * (np.log(p) - np.log(q))).mean(1),
     }
 
 
-def top_hits(oracle: np.ndarray, scores: np.ndarray, clips: Clips) -> tuple[np.ndarray, np.ndarray]:
-    """Return the top label of each clip for the oracle, and whether a model's is the same: two (n_clips,) arrays.
+def top_hits(reference: np.ndarray, scores: np.ndarray, clips: Clips) -> tuple[np.ndarray, np.ndarray]:
+    """Return the top label of each clip for the reference, and whether a model's is the same: two (n_clips,) arrays.
 
     The top label is the argmax of the mean over the clip's chunks.
     """
-    top = clips.mean(np.asarray(oracle)).argmax(1)
+    top = clips.mean(np.asarray(reference)).argmax(1)
     return top, clips.mean(np.asarray(scores)).argmax(1) == top
 
 
 def weighted_share(top: np.ndarray, hits: np.ndarray) -> float:
-    """Return the mean over the oracle's classes of the share of hits in each: PTopA/FC, class-weighted."""
+    """Return the mean over the reference's classes of the share of hits in each: PTopA/FC, class-weighted."""
     return float(np.mean([hits[top == label].mean() for label in np.unique(top)]))
 
 
 def all_metrics(
-    oracle: np.ndarray, scores: np.ndarray, clips: Clips, labels: Sequence[str]
+    reference: np.ndarray, scores: np.ndarray, clips: Clips, labels: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Return every score metric of docs/method.md, section 5 by its name.
 
     Parameters
     ----------
-    oracle, scores : np.ndarray
+    reference, scores : np.ndarray
         (n_chunks, n_labels) in 0 … 1, on true Mels and from the model.
     clips : Clips
         How chunks make up clips.
@@ -118,11 +118,11 @@ def all_metrics(
     tvb = sorted(index for members in group_indices("tvb", labels).values() for index in members)
     metrics: dict[str, np.ndarray] = {}
     for suffix, columns in (("", slice(None)), ("_tvb", tvb)):
-        seen, heard = oracle[:, columns], scores[:, columns]
+        expected, scored = reference[:, columns], scores[:, columns]
         metrics |= {
-            f"logit{suffix}_{name}": values for name, values in logit_metrics(seen, heard, clips).items()
+            f"logit{suffix}_{name}": values for name, values in logit_metrics(expected, scored, clips).items()
         }
-        top, hits = top_hits(seen, heard, clips)
+        top, hits = top_hits(expected, scored, clips)
         metrics[f"ptopafc{suffix}"] = np.array([hits.mean()])
         metrics[f"ptopafc_weighted{suffix}"] = np.array([weighted_share(top, hits)])
         if not suffix:

@@ -1,7 +1,7 @@
 """PINV with texture: a spectrum that fluctuates from frame to frame as that of noise does.
 
 Levels of 125 ms say nothing of what happens within, so PINV's spectrum is smooth, and a classifier that was
-trained on real sounds hears a smooth one as nothing. Here it is multiplied by the spectrum of white noise,
+trained on real sounds finds nothing in a smooth one. Here it is multiplied by the spectrum of white noise,
 analysed with the Mel's own window and hop, before the Mel filters:
 
     S [B, n, 29] ──B⁺, stretch──▶ spectrum [B, T, 2049] ──· |noise| [T, 2049]──▶ Mel filters ──log──▶ [B, T, 64]

@@ -51,7 +51,7 @@ class ModelEntry:
         True Mels, an untrained transcoder or a trained one.
     networks : tuple of str
         Its networks, best first: modalities of the factor `transcoder` in the identifiers of trained models.
-    taught : bool
+    teacher_student : bool
         Whether it was trained on the classifier's outputs (factor `ts`), not on Mels alone.
     published_name : str
         Its modality in the paper's experiment 2, and in the names of class outputs; `name` by default.
@@ -68,7 +68,7 @@ class ModelEntry:
     title: str
     kind: Kind
     networks: tuple[str, ...] = ()
-    taught: bool = False
+    teacher_student: bool = False
     published_name: str = ""
     sound_name: str = ""
     aliases: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ class ModelEntry:
         return (
             self.kind == Kind.TRAINED
             and factors.get("transcoder") in self.networks
-            and factors.get("ts") == str(int(self.taught))
+            and factors.get("ts") == str(int(self.teacher_student))
         )
 
     def serves(self, factors: Mapping[str, str], classifier: str) -> bool:
@@ -96,7 +96,7 @@ class ModelEntry:
         theirs = CLASSIFIERS.get(factors.get("classifier", ""))
         if theirs is None or not self.describes(factors):
             return False
-        if self.taught:
+        if self.teacher_student:
             return theirs.name == classifier
         return theirs.front_end == classifier_record(classifier).front_end
 
@@ -143,13 +143,15 @@ REGISTRY = (
         "CNN-logits",
         Kind.TRAINED,
         ("cnn_pinv",),
-        taught=True,
+        teacher_student=True,
         published_name="cnn",
         sound_name="transcoder",
     ),
-    ModelEntry("cnn_texture", "CNN-logits with texture", Kind.TRAINED, ("cnn_texture",), taught=True),
-    ModelEntry(ADAPTED, "adapted classifier", Kind.TRAINED, ("adapted",), taught=True),
-    ModelEntry(STUDENT, "student", Kind.TRAINED, ("student",), taught=True),
+    ModelEntry(
+        "cnn_texture", "CNN-logits with texture", Kind.TRAINED, ("cnn_texture",), teacher_student=True
+    ),
+    ModelEntry(ADAPTED, "adapted classifier", Kind.TRAINED, ("adapted",), teacher_student=True),
+    ModelEntry(STUDENT, "student", Kind.TRAINED, ("student",), teacher_student=True),
 )
 TRANSCODERS = tuple(entry.name for entry in REGISTRY if entry.kind != Kind.TRUE_MELS)
 BY_SPELLING = {spelling: entry for entry in REGISTRY for spelling in entry.spellings}

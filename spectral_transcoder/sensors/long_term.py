@@ -119,8 +119,8 @@ class SensorStatistics:
         whole = _shares(self.hours.sum().to_frame().T, self.classes).iloc[0]
         seconds_at = self._seconds_at.sum(axis=(0, 1))
         levels = {name: float(exceeded_level(seconds_at, percent)) for name, percent in EXCEEDED.items()}
-        told = days["Lden"].dropna()
-        mean_lden = 10 * np.log10(np.mean(10 ** (told / 10))) if len(told) else np.nan
+        known = days["Lden"].dropna()
+        mean_lden = 10 * np.log10(np.mean(10 ** (known / 10))) if len(known) else np.nan
         times = {f"{name}_time": float(whole[f"{name}_time"]) for name in self.classes}
         n_days = float((days["coverage"] >= LEAST_COVERAGE).sum())
         return {"days": n_days, "LAeq": float(whole["LAeq"])} | levels | {"Lden": float(mean_lden)} | times

@@ -30,7 +30,7 @@ class Recipe:
         Largest norm of the gradient; 0, as published, is no limit.
     level_weight : float
         Of the error of each Mel band's level, its mean over the second, beside the cross-entropy of the
-        scores: it keeps the Mels where a classifier hears something, whatever their texture; 0 as published.
+        scores: it keeps the Mels where a classifier finds something, whatever their texture; 0 as published.
     weight_decay : float
         AdamW's weight decay; 0, as published, is Adam.
     """
