@@ -96,7 +96,7 @@ class Corpus:
     Attributes
     ----------
     n_chunks : int
-        Of the training split.
+        Seconds of the training split.
     batch_size : int
         Chunks of a step.
     device : torch.device

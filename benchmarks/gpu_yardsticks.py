@@ -21,7 +21,7 @@ class Yardsticks:
     Attributes
     ----------
     float32_flop_per_s, bf16_flop_per_s : float
-        Of one large product of matrices; float32 with TF32 where the device has it, as convolutions use it.
+        Speed of one large product of matrices; float32 with TF32 where the device has it, as convolutions use it.
     bytes_per_s : float
         Read and written by one large copy.
     """

@@ -24,14 +24,14 @@ def folder_corpus(
     folder : str or Path
         Where to look, see `sound_files.find_sounds`.
     name : str, optional
-        Of the dataset; the folder's name by default.
+        Name of the dataset; the folder's by default.
     group_by : str, optional
         Keeps clips of one group in one split. With a parenthesis it is a regular expression, searched in the
         path relative to `folder`: its parentheses capture the group. Else a separator: the group is the file
         name up to the first one ("-" for UrbanSound8K, whose names begin with the recording).
         By default every clip is a group.
     seed : int
-        Of the split.
+        Seed of the split.
     eval_files : str, optional
         A regular expression, searched in the path relative to `folder`: these clips are the evaluation split,
         the others are training and validation. By default the evaluation split is drawn, too.

@@ -94,7 +94,7 @@ def random_split(files: Sequence[str], seed: int) -> dict[str, str]:
 def split_groups(sizes: dict[str, int], seed: int, splits: Sequence[str] = SPLITS) -> dict[str, str]:
     """Share groups out so that the clips of the splits are nearest to 75, 12.5 and 12.5 %.
 
-    Of fewer splits, those shares in proportion.
+    Fewer splits have those shares in proportion.
 
     The largest go first, equal ones in random order, each to the split that lacks most; no split stays empty.
 
@@ -103,7 +103,7 @@ def split_groups(sizes: dict[str, int], seed: int, splits: Sequence[str] = SPLIT
     sizes : dict of str to int
         How many clips each group has.
     seed : int
-        Of the order.
+        Seed of the order.
 
     Returns
     -------

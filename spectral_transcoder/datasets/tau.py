@@ -50,9 +50,9 @@ def tau_corpus(
     by_city : bool
         False: a random split of 75, 12.5 and 12.5 %, which leaks locations. True: six, two and two cities.
     seed : int
-        Of the random split; 71 as published.
+        Seed of the random split; 71 as published.
     name : str, optional
-        Of the dataset; `Dcase-Task1-<modality>` by default.
+        Name of the dataset; `Dcase-Task1-<modality>` by default.
 
     Returns
     -------

@@ -25,7 +25,7 @@ class Estimate:
     Attributes
     ----------
     value : float
-        Of all recordings; NaN where it is not defined.
+        The statistic of all recordings; NaN where it is not defined.
     low, high : float
         Ends of the 95 % interval over recordings drawn with replacement.
     """
@@ -100,7 +100,7 @@ def bootstrap(
     n_bootstrap : int
         How many draws.
     seed : int
-        Of the draws: the same for every class and every classifier, so that their intervals compare.
+        Seed of the draws: the same for every class and every classifier, so that their intervals compare.
     """
     draws = np.random.default_rng(seed).integers(len(scores), size=(n_bootstrap, len(scores)))
     replicates = statistic(scores[draws], times[draws])

@@ -118,7 +118,7 @@ class LogitFolder:
         Returns
         -------
         LabelledCorpus
-            Of n clips.
+            The corpus of those n clips.
         np.ndarray
             (n, n_labels) float32 in 0 … 1.
 

@@ -31,7 +31,7 @@ class ClassCalibration:
     Attributes
     ----------
     slope : float
-        Of the log-odds of presence over those of the score, never negative.
+        Slope of the log-odds of presence over those of the score, never negative.
     intercept : float
         The log-odds of presence at a score of 0.5.
     """

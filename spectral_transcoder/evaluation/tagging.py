@@ -223,7 +223,7 @@ def predict(
     Parameters
     ----------
     features : list of Features
-        Of n recordings of any lengths.
+        Features of n recordings of any lengths.
     pipelines : sequence of TaggingPipeline
         For whom they were analysed.
     device : str

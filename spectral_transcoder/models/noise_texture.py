@@ -41,7 +41,7 @@ class PinvTexture(nn.Module):
     front_end : MelFrontEnd
         Which Mels are wanted.
     noise_seed : int
-        Of the noise.
+        Seed of the noise.
     gain : float
         Factor on the magnitudes.
     """

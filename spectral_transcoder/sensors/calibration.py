@@ -188,7 +188,7 @@ def offset_of_recording(blocks: Iterable[LevelBlock], recording: Path) -> Offset
     Parameters
     ----------
     blocks : iterable of LevelBlock
-        Of the time of the recording.
+        Levels of the time of the recording.
     recording : Path
         A sound of any format.
 

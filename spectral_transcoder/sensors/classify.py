@@ -39,7 +39,7 @@ class ScoredWindows:
     scores : np.ndarray
         (n, n_labels) in 0 … 1.
     presence : Presence
-        Of all groupings' classes, (n, K).
+        Presence of all groupings' classes, (n, K).
     probability : dict of str to np.ndarray
         (n,) in 0 … 1 by class, of those that are calibrated.
     """

@@ -238,7 +238,7 @@ def read_clock(survey: ClockSurvey, stated_s: float | None, asked_s: float | Non
     Parameters
     ----------
     survey : ClockSurvey
-        Of all rows of the sensor.
+        The survey of all rows of the sensor.
     stated_s, asked_s : float or None
         The period that the file states, and that which the user gives.
     name : str

@@ -110,7 +110,7 @@ class LiveLevels:
     findings : Findings
         Where what was understood and what is wrong is reported.
     period_s : float
-        Of its rows, once `open` has returned.
+        Seconds between its rows, once `open` has returned.
     """
 
     source: str | Path

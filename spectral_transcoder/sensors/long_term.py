@@ -178,7 +178,7 @@ def gather_statistics(tables: Iterable[pa.Table], timezone: ZoneInfo = UTC) -> d
     tables : iterable of pa.Table
         Rows as classify_thirdo.py writes them, those of a sensor in order of time.
     timezone : ZoneInfo
-        Of the sensors.
+        Time zone of the sensors.
 
     Returns
     -------

@@ -34,7 +34,7 @@ class SurveyedFile:
     options : ReadOptions
         What the user says of it.
     clocks : dict of str to Clock
-        Of each sensor in the file.
+        The clock of each sensor in the file, by the sensor's name.
     present : np.ndarray
         (29,) bool: bands that have levels.
     n_rows : int

@@ -29,7 +29,7 @@ class Resampler:
     Parameters
     ----------
     period_s, frame_s : float
-        Of the rows, and of the frames. Rows as long as a frame, within 1 %, are passed on.
+        Seconds between rows, and between frames. Rows as long as a frame, within 1 %, are passed on.
     """
 
     def __init__(self, period_s: float, frame_s: float) -> None:

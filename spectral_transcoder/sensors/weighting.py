@@ -56,7 +56,7 @@ def equivalent_levels(
     weighting : str
         Z, A or C.
     period_s : float
-        Of the intervals; a last one that is not whole is left out.
+        Length of the intervals in seconds; a last one that is not whole is left out.
 
     Returns
     -------

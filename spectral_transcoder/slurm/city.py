@@ -73,7 +73,7 @@ def plan_tasks(inputs: Inputs, hours: float) -> list[CityTask]:
     inputs : Inputs
         The surveyed files.
     hours : float
-        Of each task, all sensors together.
+        Hours of levels of each task, all sensors together.
     """
     tasks: list[CityTask] = []
     waiting: list[SurveyedFile] = []

@@ -31,7 +31,7 @@ def run_city(parser: argparse.ArgumentParser, args: argparse.Namespace, options:
     Parameters
     ----------
     parser : argparse.ArgumentParser
-        Of classify_thirdo.py.
+        The parser of classify_thirdo.py.
     args : argparse.Namespace
         What it read.
     options : ReadOptions

@@ -95,7 +95,7 @@ def cached_embeddings(
     dataset : ChunkDataset
         Beside whose arrays they are kept, in the folder `embeddings`.
     windows : ChunkWindows
-        Of one of its splits.
+        The windows of one of its splits.
     transcoder : Transcoder
         What makes the Mels.
     classifier : Classifier
@@ -103,7 +103,7 @@ def cached_embeddings(
     n_noises : int
         How many times, each with other noise, where the transcoder has a noise texture; else once.
     weights_sha256 : str
-        Of the classifier's and the transcoder's weights: others are not taken from the cache.
+        Checksum of the classifier's and the transcoder's weights: others are not taken from the cache.
 
     Returns
     -------

@@ -28,7 +28,7 @@ class HeadRecipe:
     single_label : bool
         Whether a clip has exactly one class.
     seed : int
-        Of the initial weights and of the order of the clips.
+        Seed of the initial weights and of the order of the clips.
     epochs, batch_size, learning_rate
         Of Adam, as published.
     """

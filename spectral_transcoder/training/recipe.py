@@ -21,7 +21,7 @@ class Recipe:
     prop_logit : float or None
         Percentage of the loss that compares scores: 100 is CNN-logits, None CNN-mels or a baseline.
     seed : int
-        Of the initial weights, the order of the chunks and dropout.
+        Seed of the initial weights, the order of the chunks and dropout.
     warmup_steps : int
         Steps over which the learning rate rises linearly to its value; 0 as published.
     schedule : str
@@ -29,7 +29,7 @@ class Recipe:
     clip_norm : float
         Largest norm of the gradient; 0, as published, is no limit.
     level_weight : float
-        Of the error of each Mel band's level, its mean over the second, beside the cross-entropy of the
+        Weight of the error of each Mel band's level, its mean over the second, beside the cross-entropy of the
         scores: it keeps the Mels where a classifier finds something, whatever their texture; 0 as published.
     weight_decay : float
         AdamW's weight decay; 0, as published, is Adam.

@@ -48,7 +48,7 @@ class CreationPlan:
     skipped : tuple of dict
         Clips left out: file, split, reason, and whether that is a failure (`unreadable`).
     parameters : dict
-        Of corpus and analysis, with a checksum of the list of clips and their lengths.
+        Parameters of corpus and analysis, with a checksum of the list of clips and their lengths.
     """
 
     clips: tuple[PlannedClip, ...]

@@ -69,7 +69,7 @@ def presence_table(folder, kinds, folds=None):
     Parameters
     ----------
     folder : LogitFolder
-        Of the corpus.
+        The class outputs of the corpus.
     kinds : list of (str, str)
         Classifiers and transcoders.
     folds : list of str, optional

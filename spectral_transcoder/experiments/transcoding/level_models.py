@@ -70,7 +70,7 @@ class LevelModelTask:
     teacher : ClassifierRecord
         Whose scores are learned: the classifier itself, or another that knows its labels.
     sizes : dict
-        Of the network, and for heads what they stand behind.
+        Sizes of the network, and for heads what they stand behind.
     recipe : Recipe
         How it is trained.
     """

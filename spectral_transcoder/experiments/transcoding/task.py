@@ -115,7 +115,7 @@ class Task:
     plan, transcoder, classifier, dataset : str
         Factors of the setting.
     folder, models : Path
-        Of the datasets, and of the classifiers' weights.
+        Folders of the datasets and of the classifiers' weights.
     options : dict
         Sizes of the network.
     pinv_way : str or None

@@ -69,7 +69,7 @@ class FastToEarsHdf5:
     path : Path
         The file.
     name : str
-        Of its dataset.
+        Name of its dataset.
     n_rows : int
         Rows of all chunks.
     description : Description

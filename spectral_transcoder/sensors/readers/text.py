@@ -39,9 +39,9 @@ class TextFile:
     start : bytes
         Its first 64 kB, decompressed.
     encoding : str
-        Of its text.
+        Encoding of its text.
     n_bytes : int
-        Of its text; about, where it is compressed.
+        Size of its text; about, where it is compressed.
     """
 
     path: Path

@@ -71,9 +71,9 @@ class TimeLayout:
     written : str
         "" for numbers; ISO; DAY_FIRST or MONTH_FIRST; or a format as strptime has it.
     unit : float
-        Of numbers, in seconds.
+        Unit of numbers, in seconds.
     zone : str
-        Of text without a zone of its own, as `check_zone` returns it.
+        Zone of text without a zone of its own, as `check_zone` returns it.
     has_zone : bool
         Whether the text says its zone.
     """
