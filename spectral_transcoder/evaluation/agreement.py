@@ -166,7 +166,7 @@ def agreement_table(agreements: Sequence[ClassAgreement]) -> pd.DataFrame:
     """Return agreements as a table, a row for each class: pearson, pearson_low, pearson_high, …"""
     rows = []
     for one in agreements:
-        row: dict = {"class": one.target, "recordings": one.n_recordings}
+        row: dict[str, str | float] = {"class": one.target, "recordings": one.n_recordings}
         for name in ("pearson", "spearman", "error"):
             estimate = asdict(getattr(one, name))
             row |= {name: estimate["value"], f"{name}_low": estimate["low"], f"{name}_high": estimate["high"]}

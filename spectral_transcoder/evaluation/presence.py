@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectral_transcoder.models.labels import group_indices
+from spectral_transcoder.models.labels import Grouping, group_indices
 
 PRESENT_AMONG = 8  # highest entries after grouping, the revised aggregation
 PRESENT_LABELS = 3  # highest labels without grouping, Gontier et al. (2021)
@@ -25,20 +25,20 @@ class Presence:
         (n, K) bool.
     """
 
-    classes: tuple
+    classes: tuple[str, ...]
     scores: np.ndarray
     present: np.ndarray
 
 
 def class_scores(
-    scores: np.ndarray, names: Sequence[str], grouping: str | dict
+    scores: np.ndarray, names: Sequence[str], grouping: Grouping
 ) -> tuple[dict[str, list[int]], np.ndarray]:
     """Return {class: indices of its labels}, and the highest score of each class's labels, (n, K)."""
     indices = group_indices(grouping, names)
     return indices, np.stack([scores[:, members].max(axis=1) for members in indices.values()], axis=1)
 
 
-def find_presence(scores: np.ndarray, names: Sequence[str], grouping: str | dict) -> Presence:
+def find_presence(scores: np.ndarray, names: Sequence[str], grouping: Grouping) -> Presence:
     """Gather label scores in classes, and say which classes are present.
 
     A class scores what its highest label scores. Classes and the labels of no class are then entries of one
@@ -73,7 +73,7 @@ def find_presence(scores: np.ndarray, names: Sequence[str], grouping: str | dict
     return Presence(tuple(indices), classes, classes >= threshold)
 
 
-def find_presence_ungrouped(scores: np.ndarray, names: Sequence[str], grouping: str | dict) -> Presence:
+def find_presence_ungrouped(scores: np.ndarray, names: Sequence[str], grouping: Grouping) -> Presence:
     """Say which classes are present as Gontier et al. (2021) do: one of its labels is among the 3 highest of all.
 
     Parameters and return value are those of `find_presence`.
@@ -84,7 +84,7 @@ def find_presence_ungrouped(scores: np.ndarray, names: Sequence[str], grouping: 
     return Presence(tuple(indices), classes, classes >= threshold)
 
 
-def find_highest(scores: np.ndarray, names: Sequence[str], grouping: str | dict) -> Presence:
+def find_highest(scores: np.ndarray, names: Sequence[str], grouping: Grouping) -> Presence:
     """Say that the highest class alone is present, where classes exclude each other; see `find_presence`."""
     indices, classes = class_scores(scores, names, grouping)
     highest = np.eye(len(indices), dtype=bool)[classes.argmax(axis=1)]

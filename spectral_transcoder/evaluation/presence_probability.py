@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -113,7 +114,7 @@ class PresenceCalibration:
     classifier: str
     transcoder: str
     window_s: int
-    provenance: dict = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     def probability(self, scores: np.ndarray, classes: Sequence[str]) -> dict[str, np.ndarray]:
         """Return {class: (n,) probabilities} of scores (n, K), for those of the K classes that are calibrated."""

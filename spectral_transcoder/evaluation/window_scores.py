@@ -13,6 +13,7 @@ import torch
 from spectral_transcoder.evaluation.presence import class_scores
 from spectral_transcoder.evaluation.tagging import TaggingPipeline, extract_features
 from spectral_transcoder.models.classifiers import ClassifierRecord, classifier_record
+from spectral_transcoder.models.labels import Grouping
 from spectral_transcoder.models.transcoders import Transcoder
 from spectral_transcoder.signal.level_series import normalising_offset_db, resample_levels
 from spectral_transcoder.utils.errors import UsageError
@@ -111,7 +112,7 @@ def level_window_scores(
     return _transcoded_window_scores(pipeline, transcoder, seconds, length)
 
 
-def recording_class_scores(scores: np.ndarray, labels: tuple[str, ...], grouping: str | dict) -> np.ndarray:
+def recording_class_scores(scores: np.ndarray, labels: tuple[str, ...], grouping: Grouping) -> np.ndarray:
     """Return the scores of a recording's classes: the mean over its windows of each class's highest label.
 
     (n_windows, n_labels) -> (K,) in 0 … 1, in the order of the grouping's classes (docs/method.md, section 13).

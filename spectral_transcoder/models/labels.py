@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -12,6 +12,7 @@ from spectral_transcoder.utils.errors import MissingFileError, UsageError
 
 DATA = Path(__file__).parents[1] / "resources"
 LABEL_FILES = {527: "labels_audioset_527.txt", 521: "labels_yamnet_521.txt"}
+Grouping: TypeAlias = str | Mapping[str, Sequence[str]]  # a packaged grouping's name, or {class: [labels]}
 
 
 @lru_cache
@@ -26,7 +27,7 @@ def groupings() -> dict[str, dict[str, list[str]]]:
     return yaml.safe_load((DATA / "groupings.yaml").read_text(encoding="utf-8"))
 
 
-def group_indices(grouping: str | Mapping[str, Sequence[str]], names: Sequence[str]) -> dict[str, list[int]]:
+def group_indices(grouping: Grouping, names: Sequence[str]) -> dict[str, list[int]]:
     """Return {target class: [indices into `names`]}; labels that `names` lacks are skipped, as published.
 
     Parameters

@@ -74,7 +74,8 @@ class TeacherLoss:
     classifier: Classifier
     prop_logit: float
     level_weight: float = 0.0
-    autocast: Callable = contextlib.nullcontext  # the context of the precision that the classifier runs in
+    # the context of the precision that the classifier runs in
+    autocast: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
 
     def __call__(self, mels: torch.Tensor, chunks: Chunks) -> torch.Tensor:
         """Return the loss of transcoded Mels [B, T, 64]."""
