@@ -15,7 +15,6 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.utils import cli
@@ -23,16 +22,19 @@ from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
 from spectral_transcoder.utils.files import refuse_overwriting
 from spectral_transcoder.utils.paths import AUDIO, GENERATED_AUDIO
 
-if TYPE_CHECKING:
-    from spectral_transcoder.signal.audio import Recording
-
 
 def main() -> int:
     """Regenerate and classify each sound; those that cannot be used are reported at the end."""
     args = parse_arguments()
     from tqdm import tqdm
 
-    from spectral_transcoder.evaluation.regeneration import output_paths, regenerate, transcoders_for
+    from spectral_transcoder.evaluation.regeneration import (
+        describe_classes,
+        load_classifiers,
+        output_paths,
+        regenerate,
+        transcoders_for,
+    )
     from spectral_transcoder.signal.audio import read_audio
     from spectral_transcoder.signal.sound_files import find_audio, left_out_of
 
@@ -62,7 +64,8 @@ def main() -> int:
         for remark in recording.remarks:
             tqdm.write(f"note: {remark}", file=sys.stderr)
         tqdm.write(f"\n{recording.name} ({recording.duration_s:.1f} s): {written[0].parent}")
-        print_classes(recording, classifiers)
+        for classifier in classifiers:
+            tqdm.write(describe_classes(recording, classifier))
         n_done += 1
 
     for failure in failures:
@@ -70,40 +73,6 @@ def main() -> int:
     if n_done:
         print(f"\n{n_done} of {len(files)} sounds are in {args.output}")
     return 1 if failures else 0
-
-
-def load_classifiers(device: str) -> list[tuple]:
-    """Return (classifier, its transcoders, their files) of all classifiers that are here."""
-    from spectral_transcoder.evaluation.regeneration import transcoders_for
-    from spectral_transcoder.models.classifiers import (
-        CLASSIFIERS,
-        EMBEDDED,
-        available_classifiers,
-        load_classifier,
-    )
-
-    loaded = [
-        (load_classifier(name, device=device), *transcoders_for(name, device=device))
-        for name in available_classifiers()
-    ]
-    if not {classifier.record.name for classifier, *_ in loaded} - {EMBEDDED}:
-        fetch = CLASSIFIERS["YamNetMobile"].fetch_command
-        print(f"no full classifier here; the smallest (4 MB) comes with: {fetch}")
-    return loaded
-
-
-def print_classes(recording: "Recording", classifiers: list[tuple]) -> None:
-    """Print the first classes of a recording, through its true and its transcoded Mels."""
-    from tqdm import tqdm
-
-    from spectral_transcoder.evaluation.regeneration import format_classes, top_classes
-    from spectral_transcoder.models.registry import describe
-
-    for classifier, transcoders, paths in classifiers:
-        classes = top_classes(recording, classifier, transcoders)
-        models = ", ".join(describe(path) for path in paths.values()) or "no trained model"
-        tqdm.write(f"\n{classifier.record.name} finds in {recording.name} ({models}):")
-        tqdm.write(format_classes(classes))
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -1,13 +1,29 @@
 """Recordings made audible and classified again from their third octaves, beside the same from their true Mels."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from spectral_transcoder.models.classifiers import Classifier, classifier_record
+from spectral_transcoder.models.classifiers import (
+    CLASSIFIERS,
+    EMBEDDED,
+    Classifier,
+    available_classifiers,
+    classifier_record,
+    load_classifier,
+)
 from spectral_transcoder.models.level_models import load_model
-from spectral_transcoder.models.registry import ADAPTED, REGISTRY, STUDENT, TRUE_MELS, Kind, model_entry
+from spectral_transcoder.models.registry import (
+    ADAPTED,
+    REGISTRY,
+    STUDENT,
+    TRUE_MELS,
+    Kind,
+    describe,
+    model_entry,
+)
 from spectral_transcoder.models.transcoders import SHORTEST_TAIL_S, Transcoder, TranscoderSettings
 from spectral_transcoder.signal.audio import Recording, write_wav
 from spectral_transcoder.signal.griffin_lim import mel_to_audio
@@ -40,6 +56,37 @@ def transcoders_for(
         elif entry.kind == Kind.TRAINED and (path := entry.find(classifier, folder)) is not None:
             transcoders[entry.name], paths[entry.name] = load_model(path).to(device), path
     return transcoders, paths
+
+
+@dataclass(frozen=True)
+class ServedClassifier:
+    """A classifier, and what brings levels to it.
+
+    Attributes
+    ----------
+    classifier : Classifier
+        The classifier.
+    transcoders : dict of str to Transcoder
+        Those that serve it, by the registry's names.
+    paths : dict of str to Path
+        The files of the trained ones.
+    """
+
+    classifier: Classifier
+    transcoders: dict[str, Transcoder]
+    paths: dict[str, Path]
+
+
+def load_classifiers(device: str) -> list[ServedClassifier]:
+    """Load all classifiers that are here with their transcoders; say what to fetch if only the embedded one is."""
+    names = available_classifiers()
+    if not set(names) - {EMBEDDED}:
+        fetch = CLASSIFIERS["YamNetMobile"].fetch_command
+        print(f"no full classifier here; the smallest (4 MB) comes with: {fetch}")
+    return [
+        ServedClassifier(load_classifier(name, device=device), *transcoders_for(name, device=device))
+        for name in names
+    ]
 
 
 def regenerate(
@@ -122,3 +169,11 @@ def format_classes(classes: Mapping[str, list[tuple[str, float]]], width: int = 
         cells = (f"{score:.3f} {label[: width - 8]}" for label, score in row)
         lines.append(f"{rank:>3} " + "".join(f"{cell:<{width}}" for cell in cells))
     return "\n".join(line.rstrip() for line in lines)
+
+
+def describe_classes(recording: Recording, served: ServedClassifier) -> str:
+    """Return the first classes of a recording as text: a line on the models, and `format_classes`."""
+    models = ", ".join(describe(path) for path in served.paths.values()) or "no trained model"
+    classes = top_classes(recording, served.classifier, served.transcoders)
+    title = f"{served.classifier.record.name} finds in {recording.name} ({models}):"
+    return f"\n{title}\n{format_classes(classes)}"
