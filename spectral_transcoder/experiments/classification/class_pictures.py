@@ -1,12 +1,15 @@
 """Pictures of experiment 2, class by class: confusion matrices, and bars of F1 and AUPRC."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from spectral_transcoder.utils.plotting import save
 
 
-def draw_confusion(matrix, classes, title, path):
+def draw_confusion(matrix: np.ndarray, classes: Sequence[str], title: str, path: Path) -> None:
     """Draw which classes are taken for which, shares of each row as colours and counts as numbers.
 
     Parameters
@@ -14,9 +17,9 @@ def draw_confusion(matrix, classes, title, path):
     matrix : np.ndarray
         (K, K) clips, the mean over seeds: rows what people heard, columns what was told.
     classes : sequence of str
-        K names.
+        The names of the K classes.
     title : str
-        Above the picture.
+        What stands above the picture.
     path : Path
         The PNG to write.
     """
@@ -38,7 +41,12 @@ def draw_confusion(matrix, classes, title, path):
     save(figure, path)
 
 
-def draw_class_bars(panels, classes, title, path):
+def draw_class_bars(
+    panels: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
+    classes: Sequence[str],
+    title: str,
+    path: Path,
+) -> None:
     """Draw groups of bars, a group for each class and a bar for each setting.
 
     Parameters
@@ -46,9 +54,9 @@ def draw_class_bars(panels, classes, title, path):
     panels : dict of str to dict of str to (np.ndarray, np.ndarray)
         By metric, then by setting: mean and standard deviation, (K,) each; NaN where not defined.
     classes : sequence of str
-        K names.
+        The names of the K classes.
     title : str
-        Above all of them.
+        What stands above all of them.
     path : Path
         The PNG to write.
     """

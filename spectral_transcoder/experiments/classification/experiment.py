@@ -1,6 +1,9 @@
 """Experiment 2 as an `Experiment`: plans, folders, metrics (docs/method.md, section 7)."""
 
+import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -9,10 +12,10 @@ from spectral_transcoder.datasets.names import N_FOLDS
 from spectral_transcoder.evaluation.tagging import TRANSCODERS
 from spectral_transcoder.experiments.classification.inputs import logit_folder
 from spectral_transcoder.experiments.classification.options import ALL_FOLDS
-from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
-from spectral_transcoder.experiments.engine.plans import Plan
+from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord, Step
+from spectral_transcoder.experiments.engine.plans import Factors, Modality, Plan, Setting
 from spectral_transcoder.experiments.published import classification_figures
-from spectral_transcoder.experiments.transcoding.plans import ADDED_CLASSIFIERS
+from spectral_transcoder.models.names import ADDED_CLASSIFIERS
 from spectral_transcoder.training.heads import HEADS
 from spectral_transcoder.utils.files import sha256
 
@@ -22,6 +25,10 @@ STEPS = ("train", "evaluate", "metric")
 PUBLISHED_TRANSCODERS = ("self", "cnn")  # `self` is the true Mels here
 CLASSIFIERS = ("PANN", "YamNet")
 N_SEEDS = (1, 2, 3, 5, 10)
+
+Kinds = Mapping[
+    str, list[tuple[str, str]]
+]  # the (classifier, transcoder) of which there are outputs, by dataset
 
 METRICS = (
     MetricRecord("acc_classif", "share of clips whose class is found", False, unit="%", decimals=1),
@@ -35,7 +42,7 @@ METRICS = (
 )
 
 
-def build_experiment(options):
+def build_experiment(options: argparse.Namespace) -> Experiment:
     """Return experiment 2 for the folders of a command line and the outputs that are there."""
     kinds = {dataset: logit_folder(options, dataset).kinds() for dataset in LABELLED_CORPORA}
     return Experiment(
@@ -53,7 +60,7 @@ def build_experiment(options):
     )
 
 
-def classif_plans(kinds=None, test_folds=ALL_FOLDS):
+def classif_plans(kinds: Kinds | None = None, test_folds: str = ALL_FOLDS) -> dict[str, Plan]:
     """Return the plans of experiment 2 by name.
 
     Parameters
@@ -65,19 +72,19 @@ def classif_plans(kinds=None, test_folds=ALL_FOLDS):
     """
     kinds = {dataset: there for dataset, there in (kinds or {}).items() if there}
     found = [transcoder for there in kinds.values() for _, transcoder in there]
-    added = {
+    added: Factors = {
         "transcoder": list(dict.fromkeys([*TRANSCODERS, *found])),
         "classifier": ADDED_CLASSIFIERS,
     }
     folds = dict.fromkeys([ALL_FOLDS, *(str(fold) for fold in range(1, N_FOLDS + 1)), test_folds])
-    scored = {"test_folds": list(folds)}
-    trained = {**scored, "head": HEADS, "seeds": N_SEEDS}
-    where = {
+    scored: Factors = {"test_folds": list(folds)}
+    trained: Factors = {**scored, "head": HEADS, "seeds": N_SEEDS}
+    where: Factors = {
         "transcoder": PUBLISHED_TRANSCODERS,
         "dataset": tuple(LABELLED_CORPORA),
         "classifier": CLASSIFIERS,
     }
-    meant = meant_by_outputs(kinds)
+    meant: dict[str, Sequence[Modality]] = meant_by_outputs(kinds)
     if test_folds != ALL_FOLDS:
         meant["test_folds"] = [test_folds]
     plans = (
@@ -87,7 +94,7 @@ def classif_plans(kinds=None, test_folds=ALL_FOLDS):
     return {plan.name: plan for plan in plans}
 
 
-def meant_by_outputs(kinds):
+def meant_by_outputs(kinds: Kinds) -> dict[str, Sequence[Modality]]:
     """Return what selectors mean by factors that they do not mention: {factor: modalities}.
 
     They mean what there are outputs of: of the paper's modalities those, or others where there are none of the
@@ -96,8 +103,8 @@ def meant_by_outputs(kinds):
     there = [kind for of_dataset in kinds.values() for kind in of_dataset]
     if not there:
         return {}
-    classifiers = dict.fromkeys(classifier for classifier, _ in there)
-    classifiers = [name for name in CLASSIFIERS if name in classifiers] or sorted(classifiers)
+    found = {classifier for classifier, _ in there}
+    classifiers = [name for name in CLASSIFIERS if name in found] or sorted(found)
     transcoders = {transcoder for classifier, transcoder in there if classifier in classifiers}
     published = [name for name in PUBLISHED_TRANSCODERS if name in transcoders]
     is_papers = classifiers[0] in CLASSIFIERS
@@ -108,19 +115,19 @@ def meant_by_outputs(kinds):
     }
 
 
-def missing(setting, experiment):
+def missing(setting: Setting, experiment: Experiment) -> str | None:
     """Return why there are no class outputs for a setting, with the command that makes them, or None."""
     return logit_folder(experiment.options, setting.dataset).missing(setting.classifier, setting.transcoder)
 
 
-def load_steps():
+def load_steps() -> Mapping[str, Step]:
     """Return the steps of experiment 2 by name; torch, which they need, is imported only now."""
     from spectral_transcoder.experiments.classification.steps import STEPS as steps
 
     return steps
 
 
-def provenance(setting, experiment):
+def provenance(setting: Setting, experiment: Experiment) -> dict[str, Any]:
     """Return what a setting's result is made from beyond its factors: the outputs, the sounds and the labels."""
     folder = logit_folder(experiment.options, setting.dataset)
     manifest = folder.read_manifest(setting.classifier, setting.transcoder) or {}
@@ -130,7 +137,7 @@ def provenance(setting, experiment):
     }
 
 
-def scored_parts(setting, experiment):
+def scored_parts(setting: Setting, experiment: Experiment) -> dict[str, str]:
     """Return {column: text}: which parts of the corpus a computed setting was scored on."""
     scores = pd.read_csv(experiment.file("score", setting, "scores.csv"), dtype={"part": str})
     scores = scores[scores["seed"] == 0]

@@ -4,11 +4,12 @@ import argparse
 
 from spectral_transcoder.datasets.names import N_FOLDS
 from spectral_transcoder.experiments.engine.options import add_dataset_path
+from spectral_transcoder.utils.cli import Container
 
 ALL_FOLDS = "all"
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: Container) -> None:
     """Add the options of experiment 2."""
     add_dataset_path(parser, "class outputs")
     parser.add_argument(

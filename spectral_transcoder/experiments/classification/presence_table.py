@@ -1,9 +1,14 @@
 """Presence of classes by two aggregations, beside people's labels (docs/method.md, section 7)."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from spectral_transcoder.datasets.labelled import LabelledCorpus
 from spectral_transcoder.evaluation.classification_metrics import mean_defined, precision_recall_f1
+from spectral_transcoder.evaluation.predictions import LogitFolder
 from spectral_transcoder.evaluation.presence import find_highest, find_presence, find_presence_ungrouped
 from spectral_transcoder.models.labels import label_names
 
@@ -16,15 +21,17 @@ ALL_CLASSES = "all"
 MEAN = "mean over classes"
 
 
-def presence_rows(corpus, outputs, folds=None):
+def presence_rows(
+    corpus: LabelledCorpus, outputs: np.ndarray, folds: list[str] | None = None
+) -> list[dict[str, Any]]:
     """Return how well each aggregation tells which classes are present.
 
     Parameters
     ----------
     corpus : LabelledCorpus
-        Its n clips; the test split is scored, or the folds.
+        The corpus of n clips; the test split is scored, or the folds.
     outputs : np.ndarray
-        (n, n_labels), a classifier's.
+        (n, n_labels), the outputs of a classifier.
     folds : list of str, optional
         Those that are scored, by default all that are here.
 
@@ -63,7 +70,9 @@ def presence_rows(corpus, outputs, folds=None):
     return rows
 
 
-def presence_table(folder, kinds, folds=None):
+def presence_table(
+    folder: LogitFolder, kinds: Sequence[tuple[str, str]], folds: list[str] | None = None
+) -> pd.DataFrame:
     """Return the rows of several kinds of outputs of one corpus as a table.
 
     Parameters
@@ -87,7 +96,7 @@ def presence_table(folder, kinds, folds=None):
     return pd.DataFrame(rows)
 
 
-def summary(table):
+def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Return what holds for all classes together, a row for each kind of outputs and aggregation."""
     rows = table[table["class"] == ALL_CLASSES]
     return rows.drop(columns="class").reset_index(drop=True)

@@ -5,15 +5,20 @@ predictions/<identifier>_predictions.npz; metric writes metrics/<identifier>_<me
 and seed, and all of it, class by class, as scores/<identifier>_scores.csv.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
+from spectral_transcoder.datasets.labelled import CorpusRecord, LabelledCorpus
 from spectral_transcoder.evaluation import classification_metrics as metrics
 from spectral_transcoder.evaluation.presence import class_scores
 from spectral_transcoder.experiments.classification.inputs import logit_folder
 from spectral_transcoder.experiments.classification.options import ALL_FOLDS
+from spectral_transcoder.experiments.engine.experiment import Experiment
+from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.models.checkpoints import load_state, load_tensors, write_tensors
 from spectral_transcoder.models.labels import label_names
 from spectral_transcoder.training.heads import Head, HeadRecipe, train_head
@@ -31,19 +36,19 @@ class ScoringData:
     Attributes
     ----------
     corpus : LabelledCorpus
-        Its n clips.
+        The corpus of n clips.
     outputs : np.ndarray
-        (n, n_labels) float32, the classifier's.
+        (n, n_labels) float32, the outputs of the classifier.
     tested : list of str
         The parts that are scored.
     """
 
-    corpus: object
+    corpus: LabelledCorpus
     outputs: np.ndarray
-    tested: list
+    tested: list[str]
 
     @classmethod
-    def of(cls, setting, experiment):
+    def of(cls, setting: Setting, experiment: Experiment) -> Self:
         """Return the scoring data of a setting.
 
         Raises
@@ -58,16 +63,16 @@ class ScoringData:
         asked = None if setting.test_folds == ALL_FOLDS else setting.test_folds.split("-")
         return cls(corpus, outputs, corpus.tested_parts(asked))
 
-    def rows(self, parts):
+    def rows(self, parts: Sequence[str]) -> np.ndarray:
         """Return the indices of the clips of some parts."""
         return np.flatnonzero(np.isin(self.corpus.parts, parts))
 
-    def taught_by(self, part):
+    def taught_by(self, part: str) -> np.ndarray:
         """Return the indices of the clips that may teach what is tested on a part."""
         others = [fold for fold in self.corpus.folds if fold != part]
         return self.rows(others if self.corpus.record.folds else [TRAIN])
 
-    def training_rows(self, part):
+    def training_rows(self, part: str) -> np.ndarray:
         """Return what `taught_by` does; raise DatasetError where there is none."""
         rows = self.taught_by(part)
         if not len(rows):
@@ -77,7 +82,7 @@ class ScoringData:
         return rows
 
 
-def train(setting, experiment):
+def train(setting: Setting, experiment: Experiment) -> None:
     """Train a head for each tested part and seed."""
     data = ScoringData.of(setting, experiment)
     heads = {}
@@ -92,28 +97,28 @@ def train(setting, experiment):
     write_tensors(experiment.file("model", setting, "heads"), heads)
 
 
-def recipe_of(setting, data, seed):
+def recipe_of(setting: Setting, data: ScoringData, seed: int) -> HeadRecipe:
     """Return how the heads of a setting are trained."""
     return HeadRecipe(setting.head == "corrected", data.corpus.record.single_label, seed)
 
 
-def evaluate(setting, experiment):
+def evaluate(setting: Setting, experiment: Experiment) -> None:
     """Keep the scores of the classes of each tested clip, of each seed."""
     data = ScoringData.of(setting, experiment)
     rows = data.rows(data.tested)
     scores, training_scores = deep_scores(setting, experiment, data) if setting.deep else grouped_scores(data)
+    arrays: dict[str, Any] = {
+        "files": data.corpus.files[rows],
+        "parts": data.corpus.parts[rows],
+        "labels": data.corpus.labels[rows],
+        "scores": scores[:, rows],
+    }
+    arrays |= thresholds_of(data, training_scores)
     with atomic_path(experiment.file("output", setting, "predictions.npz")) as temporary:
-        np.savez(
-            temporary,
-            files=data.corpus.files[rows],
-            parts=data.corpus.parts[rows],
-            labels=data.corpus.labels[rows],
-            scores=scores[:, rows],
-            **thresholds_of(data, training_scores),
-        )
+        np.savez(temporary, **arrays)
 
 
-def grouped_scores(data):
+def grouped_scores(data: ScoringData) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the scores of labels grouped into classes, of all clips, (1, n, K), and of those that may teach.
 
     The latter by tested part: {part: (1, n_training, K)}.
@@ -123,7 +128,7 @@ def grouped_scores(data):
     return scores, {part: scores[:, data.taught_by(part)] for part in data.tested}
 
 
-def thresholds_of(data, training_scores):
+def thresholds_of(data: ScoringData, training_scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return {"thresholds <part>": (n_seeds, K)}, chosen on the clips that teach; nothing for exclusive classes."""
     if data.corpus.record.single_label:
         return {}
@@ -136,7 +141,9 @@ def thresholds_of(data, training_scores):
     }
 
 
-def deep_scores(setting, experiment, data):
+def deep_scores(
+    setting: Setting, experiment: Experiment, data: ScoringData
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the scores of each part's own heads, of the tested clips and of those that taught the heads.
 
     The former are (n_seeds, n, K), NaN where a clip is not tested; the latter {part: (n_seeds, n_training, K)}.
@@ -157,7 +164,7 @@ def deep_scores(setting, experiment, data):
     return scores, training_scores
 
 
-def metric(setting, experiment):
+def metric(setting: Setting, experiment: Experiment) -> None:
     """Turn predictions into metrics, a value for each tested part and seed."""
     record = logit_folder(experiment.options, setting.dataset).record
     rows = []
@@ -173,12 +180,12 @@ def metric(setting, experiment):
     table = pd.DataFrame(rows).sort_values(["seed", "part"], key=natural_order)
     with atomic_path(experiment.file("score", setting, "scores.csv")) as temporary:
         table.to_csv(temporary, index=False)
-    for record in experiment.metrics:
-        if record.name in table:
-            experiment.save_metric(setting, record.name, table[record.name].to_numpy())
+    for metric_record in experiment.metrics:
+        if metric_record.name in table:
+            experiment.save_metric(setting, metric_record.name, table[metric_record.name].to_numpy())
 
 
-def kept_thresholds(kept, part, record):
+def kept_thresholds(kept: Mapping[str, np.ndarray], part: str, record: CorpusRecord) -> np.ndarray | None:
     """Return the thresholds that evaluate kept for a part, (n_seeds, K); None where classes exclude each other.
 
     Predictions of earlier versions have none: they are NaN, and F1 is unknown until they are computed again.
@@ -189,12 +196,14 @@ def kept_thresholds(kept, part, record):
     return kept.get(f"{THRESHOLDS} {part}", unknown)
 
 
-def natural_order(column):
+def natural_order(column: pd.Series) -> pd.Series:
     """Return what a column is sorted by: fold 10 comes after fold 9."""
     return column.astype(str).str.zfill(2)
 
 
-def score_row(labels, scores, record, thresholds=None):
+def score_row(
+    labels: np.ndarray, scores: np.ndarray, record: CorpusRecord, thresholds: np.ndarray | None = None
+) -> dict[str, Any]:
     """Return one row of a table of scores: clips, the metrics, and F1 and AUPRC of each class."""
     voted = ~np.isnan(labels).all(1)  # clips that nobody has voted on count nowhere
     labels, scores = labels[voted], scores[voted]

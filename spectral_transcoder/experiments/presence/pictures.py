@@ -26,7 +26,7 @@ def draw_scatter(scores: dict[str, np.ndarray], told: AnnotatedRecordings, path:
     path : Path
         The PNG to write.
     title : str
-        Above all of them.
+        What stands above all of them.
     """
     n_rows, n_columns = len(scores), len(told.classes)
     figure = Figure(figsize=(1.2 + 2.8 * n_columns, 0.8 + 2.3 * n_rows), layout="constrained")
@@ -66,7 +66,7 @@ def draw_correlations(
     path : Path
         The PNG to write.
     title : str
-        Above all of them.
+        What stands above all of them.
     """
     classes = list(next(iter(rows.values())))
     names = [*rows, *published]

@@ -29,7 +29,7 @@ class EpochReport:
     progress: Progress | None
     tensorboard: SummaryWriter | None = None
 
-    def __call__(self, history):
+    def __call__(self, history: dict[str, list[float]]) -> None:
         """Write all losses until now, and tell the last epoch's."""
         for split, losses in history.items():
             with atomic_path(self.path.with_name(f"{self.path.name}_{split}.npy")) as temporary:
@@ -47,9 +47,10 @@ class EpochReport:
         for split, loss in last.items():
             self.tensorboard.add_scalar(f"loss/{split}", loss, epoch)
         self.tensorboard.flush()
-        self.progress.advance(", ".join(f"{split} {loss:.5g}" for split, loss in last.items()))
+        if self.progress is not None:
+            self.progress.advance(", ".join(f"{split} {loss:.5g}" for split, loss in last.items()))
 
-    def close(self):
+    def close(self) -> None:
         """Close TensorBoard's file."""
         if self.tensorboard:
             self.tensorboard.close()

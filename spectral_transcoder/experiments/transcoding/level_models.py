@@ -24,7 +24,7 @@ from spectral_transcoder.experiments.engine.options import dataset_folder
 from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.transcoding.epoch_report import EpochReport
 from spectral_transcoder.experiments.transcoding.plans import ADAPTED, OWN_TEACHER, TRAINED_THROUGH
-from spectral_transcoder.experiments.transcoding.task import dataset_name, hash_of
+from spectral_transcoder.experiments.transcoding.task import dataset_name, file_hash, hash_of
 from spectral_transcoder.models.adaptation import AdaptedModel, AdaptedSettings
 from spectral_transcoder.models.classifiers import (
     Classifier,
@@ -231,7 +231,7 @@ def adaptation_chunks(
     """Return what a head is trained on: embeddings and logits of windows, and the classifier's scores."""
     windows = task.windows(split)
     embeddings = cached_embeddings(
-        task.dataset, windows, model.transcoder, classifier, task.sizes["noises"], hash_of(task.weights)
+        task.dataset, windows, model.transcoder, classifier, task.sizes["noises"], file_hash(task.weights)
     )
     return head_chunks(embeddings, task.taught_scores(windows), classifier)
 

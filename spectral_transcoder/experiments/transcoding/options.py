@@ -1,16 +1,14 @@
 """Options of experiment 1, read before anything heavy is imported."""
 
-import argparse
-
 from spectral_transcoder.experiments.engine.options import add_dataset_path
-from spectral_transcoder.utils.cli import add_engine_option, add_models_path, positive
+from spectral_transcoder.utils.cli import Container, add_engine_option, add_models_path, positive
 
 EXPERIMENT_TYPES = ("restricted", "detailed")
 # Lightning Fabric's, less those of NVIDIA's transformer-engine, which is not among the requirements
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: Container) -> None:
     """Add the options of experiment 1."""
     add_dataset_path(parser, "datasets")
     parser.add_argument(
@@ -26,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_engine_option(parser)
 
 
-def add_selection_options(parser: argparse.ArgumentParser) -> None:
+def add_selection_options(parser: Container) -> None:
     """Add the options by which launchers choose settings."""
     parser.add_argument(
         "--exp_type", choices=EXPERIMENT_TYPES, default="restricted", help="default restricted"
@@ -34,7 +32,7 @@ def add_selection_options(parser: argparse.ArgumentParser) -> None:
     add_table_options(parser)
 
 
-def add_table_options(parser: argparse.ArgumentParser) -> None:
+def add_table_options(parser: Container) -> None:
     """Add the options that say of which data the paper's table is."""
     parser.add_argument("--dataset", default="full", help="what was trained on (default full: all of TAU)")
     parser.add_argument("--classifier", default="PANN,YamNet", help="a comma list (default PANN,YamNet)")

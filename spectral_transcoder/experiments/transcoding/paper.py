@@ -1,16 +1,24 @@
 """The paper's table of experiment 1: which settings are its rows, what was published, what differs by chance."""
 
+import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from spectral_transcoder.evaluation import transcoding_metrics
+from spectral_transcoder.experiments.engine.experiment import MetricRecord
+from spectral_transcoder.experiments.engine.plans import Modality
 from spectral_transcoder.experiments.engine.table_pictures import draw_table
 from spectral_transcoder.experiments.engine.tables import heading
 from spectral_transcoder.experiments.published import published_results
 
 SIGNIFICANCE = 0.05
-LARGE_CNN = {"kernel_size": 5, "nb_layers": 5, "nb_channels": 64}
+
+Choices = dict[str, Modality | list[Any]]  # a modality, or several, by factor and "plan"
+LARGE_CNN: Choices = {"kernel_size": 5, "nb_layers": 5, "nb_channels": 64}
 
 
 @dataclass(frozen=True)
@@ -22,12 +30,12 @@ class Row:
 
     name: str
     plan: str
-    factors: dict
+    factors: Choices
     trained: bool = True
 
-    def choices(self, dataset, classifier, epoch):
+    def choices(self, dataset: str | list[str], classifier: str | list[str], epoch: int) -> Choices:
         """Return the alternative of a selection that is this row: {"plan": …, factor: modality}."""
-        where = {"plan": self.plan, "dataset": dataset, "classifier": classifier}
+        where: Choices = {"plan": self.plan, "dataset": dataset, "classifier": classifier}
         return where | self.factors | ({"epoch": epoch} if self.trained else {})
 
 
@@ -68,12 +76,12 @@ DETAILS = (  # beyond the restricted experiment: hyperparameters one at a time, 
 RESOLUTIONS = Row("resolutions", "cnn", {"learning_rate": -3, "dilation": 1, **LARGE_CNN})
 
 
-def restricted(dataset, classifiers, epoch):
+def restricted(dataset: str, classifiers: Sequence[str], epoch: int) -> list[Choices]:
     """Return the selection of the paper's table: a list of alternatives for `-s`."""
     return [row.choices(dataset, list(classifiers), epoch) for row in ROWS]
 
 
-def detailed(dataset, classifiers, epoch):
+def detailed(dataset: str, classifiers: Sequence[str], epoch: int) -> list[Choices]:
     """Return the selection of the detailed experiment: the paper's table, other sizes and rates, other inputs."""
     alternatives = restricted(dataset, classifiers, epoch)
     alternatives += [row.choices(dataset, list(classifiers), epoch) for row in DETAILS]
@@ -88,7 +96,7 @@ def detailed(dataset, classifiers, epoch):
 SELECTIONS = {"restricted": restricted, "detailed": detailed}
 
 
-def selection_of(options):
+def selection_of(options: argparse.Namespace) -> str:
     """Return the selector that these options stand for."""
     return repr(SELECTIONS[options.exp_type](options.dataset, options.classifier.split(","), options.epoch))
 
@@ -102,7 +110,7 @@ class ComparedResult:
     values : np.ndarray
         One value per clip; hits for `ptopafc`.
     mean : float
-        Over the clips.
+        The mean over the clips.
     best : bool
         No other row is better.
     tied : bool
@@ -115,7 +123,9 @@ class ComparedResult:
     tied: bool = False
 
 
-def compare(column, record, of_hits):
+def compare(
+    column: Mapping[str, np.ndarray], record: MetricRecord, of_hits: bool
+) -> dict[str, ComparedResult]:
     """Mark the best of a column of per-clip values, and what is not significantly different from it.
 
     Parameters
@@ -149,17 +159,22 @@ def compare(column, record, of_hits):
     }
 
 
-def paper_table(classifier, columns, records, n_clips):
+def paper_table(
+    classifier: str,
+    columns: Mapping[str, Mapping[str, ComparedResult]],
+    records: Mapping[str, MetricRecord],
+    n_clips: int,
+) -> Figure:
     """Return the figure of the paper's table: what was found, beside what was published.
 
     Parameters
     ----------
     classifier : str
-        Whose table.
+        The classifier whose table it is.
     columns : dict of str to dict of str to ComparedResult
-        By metric, then by row; rows that were not computed are missing, and blank.
+        The results by metric, then by row; rows that were not computed are missing, and blank.
     records : dict of str to MetricRecord
-        By metric.
+        The record of each metric.
     n_clips : int
         Evaluation clips, for the title.
     """
@@ -168,7 +183,8 @@ def paper_table(classifier, columns, records, n_clips):
         *ROWS,
         *(row for row in FURTHER_ROWS if any(row.name in cells_of for cells_of in columns.values())),
     ]
-    header, cells, bold = ["transcoder"], [[row.name] for row in rows], set()
+    header, cells = ["transcoder"], [[row.name] for row in rows]
+    bold: set[tuple[int, int]] = set()
     for name, cells_of in columns.items():
         record = records[name].of([classifier])
         header += [heading(record).replace(" ", "\n", 1), "published"]

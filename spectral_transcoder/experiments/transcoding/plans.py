@@ -3,8 +3,10 @@
 A sixth, `published`, scores weights that were trained elsewhere.
 """
 
-from spectral_transcoder.experiments.engine.plans import Plan
-from spectral_transcoder.models.names import EFFICIENTATS
+from collections.abc import Iterable, Sequence
+
+from spectral_transcoder.experiments.engine.plans import Factors, Modality, Plan
+from spectral_transcoder.models.names import ADDED_CLASSIFIERS
 
 STEPS = ("train", "evaluate", "metric")
 TRAINING_DATASETS = ("TEST", "full", "urban")
@@ -13,22 +15,21 @@ CLASSIFIERS = ("YamNet", "PANN")
 LEARNING_RATES = (-3, -4, -5)  # powers of ten
 
 # The weights of reference_models/, scored without training: a plan of this project's own.
-TRAINED_ELSEWHERE = {
+TRAINED_ELSEWHERE: Factors = {
     "step": STEPS[1:],
     "transcoder": ("cnn_mels", "cnn_logits"),
     "dataset": TRAINING_DATASETS,
     "classifier": CLASSIFIERS,
 }
-ADDED_CLASSIFIERS = ("YamNetMobile", "MiniYamNet", *EFFICIENTATS)
 ADDED_EPOCHS = (2, 3, 5, 10, 15, 20, 30, 50, 100)
 ADDED_CHANNELS = (16, 32)
 ADDED_TRANSCODERS = {"reference": ("pinv_texture",), "cnn": ("cnn_texture",), "hybridts": ("cnn_texture",)}
 # the seed is also that of a texture's noise
-SIGNAL_FACTORS = {"pinv_way": ("default", "power", "magnitude"), "seed": tuple(range(10))}
-TRAINING_FACTORS = {**SIGNAL_FACTORS, "recipe": ("published", "steady")}
+SIGNAL_FACTORS: Factors = {"pinv_way": ("default", "power", "magnitude"), "seed": tuple(range(10))}
+TRAINING_FACTORS: Factors = {**SIGNAL_FACTORS, "recipe": ("published", "steady")}
 
 # `dilation` 0 and 1 are the same network.
-PUBLISHED = {
+PUBLISHED: dict[str, Factors] = {
     "reference": {
         "ts": (0,),
         "step": STEPS[1:],
@@ -88,7 +89,7 @@ PUBLISHED = {
 
 # Heads on frozen classifiers, and students: plans of this project's own (docs/street.md).
 ADAPTED, STUDENT = "adapt", "student"
-LEVEL_MODELS = {
+LEVEL_MODELS: dict[str, Factors] = {
     ADAPTED: {
         "ts": (1,),
         "step": STEPS,
@@ -111,13 +112,16 @@ LEVEL_MODELS = {
         "nb_hidden": (512,),
     },
 }
-LEVEL_MODEL_SIZES = {"nb_hidden": (64, 128, 256, 512, 1024), "nb_channels": (8, 16, 64)}
+LEVEL_MODEL_SIZES: dict[str, Sequence[Modality]] = {
+    "nb_hidden": (64, 128, 256, 512, 1024),
+    "nb_channels": (8, 16, 64),
+}
 # `through`: what makes the Mels behind which a head is trained; `noises`: how many noises it is trained with;
 # `teacher`: whose scores are learned, the classifier's own by default
 OWN_TEACHER = "own"
 TEACHERS = (OWN_TEACHER, *ADDED_CLASSIFIERS, *CLASSIFIERS)
 TRAINED_THROUGH = ("cnn_texture",)
-LEVEL_MODEL_FACTORS = {
+LEVEL_MODEL_FACTORS: dict[str, Factors] = {
     ADAPTED: {
         "through": ("pinv_texture", "pinv", *TRAINED_THROUGH),
         "noises": (2, 1, 4),
@@ -128,7 +132,7 @@ LEVEL_MODEL_FACTORS = {
 }
 
 
-def train_plans(corpora=(), here=()):
+def train_plans(corpora: Iterable[str] = (), here: Sequence[str] = ()) -> dict[str, Plan]:
     """Return the plans of experiment 1 by name.
 
     Parameters
@@ -139,7 +143,11 @@ def train_plans(corpora=(), here=()):
         The datasets that a selector means which does not mention any: those of which there are data. Plans that
         have none of them, and all plans where `here` is empty, mean the published ones.
     """
-    added = {"dataset": list(corpora), "classifier": ADDED_CLASSIFIERS, "nb_channels": ADDED_CHANNELS}
+    added: dict[str, Sequence[Modality]] = {
+        "dataset": list(corpora),
+        "classifier": ADDED_CLASSIFIERS,
+        "nb_channels": ADDED_CHANNELS,
+    }
     plans = []
     for name, factors in PUBLISHED.items():
         more = added | {"transcoder": ADDED_TRANSCODERS.get(name, ())}
@@ -159,7 +167,7 @@ def train_plans(corpora=(), here=()):
     return {plan.name: plan for plan in plans}
 
 
-def datasets_meant(factors, corpora, here):
+def datasets_meant(factors: Factors, corpora: Iterable[str], here: Sequence[str]) -> dict[str, list[str]]:
     """Return {"dataset": those of a plan's datasets that are here}, or nothing where none of them is."""
     known = (*factors["dataset"], *corpora)
     meant = [dataset for dataset in here if dataset in known]

@@ -5,14 +5,20 @@ model's scores of every chunk and its Mel error of every clip to output/; metric
 (docs/method.md, sections 5 and 6).
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 
+from spectral_transcoder.datasets.chunks import ChunkDataset
 from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.evaluation import transcoding_metrics
+from spectral_transcoder.experiments.engine.experiment import Experiment
+from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.transcoding import level_models
 from spectral_transcoder.experiments.transcoding.epoch_report import EpochReport
 from spectral_transcoder.experiments.transcoding.plans import LEVEL_MODELS
@@ -27,7 +33,7 @@ from spectral_transcoder.utils.progress import Progress
 CHUNKS_PER_BLOCK = 256
 
 
-def train(setting, experiment):
+def train(setting: Setting, experiment: Experiment) -> None:
     """Train the model of a setting; it goes on from the last epoch where it was stopped."""
     if setting.plan in LEVEL_MODELS:
         level_models.train(setting, experiment)
@@ -37,7 +43,7 @@ def train(setting, experiment):
     state_path = experiment.file("model", setting, "training_state")
     loss_path = experiment.file("loss", setting, "losses")
     fabric = make_fabric(devices=options.devices, precision=options.precision)
-    with experiment.progress(task.recipe.epochs, "training", "epoch") as progress:
+    with experiment.progress(task.require_recipe().epochs, "training", "epoch") as progress:
         # processes cannot share a bar: of several, the first one reports the epochs in lines
         report = EpochReport(loss_path, progress if options.devices == 1 else None)
         run = partial(train_process, task=task, model_path=model_path, state_path=state_path, report=report)
@@ -48,12 +54,15 @@ def train(setting, experiment):
     state_path.unlink(missing_ok=True)
 
 
-def train_process(fabric, task, model_path, state_path, report):
+def train_process(
+    fabric: Fabric, task: Task, model_path: Path, state_path: Path, report: EpochReport
+) -> None:
     """Train in one of the processes of `fabric`; the first one writes the model."""
-    torch.manual_seed(task.recipe.seed)
+    recipe = task.require_recipe()
+    torch.manual_seed(recipe.seed)
     dataset = task.open()
     model = task.build(dataset.third_octaves)
-    if task.transcoder in end_to_end.BASELINES:
+    if isinstance(model, end_to_end.Baseline):
         model.load_pretrained(task.models)
     splits = {split: load_chunks(task, dataset, split, fabric) for split in SPLITS}
     provenance = {
@@ -63,29 +72,27 @@ def train_process(fabric, task, model_path, state_path, report):
         "precision": fabric.strategy.precision.precision,
     }
     if report.progress is None:
-        report.progress = Progress(task.recipe.epochs, "training", "epoch", plain=True)
-    report = report if fabric.is_global_zero else None
+        report.progress = Progress(recipe.epochs, "training", "epoch", plain=True)
     try:
         history = fit(
             model.network,
             loss_function(task, fabric),
             splits,
-            task.recipe,
+            recipe,
             state_path,
             provenance,
             fabric,
-            report,
+            report if fabric.is_global_zero else None,
         )
     except DivergedError:
         if fabric.is_global_zero:
             model.to("cpu").save(model_path.with_name(f"{model_path.name}_before_divergence"))
         raise
     finally:
-        if report:
-            report.close()
+        report.close()
     if fabric.is_global_zero:
         model.training_record = {
-            "recipe": asdict(task.recipe),
+            "recipe": asdict(recipe),
             "dataset": {"name": dataset.name, "fingerprint": dataset.provenance},
             "teacher": task.classifier if task.learns_scores else None,
             "best_valid_loss": min(history["valid"]),
@@ -95,16 +102,15 @@ def train_process(fabric, task, model_path, state_path, report):
         model.to("cpu").save(model_path)
 
 
-def load_chunks(task, dataset, split, fabric):
+def load_chunks(task: Task, dataset: ChunkDataset, split: str, fabric: Fabric) -> Chunks:
     """Return the `Chunks` of a split that the loss needs, on the device where they fit into half of it."""
     part = dataset.split(split)
     on_mels = task.transcoder not in end_to_end.BASELINES
-    arrays = [
-        task.inputs(part),
-        part.mels(task.record.front_end) if on_mels else None,
-        task.teacher_scores(dataset, split, fabric.device) if task.learns_scores else None,
-    ]
-    chunks = Chunks(*(array if array is None else as_tensor(array) for array in arrays))
+    chunks = Chunks(
+        as_tensor(task.inputs(part)),
+        as_tensor(part.mels(task.record.front_end)) if on_mels else None,
+        as_tensor(task.teacher_scores(dataset, split, fabric.device)) if task.learns_scores else None,
+    )
     n_bytes = sum(
         tensor.nbytes for tensor in (chunks.levels, chunks.mels, chunks.scores) if tensor is not None
     )
@@ -113,23 +119,26 @@ def load_chunks(task, dataset, split, fabric):
     return chunks
 
 
-def as_tensor(array):
+def as_tensor(array: np.ndarray) -> torch.Tensor:
     """Return a tensor over an array or memory map; what is not in use stays on the disk."""
     # a private mapping, since torch wants to be able to write
-    return torch.from_numpy(np.load(array.filename, mmap_mode="c") if isinstance(array, np.memmap) else array)
+    if isinstance(array, np.memmap) and array.filename is not None:
+        array = np.load(array.filename, mmap_mode="c")
+    return torch.from_numpy(array)
 
 
-def loss_function(task, fabric):
+def loss_function(task: Task, fabric: Fabric) -> Callable[[torch.Tensor, Chunks], torch.Tensor]:
     """Return the loss of a task (docs/method.md, section 5)."""
     if task.transcoder in end_to_end.BASELINES:
         return score_loss
-    if task.recipe.prop_logit is None:
+    recipe = task.require_recipe()
+    if recipe.prop_logit is None:
         return mel_loss
     teacher = task.load_classifier(fabric.device)
-    return TeacherLoss(teacher, task.recipe.prop_logit, task.recipe.level_weight, fabric.autocast)
+    return TeacherLoss(teacher, recipe.prop_logit, recipe.level_weight, fabric.autocast)
 
 
-def evaluate(setting, experiment):
+def evaluate(setting: Setting, experiment: Experiment) -> None:
     """Run the model of a setting on the evaluation chunks: write its scores, and its Mel error per clip."""
     if setting.plan in LEVEL_MODELS:
         level_models.evaluate(setting, experiment)
@@ -163,17 +172,21 @@ def evaluate(setting, experiment):
                 np.save(temporary, np.concatenate(values))
 
 
-def evaluated_model(task, setting, experiment, dataset):
+def evaluated_model(
+    task: Task, setting: Setting, experiment: Experiment, dataset: ChunkDataset
+) -> torch.nn.Module:
     """Return the model that a setting evaluates: PINV, the true Mels themselves, or one trained here or elsewhere."""
     if task.plan == "reference":
         return torch.nn.Identity() if task.transcoder == "oracle" else task.build(dataset.third_octaves)
     if task.plan == "published":
         return load_transcoder(published_model(setting))
-    load = end_to_end.load_baseline if task.transcoder in end_to_end.BASELINES else load_transcoder
-    return load(experiment.file("model", setting.at("train"), "model"))
+    path = experiment.file("model", setting.at("train"), "model")
+    if task.transcoder in end_to_end.BASELINES:
+        return end_to_end.load_baseline(path)
+    return load_transcoder(path)
 
 
-def metric(setting, experiment):
+def metric(setting: Setting, experiment: Experiment) -> None:
     """Turn what `evaluate` wrote into the metrics of docs/method.md, section 6."""
     if setting.plan in LEVEL_MODELS:
         level_models.metric(setting, experiment)

@@ -1,29 +1,48 @@
 """What a setting of experiment 1 works on: its dataset, classifier, model and recipe, and what it was made from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Self
 
-from spectral_transcoder.datasets.chunks import mel_freq, open_dataset, read_manifest
+import numpy as np
+import torch
+
+from spectral_transcoder.datasets.chunks import (
+    ChunkDataset,
+    DatasetSplit,
+    mel_freq,
+    open_dataset,
+    read_manifest,
+)
 from spectral_transcoder.datasets.tau import TAU_DATASET_TYPES, tau_dataset_name
 from spectral_transcoder.evaluation.teacher_scores import teacher_scores
+from spectral_transcoder.experiments.engine.experiment import Experiment
 from spectral_transcoder.experiments.engine.options import dataset_folder
+from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.transcoding.plans import LEVEL_MODELS, OWN_TEACHER, TRAINED_THROUGH
 from spectral_transcoder.models import end_to_end
-from spectral_transcoder.models.classifiers import classifier_record, load_classifier
+from spectral_transcoder.models.classifiers import (
+    Classifier,
+    ClassifierRecord,
+    classifier_record,
+    load_classifier,
+)
 from spectral_transcoder.models.engines import choose_engine
 from spectral_transcoder.models.registry import FETCH_COMMAND, model_entry
 from spectral_transcoder.models.transcoders import TEXTURES, Transcoder, TranscoderSettings
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.training.recipe import Recipe
-from spectral_transcoder.utils.errors import DatasetError, MissingFileError
+from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
 from spectral_transcoder.utils.files import sha256
 
 INPUTS = {"urban_mel_time": "mel_time", "urban_mel_freq": "mel_freq"}  # what transcoders of these start from
-STEADY = {"warmup_steps": 50, "schedule": "cosine", "clip_norm": 1.0}
+STEADY: dict[str, Any] = {"warmup_steps": 50, "schedule": "cosine", "clip_norm": 1.0}
 STEADY_LEVEL_WEIGHT = 0.2
 
 
-def dataset_name(modality):
+def dataset_name(modality: str) -> str:
     """Return the dataset's name that a modality of the factor `dataset` stands for."""
     modality = (
         modality.removesuffix("_mel_time").removesuffix("_mel_freq") if modality in INPUTS else modality
@@ -34,7 +53,7 @@ def dataset_name(modality):
     return modality
 
 
-def provenance(setting, experiment):
+def provenance(setting: Setting, experiment: Experiment) -> dict[str, str | None]:
     """Return what a result depends on beyond the factors, None where it is missing.
 
     The dataset's hash; the classifier's weights, where it teaches or judges; published weights.
@@ -56,7 +75,7 @@ def provenance(setting, experiment):
     return depends
 
 
-def missing(setting, experiment):
+def missing(setting: Setting, experiment: Experiment) -> str | None:
     """Return why a setting cannot be computed, its dataset, weights or published model not being here, or None."""
     record = classifier_record(setting.classifier)
     try:
@@ -77,25 +96,28 @@ def missing(setting, experiment):
     return f"no weights of {record.name} at {weights}; fetch them with: {record.fetch_command}"
 
 
-def hash_of(path):
+def hash_of(path: Path | None) -> str | None:
     """Return the sha256 of a file, computed once while it stays as it is; None of no file."""
-    if path is None or not path.is_file():
-        return None
+    return None if path is None or not path.is_file() else file_hash(path)
+
+
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a file that is there, computed once while it stays as it is."""
     stat = path.stat()
     return _hash_of(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache
-def _hash_of(path, n_bytes, changed_ns):
+def _hash_of(path: Path, n_bytes: int, changed_ns: int) -> str:
     return sha256(path)
 
 
-def find_published_model(setting):
+def find_published_model(setting: Setting) -> Path | None:
     """Return the path of the published transcoder that a setting of the plan `published` scores, or None."""
     return model_entry(setting.transcoder).find(setting.classifier, published_only=True)
 
 
-def published_model(setting):
+def published_model(setting: Setting) -> Path:
     """Return what `find_published_model` does; raise MissingFileError where there is none."""
     path = find_published_model(setting)
     if path is None:
@@ -113,13 +135,13 @@ class Task:
     Attributes
     ----------
     plan, transcoder, classifier, dataset : str
-        Factors of the setting.
+        The setting's plan, and its modalities of these factors.
     folder, models : Path
         Folders of the datasets and of the classifiers' weights.
     options : dict
-        Sizes of the network.
+        The sizes of the network.
     pinv_way : str or None
-        None is the front end's own.
+        The way that PINV takes Mels; None is the front end's own.
     recipe : Recipe or None
         How it is trained; None in the reference plan.
     engine : str
@@ -132,13 +154,13 @@ class Task:
     dataset: str
     folder: Path
     models: Path
-    options: dict
+    options: dict[str, int]
     pinv_way: str | None
     recipe: Recipe | None
     engine: str = "auto"
 
     @classmethod
-    def of(cls, setting, experiment):
+    def of(cls, setting: Setting, experiment: Experiment) -> Self:
         """Return the task of a setting."""
         sizes = ("hidden1", "hidden2", "kernel_size", "nb_layers", "nb_channels", "dilation")
         values = setting.values
@@ -156,29 +178,39 @@ class Task:
         )
 
     @property
-    def record(self):
+    def record(self) -> ClassifierRecord:
         """The classifier's record."""
         return classifier_record(self.classifier)
 
     @property
-    def learns_scores(self):
+    def learns_scores(self) -> bool:
         """Whether the classifier's scores are in the loss."""
-        return self.transcoder in end_to_end.BASELINES or self.recipe.prop_logit is not None
+        return self.transcoder in end_to_end.BASELINES or (
+            self.recipe is not None and self.recipe.prop_logit is not None
+        )
 
-    def open(self):
+    def require_recipe(self) -> Recipe:
+        """Return how the model is trained; raise UsageError in a plan that trains nothing."""
+        if self.recipe is None:
+            raise UsageError(f"plan {self.plan} has no factor `epoch`: expected a plan that trains a model")
+        return self.recipe
+
+    def open(self) -> ChunkDataset:
         """Return the dataset."""
         return open_dataset(self.folder, dataset_name(self.dataset))
 
-    def teacher_scores(self, dataset, split, device="cpu"):
+    def teacher_scores(
+        self, dataset: ChunkDataset, split: str, device: str | torch.device = "cpu"
+    ) -> np.ndarray:
         """Return the classifier's scores on the true Mels of a split: (n_chunks, n_labels)."""
         return teacher_scores(dataset, split, self.classifier, device, self.models, self.engine)
 
-    def load_classifier(self, device, n_inputs=0):
+    def load_classifier(self, device: str | torch.device, n_inputs: int = 0) -> Classifier:
         """Return the classifier with its weights, for so many seconds of Mels that are only to be scored."""
         engine = choose_engine(self.engine, n_inputs, device) if n_inputs else "torch"
         return load_classifier(self.classifier, self.record.path_in(self.models), device, engine)
 
-    def build(self, third_octaves):
+    def build(self, third_octaves: ThirdOctaves) -> Transcoder | end_to_end.Baseline:
         """Return the model, untrained: levels to Mels, or for baselines to scores."""
         if self.transcoder in end_to_end.BASELINES:
             settings = end_to_end.BaselineSettings(
@@ -196,7 +228,7 @@ class Task:
             )
         )
 
-    def inputs(self, split):
+    def inputs(self, split: DatasetSplit) -> np.ndarray:
         """Return what a model starts from, of a `DatasetSplit`: (n, frames, bands); the oracle from true Mels."""
         front_end = self.record.front_end
         if self.transcoder == "oracle":
@@ -208,18 +240,18 @@ class Task:
         return split.third_octaves
 
 
-def noise_of(values):
+def noise_of(values: Mapping[str, Any]) -> dict[str, int]:
     """Return the option that seeds the noise of a texture; none for other networks."""
     return {"noise_seed": values["seed"]} if values["transcoder"] in TEXTURES else {}
 
 
-def pinv_way(setting):
+def pinv_way(setting: Setting) -> str | None:
     """Return the way that PINV takes Mels, by default the front end's own (docs/method.md, section 9, defect 6)."""
     way = setting.values.get("pinv_way", "default")
     return None if way == "default" else way
 
 
-def recipe_of(values):
+def recipe_of(values: Mapping[str, Any]) -> Recipe:
     """Return how a setting is trained: as published, or steadily (see the README's comparison)."""
     taught = values["ts"] == 1 and "prop_logit" in values
     further = (
