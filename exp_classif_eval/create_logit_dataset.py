@@ -16,10 +16,12 @@ through PINV; a 64-channel CNN takes some 70 ms more for each second. Exit statu
 are listed and left out, or if something asked for by name is not there.
 """
 
+import argparse
 import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spectral_transcoder.datasets.names import LABELLED_CORPUS_NAMES
 from spectral_transcoder.models.names import CLASSIFIER_NAMES
@@ -29,10 +31,13 @@ from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.parallel import available_cores
 from spectral_transcoder.utils.paths import DATASETS, REFERENCE_MODELS
 
+if TYPE_CHECKING:
+    from spectral_transcoder.evaluation.tagging import TaggingPipeline
+
 N_SHOWN = 20  # unreadable clips that are listed; the manifests have them all
 
 
-def main():
+def main() -> int:
     """Compute the outputs of all pipelines that are there, and tell what is missing."""
     args = parse_arguments()
     from spectral_transcoder.datasets.labelled import open_labelled_corpus
@@ -65,12 +70,14 @@ def main():
     return 1 if unreadable or any(missing.values()) else 0
 
 
-def find_pipelines(args, engine):
+def find_pipelines(args: argparse.Namespace, engine: str) -> "tuple[list[TaggingPipeline], dict[str, bool]]":
     """Return the pipelines that can be had, and why others cannot: {reason: whether they were asked for by name}."""
     from spectral_transcoder.evaluation.tagging import TRANSCODERS, find_pipeline
     from spectral_transcoder.models.classifiers import CLASSIFIERS, classifier_record
 
-    pipelines, missing, had = [], {}, set()
+    pipelines: list[TaggingPipeline] = []
+    missing: dict[str, str] = {}
+    had: set[str] = set()
     for classifier in args.classifier or CLASSIFIERS:
         here = classifier_record(classifier).path_in(args.models_path).is_file()
         for transcoder in args.transcoder or TRANSCODERS:
@@ -84,7 +91,7 @@ def find_pipelines(args, engine):
     return pipelines, {reason: name in named for reason, name in missing.items()}
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
     parser.add_argument(

@@ -15,7 +15,7 @@ from spectral_transcoder.experiments.engine.options import experiment_parser
 from spectral_transcoder.utils import cli
 
 
-def main():
+def main() -> int:
     """Do what the command line asks; --help and wrong options are answered before anything is loaded."""
     experiment_parser(__doc__, add_options).parse_args()
     from spectral_transcoder.experiments.classification.experiment import build_experiment, load_steps

@@ -8,17 +8,26 @@ are left out. Output: export/classes_<dataset>.png, all selected settings side b
 export/confusion_<setting>.png for each. Takes seconds.
 """
 
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spectral_transcoder.experiments.classification.options import add_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.paths import EXPORT
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from spectral_transcoder.datasets.labelled import CorpusRecord
+    from spectral_transcoder.experiments.engine.experiment import Experiment
+    from spectral_transcoder.experiments.engine.plans import Setting
+
 METRICS = ("f1", "auprc")
 
 
-def main():
+def main() -> None:
     """Draw what the selection has."""
     options = parse_arguments()
     from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
@@ -26,8 +35,8 @@ def main():
     from spectral_transcoder.experiments.engine.selectors import select
 
     experiment = build_experiment(options)
-    settings = {setting.chain: setting.last() for setting in select(experiment.plans, options.select)}
-    settings = [one for one in settings.values() if experiment.file("score", one, "scores.csv").is_file()]
+    chains = {setting.chain: setting.last() for setting in select(experiment.plans, options.select)}
+    settings = [one for one in chains.values() if experiment.file("score", one, "scores.csv").is_file()]
     if not settings:
         raise MissingFileError(
             "no results in this selection; compute them with: python3 exp_classif_eval/main_doce_score.py "
@@ -41,13 +50,15 @@ def main():
             draw_setting(experiment, setting, record, options.output / f"confusion_{setting.chain}.png")
 
 
-def draw_bars(experiment, settings, record, path):
+def draw_bars(
+    experiment: "Experiment", settings: "list[Setting]", record: "CorpusRecord", path: Path
+) -> None:
     """Draw F1 and AUPRC of each class, mean and standard deviation over folds and seeds."""
     import pandas as pd
 
     from spectral_transcoder.experiments.classification.class_pictures import draw_class_bars
 
-    panels = {metric: {} for metric in METRICS}
+    panels: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {metric: {} for metric in METRICS}
     for setting in settings:
         scores = pd.read_csv(experiment.file("score", setting, "scores.csv"))
         for metric in METRICS:
@@ -60,7 +71,7 @@ def draw_bars(experiment, settings, record, path):
     print(f"written: {path}")
 
 
-def draw_setting(experiment, setting, record, path):
+def draw_setting(experiment: "Experiment", setting: "Setting", record: "CorpusRecord", path: Path) -> None:
     """Draw the confusion matrix of a setting: all its folds together, the mean over seeds."""
     import numpy as np
 
@@ -76,7 +87,7 @@ def draw_setting(experiment, setting, record, path):
     print(f"written: {path}")
 
 
-def told(setting, experiment):
+def told(setting: "Setting", experiment: "Experiment") -> str:
     """Return what distinguishes a setting, for legends."""
     hidden = experiment.plans[setting.plan].hidden
     values = dict(part.split("=") for part in setting.chain.split("+"))
@@ -85,7 +96,7 @@ def told(setting, experiment):
     return ", ".join([f"{setting.classifier} on {setting.transcoder}", how, *further])
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
     parser.add_argument("-s", "--select", help="as for main_doce_score.py (default: all settings)")

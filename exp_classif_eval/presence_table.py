@@ -12,6 +12,7 @@ UrbanSound8K's folds. Output: results/presence_<dataset>.csv, class by class, an
 together. Takes seconds.
 """
 
+import argparse
 from pathlib import Path
 
 from spectral_transcoder.datasets.names import LABELLED_CORPUS_NAMES
@@ -22,7 +23,7 @@ from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.paths import RESULTS
 
 
-def main():
+def main() -> None:
     """Write the table of the outputs that are here, or of those asked for."""
     options = parse_arguments()
     from spectral_transcoder.experiments.classification.inputs import logit_folder
@@ -58,7 +59,7 @@ def main():
     print(f"written: {path}.csv, {path}.png")
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
     parser.add_argument(

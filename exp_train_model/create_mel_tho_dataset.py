@@ -22,6 +22,7 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from spectral_transcoder.datasets.names import SPLIT_SEED, SPLITS, TAU_DATASET_TYPES
 from spectral_transcoder.signal.names import (
@@ -36,10 +37,13 @@ from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.parallel import available_cores
 from spectral_transcoder.utils.paths import DATASETS, TAU
 
+if TYPE_CHECKING:
+    from spectral_transcoder.datasets.splits import Corpus
+
 N_SHOWN = 20  # skipped clips that are listed; the manifest has them all
 
 
-def main():
+def main() -> int:
     """Make the dataset, then tell what it holds and what was skipped."""
     args = parse_arguments()
     from spectral_transcoder.datasets.chunks import ChunkAnalysis
@@ -65,7 +69,7 @@ def main():
     return report_skipped(manifest["skipped"])
 
 
-def choose_corpus(args):
+def choose_corpus(args: argparse.Namespace) -> "Corpus":
     """Return the corpus that the options mean."""
     from spectral_transcoder.datasets.audio_folder import folder_corpus
     from spectral_transcoder.datasets.tau import tau_corpus
@@ -86,7 +90,7 @@ def choose_corpus(args):
     )
 
 
-def report_skipped(skipped):
+def report_skipped(skipped: list[dict[str, Any]]) -> int:
     """List the clips that were left out; return 1 where some could not be read, else 0."""
     unreadable = [clip for clip in skipped if clip["unreadable"]]
     if len(skipped) > len(unreadable):
@@ -98,7 +102,7 @@ def report_skipped(skipped):
     return 1 if unreadable else 0
 
 
-def parse_arguments():
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
     where = parser.add_argument_group("where")

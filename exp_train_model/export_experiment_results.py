@@ -8,15 +8,23 @@ of an older dataset or other weights, are blank.
 Output: export/results_training_PANN.png, export/results_training_YamNet.png. Takes seconds.
 """
 
+import argparse
+from typing import TYPE_CHECKING
+
 from spectral_transcoder.experiments.transcoding.options import add_options, add_table_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.paths import EXPORT
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from spectral_transcoder.experiments.engine.experiment import Experiment
+
 PER_CLIP = {"ptopafc": "ptopafc_hits"}  # a share has one value; its significance needs the clips'
 
 
-def main():
+def main() -> None:
     """Write a picture for each classifier of which there is a result."""
     parser = cli.Parser(__doc__)
     cli.add_data_path(parser)
@@ -49,7 +57,9 @@ def main():
         )
 
 
-def read_column(experiment, name, classifier, options):
+def read_column(
+    experiment: "Experiment", name: str, classifier: str, options: argparse.Namespace
+) -> "dict[str, np.ndarray]":
     """Return the per-clip values of a metric by row of the table, without rows that have none of today's data."""
     import numpy as np
 

@@ -8,15 +8,25 @@ Input: the losses that training wrote, finished or not.
 Output: export/training_curve_<number>.png, one for each model of the selection. Takes seconds.
 """
 
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from spectral_transcoder.experiments.transcoding.options import add_options, add_table_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import EXPORT
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from spectral_transcoder.experiments.engine.plans import Plan, Setting
+
 TRAIN = "train"
 
 
-def main():
+def main() -> None:
     """Draw each model's curve."""
     parser = cli.Parser(__doc__)
     parser.add_argument("-s", "--select", help="which settings (default: the paper's CNNs)")
@@ -46,7 +56,7 @@ def main():
         print(f"written: {output} ({setting.plan}/{setting.chain})")
 
 
-def papers_networks(options):
+def papers_networks(options: argparse.Namespace) -> str:
     """Return the selector of the paper's CNNs for the dataset, classifiers and epochs of a command line."""
     from spectral_transcoder.experiments.transcoding.paper import ROWS
 
@@ -54,7 +64,7 @@ def papers_networks(options):
     return repr([row.choices(*where) for row in ROWS if row.name.startswith("CNN")])
 
 
-def trained_settings(plans, selector):
+def trained_settings(plans: "Mapping[str, Plan]", selector: str) -> "list[Setting]":
     """Return the selection's settings of the step train, each once; raise UsageError where there is none."""
     from spectral_transcoder.experiments.engine.selectors import select
 
@@ -62,10 +72,10 @@ def trained_settings(plans, selector):
     settings = [setting.at(TRAIN) for setting in select(plans, selector) if setting.plan in trained]
     if not settings:
         raise UsageError(f"-s {selector}: nothing of it is trained; expected plans of {', '.join(trained)}")
-    return {setting.id(): setting for setting in settings}.values()
+    return list({setting.id(): setting for setting in settings}.values())
 
 
-def draw_losses(losses, title, path):
+def draw_losses(losses: "dict[str, np.ndarray]", title: str, path: Path) -> None:
     """Draw the mean loss of each epoch by split, and where the validation loss is lowest."""
     import numpy as np
     from matplotlib.figure import Figure

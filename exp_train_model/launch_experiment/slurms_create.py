@@ -49,8 +49,8 @@ def main() -> None:
         local = ["exp_train_model/launch_experiment/launch_exp_py.py"]
         local += [word for name in SELECTION for word in (f"--{name}", getattr(options, name))]
     cluster = cluster_of(options)
-    local = in_words(["python3", *local, *words])
-    files = job_files(experiment, settings, words, cluster, local, options.array)
+    locally = in_words(["python3", *local, *words])
+    files = job_files(experiment, settings, words, cluster, locally, options.array)
     write_job_files(files, cluster)
     for file in files:
         print(f"{len(file.settings):3} {file.path}")
