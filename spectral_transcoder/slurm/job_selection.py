@@ -4,7 +4,7 @@ import argparse
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def job_files(
     return [files[0], *arrays(files[1], tuple(others), array)]
 
 
-def chain_selectors(plans: dict[str, Plan], settings: Iterable[Setting]) -> dict[str, list[Setting]]:
+def chain_selectors(plans: Mapping[str, Plan], settings: Iterable[Setting]) -> dict[str, list[Setting]]:
     """Return a selector for each chain among the settings: {selector: settings of the chain}."""
     chains: dict[tuple[str, str], list[Setting]] = {}
     for setting in settings:

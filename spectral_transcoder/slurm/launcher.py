@@ -182,21 +182,22 @@ class Launcher:
     ) -> tuple[State, str]:
         """Return the state of a chain, and what there is to say of it."""
         settings = select(self.experiment.plans, selector)
-        looks = [self.store.look(setting) for setting in settings]
-        states = [state for state, _ in looks]
-        if set(states) == {State.DONE}:
+        states: set[State] = set()
+        first: dict[State, tuple[Setting, RunRecord]] = {}
+        for setting in settings:
+            state, record = self.store.look(setting)
+            states.add(state)
+            if record is not None:
+                first.setdefault(state, (setting, record))
+        if states == {State.DONE}:
             return State.DONE, ""
         if queued and queued.state in WAITING:
             return State.PENDING, queued.reason
-        if queued or State.RUNNING in states:
-            if State.RUNNING not in states:
-                return State.RUNNING, ""
-            position = states.index(State.RUNNING)
-            return State.RUNNING, _running(settings[position], looks[position][1])
-        if State.FAILED in states:
-            position = states.index(State.FAILED)
-            log = self.store.log_path(settings[position])
-            return State.FAILED, f"{looks[position][1].error}\nlog: {log}"
+        if queued or State.RUNNING in first:
+            return State.RUNNING, _running(*first[State.RUNNING]) if State.RUNNING in first else ""
+        if State.FAILED in first:
+            setting, record = first[State.FAILED]
+            return State.FAILED, f"{record.error}\nlog: {self.store.log_path(setting)}"
         if recorded and self._has_succeeded(settings, recorded):
             return State.PENDING, OUT_OF_DATE
         if recorded:
@@ -206,8 +207,9 @@ class Launcher:
     def _has_succeeded(self, settings: list[Setting], recorded: Submission) -> bool:
         """Whether the last step has ended well since the recorded job was submitted, whatever changed later."""
         record = self.store.record(settings[-1])
-        done = record is not None and record.state == State.DONE.value
-        return done and record.run != recorded.get("run_before")
+        if record is None or record.state != State.DONE.value:
+            return False
+        return record.run != recorded.get("run_before")
 
     def _submit(self, file: JobFile, chains: list[JobChain], after: str | None, dry_run: bool) -> str:
         """Submit some chains of a file, and return the job's id."""

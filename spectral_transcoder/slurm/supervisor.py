@@ -76,10 +76,10 @@ def run_until_signal(command: list[str]) -> tuple[int, list[signal.Signals]]:
             return process.wait(timeout=LONGEST_WAIT_S), signals
 
 
-def progress_made(experiment: Experiment, settings: Iterable[Setting]) -> list:
+def progress_made(experiment: Experiment, settings: Iterable[Setting]) -> list[str | int | None]:
     """Return a value that changes with every epoch and every finished setting."""
     store = RunStore(experiment)
-    made = []
+    made: list[str | int | None] = []
     for setting in settings:
         record, state = store.record(setting), experiment.file("model", setting, "training_state")
         made.append(record.run if record and record.state == State.DONE.value else None)

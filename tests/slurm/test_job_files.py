@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding import paper
-from spectral_transcoder.experiments.transcoding.plans import train_plans
+from spectral_transcoder.experiments.transcoding.plans import MEL_DATASETS, train_plans
 from spectral_transcoder.slurm.cluster import OPTIONS, Cluster, read_cluster
 from spectral_transcoder.slurm.job_files import JobFile
 from spectral_transcoder.slurm.job_selection import arrays
@@ -153,13 +153,14 @@ def test_a_whole_plan_is_as_many_arrays_as_slurm_takes(clone):
     clone.create("-s", f"cnn/{WHERE}", "--array", "8")
     (one,) = slurms(clone)
     assert "--array=0-575%8" in headers(one)  # 4 · 3 trainings of 2 · 3 · 4 · 2 networks
-    clone.create("-s", "cnn/", "--array", "8")
+    published = "cnn/dataset=" + "+".join(MEL_DATASETS)  # 5 datasets, 2 classifiers
+    clone.create("-s", published, "--array", "8")
     files = slurms(clone)
     found = [
         int(option.partition("%")[2]) for path in files for option in headers(path) if "--array" in option
     ]
     assert (len(files), sum(found)) == (6, 8)
-    assert "give 6 or more" in clone.create("-s", "cnn/", "--array", "5", status=2)
+    assert "give 6 or more" in clone.create("-s", published, "--array", "5", status=2)
 
 
 @pytest.mark.parametrize("n_chains", [1, 1001, 1002, 2003, 5760])

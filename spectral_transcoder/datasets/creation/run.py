@@ -9,12 +9,10 @@ comes last.
 
 import itertools
 import json
-import platform
 import shutil
 import time
 from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +49,10 @@ from spectral_transcoder.utils.files import atomic_path, full_disk_reported, sha
 from spectral_transcoder.utils.locks import sole_writer
 from spectral_transcoder.utils.parallel import available_cores, in_processes
 from spectral_transcoder.utils.progress import progress_bar
+from spectral_transcoder.utils.versions import versions_of
 
 SAVE_EVERY_S = 1.0  # what a kill may cost
-PACKAGES = ("numpy", "torch", "librosa", "soundfile", "soxr", "scikit-learn")
+PACKAGES = ("numpy", "torch", "librosa", "soundfile", "soxr", "scikit-learn")  # what the values pass through
 
 
 def create_dataset(
@@ -126,7 +125,7 @@ class Creation:
     def __init__(self, corpus: Corpus, folder: Path, analysis: ChunkAnalysis, plan: CreationPlan) -> None:
         self.corpus, self.folder, self.analysis, self.plan = corpus, folder, analysis, plan
         self.work = folder / UNFINISHED
-        self.settings = {"parameters": plan.parameters, "versions": versions()}
+        self.settings = {"parameters": plan.parameters, "versions": versions_of(PACKAGES)}
         self.settings_path = self.work / "settings.json"
         self.done = FinishedClips(self.work / "finished_clips.jsonl")
 
@@ -277,8 +276,3 @@ def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in settings.items():
         flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what the values pass through."""
-    return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}

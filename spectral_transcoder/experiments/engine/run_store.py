@@ -12,7 +12,6 @@ import errno
 import fcntl
 import json
 import os
-import platform
 import socket
 import tempfile
 import time
@@ -20,7 +19,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -29,6 +27,7 @@ from spectral_transcoder.experiments.engine.experiment import Experiment
 from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.versions import versions_of
 
 LOCK_TRIES, LOCK_PAUSE_S = 5, 0.05  # somebody who lists the states holds a lock for a moment
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
@@ -55,8 +54,7 @@ def _now() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of what results depend on, by name."""
-    ours = {"spectral_transcoder": spectral_transcoder.__version__, "python": platform.python_version()}
-    return ours | {package: version(package) for package in PACKAGES}
+    return {"spectral_transcoder": spectral_transcoder.__version__} | versions_of(PACKAGES)
 
 
 @dataclass(frozen=True)

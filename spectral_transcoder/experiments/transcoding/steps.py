@@ -5,7 +5,6 @@ model's scores of every chunk and its Mel error of every clip to output/; metric
 (docs/method.md, sections 5 and 6).
 """
 
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,7 @@ from spectral_transcoder.experiments.transcoding.plans import LEVEL_MODELS
 from spectral_transcoder.experiments.transcoding.task import Task, hash_of, published_model
 from spectral_transcoder.models import end_to_end
 from spectral_transcoder.models.transcoders import Transcoder, load_transcoder
-from spectral_transcoder.training.loop import DivergedError, fit, launch, make_fabric
+from spectral_transcoder.training.loop import DivergedError, LossFunction, fit, launch, make_fabric
 from spectral_transcoder.training.losses import Chunks, TeacherLoss, mel_loss, score_loss
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.progress import Progress
@@ -127,7 +126,7 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(array)
 
 
-def loss_function(task: Task, fabric: Fabric) -> Callable[[torch.Tensor, Chunks], torch.Tensor]:
+def loss_function(task: Task, fabric: Fabric) -> LossFunction:
     """Return the loss of a task (docs/method.md, section 5)."""
     if task.transcoder in end_to_end.BASELINES:
         return score_loss

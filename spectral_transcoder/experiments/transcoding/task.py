@@ -60,7 +60,7 @@ def provenance(setting: Setting, experiment: Experiment) -> dict[str, str | None
     """
     name = dataset_name(setting.dataset)
     manifest = read_manifest(dataset_folder(experiment.options) / name, name)
-    depends = {"dataset": manifest and manifest["fingerprint"]}
+    depends: dict[str, str | None] = {"dataset": manifest["fingerprint"] if manifest else None}
     if setting.step != "train" or setting.ts:
         weights = classifier_record(setting.classifier).path_in(experiment.options.models_path)
         depends["weights"] = hash_of(weights)

@@ -126,8 +126,10 @@ def test_every_kind_of_model_is_trained_evaluated_and_scored(compute, data, sele
 
     # what was scored is what the saved model gives
     part = dataset.split("eval")
+    positions = [int(str(name).rsplit("_", 1)[1]) for name in part.fnames]  # a texture's noise follows them
+    further = [] if load is load_baseline else [torch.tensor(positions)]
     with torch.no_grad():
-        output = model(torch.tensor(part.third_octaves)).numpy()
+        output = model(torch.tensor(part.third_octaves), *further).numpy()
     metric = setting_of(experiment, selector, "metric")
     found = {m.name for m in METRICS if experiment.file("metric", metric, f"{m.name}.npy").is_file()}
     expected = {m.name for m in METRICS}
