@@ -1,6 +1,7 @@
 # make demo   install, then run the whole study on a city that the project makes itself (offline)
 # make test   install, then run the tests (PYTEST_ARGS="-m slow" chooses others)
-# make lint   install, then check style, and that packages import downwards
+# make lint   install, then check style, types, and that packages import downwards
+# make types  install, then check types alone: of the library, of the scripts, of the benchmarks
 # make lowest the same tests with the lowest versions that requirements.txt allows, in .venv-lowest
 # make mutants  small faults made by cosmic-ray: how many the tests notice (an hour on two cores)
 # make bench  install, then measure speeds as ratios, and quote them in docs/benchmarks.md
@@ -64,13 +65,14 @@ lowest: $(INSTALLED)
 mutants: $(INSTALLED)
 	$(PY) benchmarks/mutants.py
 
-lint: $(INSTALLED)
+lint: types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports
 
 types: $(INSTALLED)
 	$(PY) -m mypy --config-file pyproject.toml
+	$(PY) -m mypy --config-file pyproject.toml *.py exp_*/*.py exp_train_model/launch_experiment/*.py benchmarks/*.py
 
 bench: $(INSTALLED)
 	$(PY) benchmarks/signal_path.py
