@@ -151,7 +151,7 @@ class LogitFolder:
     def _state(self, manifest: dict[str, Any] | None) -> str:
         if manifest is None:
             return "no"
-        if not manifest["complete"]:
+        if not manifest.get("complete", False):
             return "unfinished"
         return "complete" if manifest["clips"] == sha256(self.clips_path) else "outdated"
 
