@@ -9,7 +9,9 @@ from spectral_transcoder.evaluation.predictions import LogitFolder
 MADE_FROM = {"classifier": "MiniYamNet", "transcoder": "pinv"}
 
 
-@pytest.mark.parametrize("manifest", [{"provenance": MADE_FROM}, {"provenance": MADE_FROM, "complete": False}])
+@pytest.mark.parametrize(
+    "manifest", [{"provenance": MADE_FROM}, {"provenance": MADE_FROM, "complete": False}]
+)
 def test_a_manifest_that_does_not_say_it_is_complete_is_of_unfinished_outputs(tmp_path, manifest):
     folder = LogitFolder("URBAN-SOUND-8K", tmp_path)
     folder.folder.mkdir()

@@ -250,7 +250,8 @@ def test_the_commands_work_and_mean_the_runs(make, tmp_path, call_script, monkey
             script, *("-l" if word == "-c" else word for word in arguments)
         )
         assert not status, complained
-        of_settings = [line for line in said.splitlines()[:-1] if not line.startswith(" ")]  # not why one is missing
+        # the lines of settings, not those that say why one is missing
+        of_settings = [line for line in said.splitlines()[:-1] if not line.startswith(" ")]
         listed.append([re.search(r"/(.*?)(  |$)", line)[1] for line in of_settings])
     steps = ("train", "evaluate", "metric")
     assert listed == [
@@ -350,8 +351,8 @@ def test_a_damaged_sound_is_left_out_and_told(make, data, generated, tmp_path):
         f"media/street_{name}.ogg" for name in ("original", "groundtruth_mel", "transcoder")
     ]
     for path in damaged:
-        assert f"{path} is truncated" in page.text
-        assert f"left out: {path} is truncated" in make.complaints[-1]
+        assert f"{path} is no whole sound" in page.text
+        assert f"left out: {path} is no whole sound" in make.complaints[-1]
     assert f"{damaged[1].parent}: nothing of it is shown" in make.complaints[-1]
 
 
