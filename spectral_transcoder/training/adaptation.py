@@ -4,6 +4,7 @@ A head needs the classifier's embeddings only, so they are computed once, of sev
 transcoder has a noise texture, and kept beside the dataset; a training then takes a minute on a laptop.
 """
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -103,7 +104,8 @@ def cached_embeddings(
     n_noises : int
         How many times, each with other noise, where the transcoder has a noise texture; else once.
     weights_sha256 : str
-        Checksum of the classifier's and the transcoder's weights: others are not taken from the cache.
+        Checksum of the classifier's weights: embeddings of others, or through a transcoder of other weights, are
+        not taken from the cache.
 
     Returns
     -------
@@ -116,7 +118,12 @@ def cached_embeddings(
     path = dataset.folder / FOLDER / f"{name}.npy"
     provenance_path = path.with_suffix(".json")
     settings = json.loads(json.dumps(asdict(transcoder.settings)))
-    provenance = {"dataset": dataset.provenance, "weights": weights_sha256, "transcoder": settings}
+    provenance = {
+        "dataset": dataset.provenance,
+        "weights": weights_sha256,
+        "transcoder": settings,
+        "transcoder_weights": weights_digest(transcoder.network),
+    }
     with exclusive_lock(path.with_suffix(".lock")):
         if not (provenance_path.is_file() and json.loads(provenance_path.read_text("utf-8")) == provenance):
             provenance_path.unlink(missing_ok=True)
@@ -124,6 +131,15 @@ def cached_embeddings(
             with atomic_path(provenance_path) as temporary:
                 temporary.write_text(json.dumps(provenance), encoding="utf-8")
     return np.load(path, mmap_mode="r")
+
+
+def weights_digest(network: nn.Module) -> str:
+    """Return the sha256 of a network's weights and buffers, by their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
+    return digest.hexdigest()
 
 
 @torch.no_grad()

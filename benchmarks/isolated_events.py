@@ -1,0 +1,130 @@
+"""How well do heads and students agree with the classifier on isolated events, and the means of their scores?
+
+    python3 benchmarks/isolated_events.py --dataset urbansound8k-eval-fold2 --classifier YamNetMobile \\
+        --model head=MODEL_OF_SEED_0,MODEL_OF_SEED_1,MODEL_OF_SEED_2 --model student=MODEL,MODEL,MODEL
+
+Input: a dataset of create_mel_tho_dataset.py, the classifier's weights, and models that
+exp_train_model/main_doce_training.py trained in the plans `adapt` and `student`, several seeds under one name.
+Output: for each name, and for the mean of the scores of each two names, PTopA/FC, the same class-weighted, and the mean
+binary cross-entropy on the clips of a split, mean ± standard deviation over seeds; export/isolated_events_<split>.csv.
+Scores through a noise texture are means over `--noises` noises. `--split valid` is for choosing among models.
+Takes three minutes of one core for 1,000 seconds of sound and 4 noises; embeddings are kept beside the dataset.
+"""
+
+import argparse
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from spectral_transcoder.datasets.chunks import ChunkDataset, open_dataset
+from spectral_transcoder.evaluation.teacher_scores import window_teacher_scores
+from spectral_transcoder.evaluation.transcoding_metrics import Clips, logit_metrics, top_hits, weighted_share
+from spectral_transcoder.evaluation.window_scores import WindowLength
+from spectral_transcoder.evaluation.windows_of_chunks import ChunkWindows
+from spectral_transcoder.models.adaptation import AdaptedModel
+from spectral_transcoder.models.classifiers import Classifier, classifier_record, load_classifier
+from spectral_transcoder.models.level_models import load_level_model
+from spectral_transcoder.models.names import CLASSIFIER_NAMES
+from spectral_transcoder.training.adaptation import cached_embeddings
+from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.files import atomic_path, sha256
+from spectral_transcoder.utils.paths import DATASETS, EXPORT
+
+METRICS = ("ptopafc_percent", "ptopafc_weighted_percent", "bce")
+
+
+def main() -> None:
+    """Score the clips with every model, and print and write a table."""
+    args = parse_arguments()
+    dataset = open_dataset(args.dataset_path or args.data_path / DATASETS, args.dataset)
+    record = classifier_record(args.classifier)
+    weights = record.path_in(args.models_path)
+    windows = ChunkWindows.of(dataset.split(args.split), WindowLength.of(record))
+    reference = window_teacher_scores(dataset, windows, record.name, models=args.models_path)
+    classifier = load_classifier(record.name, weights)
+    scores = {
+        name: [scores_of(path, dataset, windows, classifier, args.noises, sha256(weights)) for path in paths]
+        for name, paths in args.model
+    }
+    for first, second in combinations(list(scores), 2):
+        pairs = zip(scores[first], scores[second], strict=False)
+        scores[f"mean of {first} and {second}"] = [(one + other) / 2 for one, other in pairs]
+    clips = Clips.from_fnames(windows.fnames)
+    table = pd.DataFrame([row_of(name, own, reference, clips) for name, own in scores.items()])
+    print(table.to_string(index=False, float_format="%.4f"))
+    path = EXPORT / f"isolated_events_{args.split}.csv"
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g")
+    print(f"written: {path}")
+
+
+@torch.no_grad()
+def scores_of(
+    path: Path,
+    dataset: ChunkDataset,
+    windows: ChunkWindows,
+    classifier: Classifier,
+    n_noises: int,
+    weights_sha256: str,
+) -> np.ndarray:
+    """Return a model's scores of windows, for heads the mean over noises: (n_windows, n_labels) in 0 … 1."""
+    model = load_level_model(path)
+    model.transcoder.check_serves(classifier.record)
+    if not isinstance(model, AdaptedModel):
+        return torch.cat([model(windows.frames(block)) for block in windows.blocks()]).numpy()
+    embeddings = cached_embeddings(dataset, windows, model.transcoder, classifier, n_noises, weights_sha256)
+    behind = model.transcoder.classifier_behind(classifier)
+    scores = [behind.head(torch.from_numpy(np.array(rows))).sigmoid().numpy() for rows in embeddings]
+    return np.mean(scores, axis=0)
+
+
+def row_of(name: str, scores: list[np.ndarray], reference: np.ndarray, clips: Clips) -> dict[str, object]:
+    """Return a row of the table: mean and standard deviation over seeds of each metric."""
+    found = [measure(reference, own, clips) for own in scores]
+    row: dict[str, object] = {"model": name, "seeds": len(found)}
+    for metric in METRICS:
+        values = [figures[metric] for figures in found]
+        row[metric] = np.mean(values)
+        row[f"{metric}_std"] = np.std(values, ddof=1) if len(values) > 1 else np.nan
+    return row
+
+
+def measure(reference: np.ndarray, scores: np.ndarray, clips: Clips) -> dict[str, float]:
+    """Return PTopA/FC in percent, the same class-weighted, and the mean binary cross-entropy over clips."""
+    top, hits = top_hits(reference, scores, clips)
+    values = (
+        100 * hits.mean(),
+        100 * weighted_share(top, hits),
+        logit_metrics(reference, scores, clips)["bce"].mean(),
+    )
+    return dict(zip(METRICS, map(float, values), strict=True))
+
+
+def named_models(text: str) -> tuple[str, list[Path]]:
+    """Read NAME=FILE,FILE,…: files are told from the identifiers in their names by the first equals sign."""
+    name, equals, files = text.partition("=")
+    if not (name and equals and files):
+        raise UsageError(f"--model {text}: expected NAME=FILE,FILE,…")
+    return name, [Path(file) for file in files.split(",")]
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = cli.Parser(__doc__)
+    parser.add_argument("--dataset", required=True, help="name of the dataset")
+    parser.add_argument("--classifier", choices=CLASSIFIER_NAMES, metavar="NAME", default="YamNetMobile")
+    parser.add_argument("--model", type=named_models, action="append", required=True, help="NAME=FILE,FILE,…")
+    parser.add_argument("--noises", type=cli.positive, default=4, help="of heads' textures (default 4)")
+    parser.add_argument("--split", choices=("valid", "eval"), default="eval", help="default eval")
+    cli.add_data_path(parser)
+    parser.add_argument("--dataset_path", type=Path, help="folder of the datasets (default <data_path>/data)")
+    cli.add_models_path(parser)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    cli.run(main)
