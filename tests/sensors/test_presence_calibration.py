@@ -8,13 +8,15 @@ import soundfile
 from spectral_transcoder.datasets.annotated_recordings import AnnotatedRecordings
 from spectral_transcoder.evaluation.presence import find_presence
 from spectral_transcoder.evaluation.presence_probability import PresenceCalibration
-from spectral_transcoder.models.classifiers import EMBEDDED
+from spectral_transcoder.models.classifiers import EMBEDDED, classifier_record
 from spectral_transcoder.sensors.classify import SensorClassifier
+from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 from spectral_transcoder.sensors.presence_calibration import (
     calibrate_by_people,
     calibrate_by_true_mels,
     calibration_name,
     find_calibration,
+    models_digest,
     save_calibration,
     sensor_scores,
     true_presence,
@@ -148,3 +150,13 @@ def test_shipped_calibrations_can_be_used(path):
     assert path.name.startswith(calibration.classifier)
     assert set(calibration.classes) == {"traffic", "voices", "birds"}
     assert all(one.slope > 0 and 0 < one.threshold < 1 for one in calibration.classes.values())
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["YamNetMobile", "EfficientAT-mn04"])
+def test_the_default_models_have_a_calibration_for_their_own_windows(shared, name):
+    classifier = choose_classifier(name, shared / "pretrained" / classifier_record(name).weights)
+    model = SensorClassifier(choose_transcoder(name)[0], classifier)
+    calibration = find_calibration(model, model.own_window.window_s)
+    assert calibration is not None and calibration.classifier == name
+    assert calibration.provenance["models"] == models_digest(model)
