@@ -16,17 +16,15 @@ import torch
 from torch import nn
 
 from spectral_transcoder.models.checkpoints import (
-    CHECKPOINT_FORMAT,
     ModelSettings,
-    checkpoint_parts,
+    load_checkpoint,
     load_state,
-    load_tensors,
     save_checkpoint,
 )
 from spectral_transcoder.models.classifiers import Classifier, ClassifierRecord, classifier_record
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
-from spectral_transcoder.utils.errors import CheckpointError, MissingFileError, UsageError
+from spectral_transcoder.utils.errors import CheckpointError, UsageError
 
 HIDDEN = 256
 DROPOUT = 0.4
@@ -222,12 +220,9 @@ def load_adapted(path: Path) -> AdaptedModel:
     CheckpointError
         Damaged, unsafe, or no adapted classifier.
     """
-    if not path.is_file():
-        raise MissingFileError(f"no adapted classifier at {path}: train it with the plan adapt")
-    content = load_tensors(path)
-    if content.get("format") != CHECKPOINT_FORMAT:
-        raise CheckpointError(f"{path} is no checkpoint of an adapted classifier")
-    settings, state_dict, training = checkpoint_parts(content, path)
+    settings, state_dict, training = load_checkpoint(
+        path, "adapted classifier", "train it with the plan adapt"
+    )
     model = AdaptedModel(AdaptedSettings.from_dict(settings))
     load_state(model.network, state_dict, path)
     model.training_record = model.transcoder.training_record = training

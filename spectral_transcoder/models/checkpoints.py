@@ -11,7 +11,7 @@ from torch import nn
 
 import spectral_transcoder
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
-from spectral_transcoder.utils.errors import CheckpointError, UsageError
+from spectral_transcoder.utils.errors import CheckpointError, MissingFileError, UsageError
 from spectral_transcoder.utils.files import atomic_path
 
 CHECKPOINT_FORMAT = "spectral_transcoder checkpoint 1"
@@ -59,6 +59,34 @@ def checkpoint_parts(content: dict[str, Any], path: Path) -> tuple[Any, ...]:
     if missing:
         raise CheckpointError(f"{path} lacks what a checkpoint has: {', '.join(missing)}")
     return tuple(content[part] for part in parts)
+
+
+def load_checkpoint(path: Path, kind: str, command: str) -> tuple[Any, ...]:
+    """Return settings, state dict and training record of a checkpoint that `save_checkpoint` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The checkpoint.
+    kind : str
+        What it is a checkpoint of, for messages.
+    command : str
+        How such a model is made, for the message where there is none.
+
+    Raises
+    ------
+    MissingFileError
+        No such file.
+    CheckpointError
+        Damaged, unsafe, or no such checkpoint.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"no {kind} at {path}: {command}")
+    content = load_tensors(path)
+    if content.get("format") != CHECKPOINT_FORMAT:
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise CheckpointError(f"{path} is no checkpoint of {article} {kind}")
+    return checkpoint_parts(content, path)
 
 
 def write_tensors(path: Path, content: dict[str, Any]) -> None:

@@ -15,9 +15,8 @@ from torch import nn
 from torchvision.models import efficientnet_b0, efficientnet_b7
 
 from spectral_transcoder.models.checkpoints import (
-    CHECKPOINT_FORMAT,
     ModelSettings,
-    checkpoint_parts,
+    load_checkpoint,
     load_state,
     load_tensors,
     save_checkpoint,
@@ -25,7 +24,7 @@ from spectral_transcoder.models.checkpoints import (
 from spectral_transcoder.models.classifiers import classifier_record, load_classifier
 from spectral_transcoder.models.pinv import Pinv
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
-from spectral_transcoder.utils.errors import CheckpointError, MissingFileError, UsageError
+from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import PRETRAINED_MODELS
 
 IMAGE_SHAPE = (101, 64)  # what the 8 × 29 levels are stretched to for an EfficientNet
@@ -105,12 +104,7 @@ class Baseline(nn.Module):
 
 def load_baseline(path: Path) -> Baseline:
     """Load a checkpoint that `Baseline.save` wrote; MissingFileError and CheckpointError as for transcoders."""
-    if not path.is_file():
-        raise MissingFileError(f"no baseline at {path}: train it first")
-    content = load_tensors(path)
-    if content.get("format") != CHECKPOINT_FORMAT:
-        raise CheckpointError(f"{path} is no checkpoint of a baseline")
-    settings, state_dict, training = checkpoint_parts(content, path)
+    settings, state_dict, training = load_checkpoint(path, "baseline", "train it first")
     baseline = Baseline(BaselineSettings.from_dict(settings))
     load_state(baseline.network, state_dict, path)
     baseline.training_record = training

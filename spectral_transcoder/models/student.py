@@ -15,18 +15,16 @@ import torch
 from torch import nn
 
 from spectral_transcoder.models.checkpoints import (
-    CHECKPOINT_FORMAT,
     ModelSettings,
-    checkpoint_parts,
+    load_checkpoint,
     load_state,
-    load_tensors,
     save_checkpoint,
 )
 from spectral_transcoder.models.classifiers import Classifier, ClassifierRecord, classifier_record
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
-from spectral_transcoder.utils.errors import CheckpointError, MissingFileError, UsageError
+from spectral_transcoder.utils.errors import UsageError
 
 NB_CHANNELS, HIDDEN = 32, 512
 DROPOUT = 0.3
@@ -223,12 +221,7 @@ def load_student(path: Path) -> Student:
     CheckpointError
         Damaged, unsafe, or no student.
     """
-    if not path.is_file():
-        raise MissingFileError(f"no student at {path}: train it with the plan student")
-    content = load_tensors(path)
-    if content.get("format") != CHECKPOINT_FORMAT:
-        raise CheckpointError(f"{path} is no checkpoint of a student")
-    settings, state_dict, training = checkpoint_parts(content, path)
+    settings, state_dict, training = load_checkpoint(path, "student", "train it with the plan student")
     student = Student(StudentSettings.from_dict(settings))
     load_state(student.network, state_dict, path)
     student.training_record = student.transcoder.training_record = training
