@@ -11,7 +11,7 @@ Output: spectral_transcoder_data/data/<corpus>-LOGITS/: <clip>_<classifier>_<gt 
 where `gt` is the true Mels, `self`; the clips with their labels; a manifest for each kind of outputs.
 
 The same command goes on with what was interrupted, and does nothing once all is there. Outputs made with
-other weights are made again. About 45 ms of one core for a clip of 4 s that YamNetMobile hears through true Mels and
+other weights are made again. About 45 ms of one core for a clip of 4 s that YamNetMobile scores through true Mels and
 through PINV; a 64-channel CNN takes some 70 ms more for each second. Exit status: 1 if clips could not be read, which
 are listed and left out, or if something asked for by name is not there.
 """

@@ -4,7 +4,7 @@
 
 Input: a folder that holds some or all of fold1/ … fold10/, with clips called
 <recording>-<class>-<occurrence>-<slice>, in any format. A table UrbanSound8K.csv in ../metadata/ is taken over;
-without one, recording and class are told from the names.
+without one, recording and class are read from the names.
 Output: audio/<clip>.wav and metadata/UrbanSound8K_recalculated.csv, with the true durations. Clips that are wav
 are linked where the disk allows it, others converted: seconds for a thousand. What is there is kept, so that folds
 may come one after the other.

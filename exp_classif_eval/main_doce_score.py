@@ -1,4 +1,4 @@
-"""Experiment 2: how well classes are told from what classifiers make of true and of transcoded Mels.
+"""Experiment 2: how well classes are recognised from what classifiers make of true and of transcoded Mels.
 
     python3 exp_classif_eval/main_doce_score.py -s reference/ -c      # labels grouped into the classes
     python3 exp_classif_eval/main_doce_score.py -s deep/ -c           # two layers trained on top

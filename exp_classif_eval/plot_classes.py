@@ -63,7 +63,7 @@ def draw_bars(
         scores = pd.read_csv(experiment.file("score", setting, "scores.csv"))
         for metric in METRICS:
             values = scores[[f"{metric} {name}" for name in record.classes]]
-            panels[metric][told(setting, experiment)] = (
+            panels[metric][setting_title(setting, experiment)] = (
                 values.mean().to_numpy(),
                 values.std(ddof=0).to_numpy(),
             )
@@ -83,11 +83,13 @@ def draw_setting(experiment: "Experiment", setting: "Setting", record: "CorpusRe
         labels, scores = kept["labels"], kept["scores"]
     matrix = np.mean([confusion_matrix(labels, of_seed) for of_seed in scores], axis=0)
     where = scored_parts(setting, experiment)["scored on"]
-    draw_confusion(matrix, record.classes, f"{record.name}, {told(setting, experiment)}\n{where}", path)
+    draw_confusion(
+        matrix, record.classes, f"{record.name}, {setting_title(setting, experiment)}\n{where}", path
+    )
     print(f"written: {path}")
 
 
-def told(setting: "Setting", experiment: "Experiment") -> str:
+def setting_title(setting: "Setting", experiment: "Experiment") -> str:
     """Return what distinguishes a setting, for legends."""
     hidden = experiment.plans[setting.plan].hidden
     values = dict(part.split("=") for part in setting.chain.split("+"))

@@ -32,10 +32,13 @@ def main() -> None:
     )
     from spectral_transcoder.experiments.published import published_presence
 
-    told, dataset = annotated(options), dataset_name(options)
+    annotations, dataset = annotated(options), dataset_name(options)
     scores = read_scores(options)
     rows = {
-        name: {one.target: one.pearson for one in agreement(own, told.times_of_presence, told.classes)}
+        name: {
+            one.target: one.pearson
+            for one in agreement(own, annotations.times_of_presence, annotations.classes)
+        }
         for name, own in scores.items()
     }
     published = published_presence().get(dataset, {})
@@ -43,10 +46,10 @@ def main() -> None:
     path = options.output / f"agreement_{dataset}"
     with atomic_path(path.with_suffix(".csv")) as temporary:
         table.to_csv(temporary, index=False)
-    title = f"Agreement with people: {dataset}, {len(told.recordings)} recordings"
+    title = f"Agreement with people: {dataset}, {len(annotations.recordings)} recordings"
     draw_correlations(rows, published, path.with_suffix(".png"), title)
     scatter = path.with_name(f"{path.name}_scatter.png")
-    draw_scatter(dict(list(scores.items())[:MOST_ROWS]), told, scatter, title)
+    draw_scatter(dict(list(scores.items())[:MOST_ROWS]), annotations, scatter, title)
     if len(scores) > MOST_ROWS:
         print(
             f"the scatter picture shows the first {MOST_ROWS} of {len(scores)} models: select fewer with -s"
@@ -65,13 +68,17 @@ def read_scores(options: argparse.Namespace) -> dict:
     from spectral_transcoder.experiments.presence.experiment import build_experiment
     from spectral_transcoder.experiments.presence.inputs import annotated
 
-    experiment, told = build_experiment(options), annotated(options)
+    experiment, annotations = build_experiment(options), annotated(options)
     settings = [s for s in select(experiment.plans, options.select) if s.step == experiment.steps[0]]
     computed = [s for s in settings if experiment.file("output", s, "scores.csv").is_file()]
     scores = {}
     for setting in current(experiment, computed):
         table = pd.read_csv(experiment.file("output", setting, "scores.csv"), dtype={RECORDING: str})
-        own = table.set_index(RECORDING).loc[list(told.recordings), list(told.classes)].to_numpy(float)
+        own = (
+            table.set_index(RECORDING)
+            .loc[list(annotations.recordings), list(annotations.classes)]
+            .to_numpy(float)
+        )
         window = f", {setting.window_s} s" if setting.window_s else ""
         scores[f"{setting.classifier}, {setting.transcoder}, {setting.input}{window}"] = own
     if not scores:

@@ -15,7 +15,7 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], title: str, path:
     Parameters
     ----------
     matrix : np.ndarray
-        (K, K) clips, the mean over seeds: rows what people heard, columns what was told.
+        (K, K) clips, the mean over seeds: rows what people annotated, columns what was predicted.
     classes : sequence of str
         The names of the K classes.
     title : str
@@ -35,7 +35,7 @@ def draw_confusion(matrix: np.ndarray, classes: Sequence[str], title: str, path:
     axis.set_xticks(ticks, classes, rotation=45, ha="right")
     totals = zip(classes, matrix.sum(1), strict=True)
     axis.set_yticks(ticks, [f"{name} ({round(count)})" for name, count in totals])
-    axis.set(xlabel="told", ylabel="heard by people (clips)")
+    axis.set(xlabel="predicted", ylabel="heard by people (clips)")
     axis.set_title(title, fontsize="medium", loc="left", wrap=True)
     figure.colorbar(image, ax=axis, label="share of the class's clips", shrink=0.8)
     save(figure, path)

@@ -144,7 +144,7 @@ def thresholds_of(data: ScoringData, training_scores: Mapping[str, np.ndarray]) 
 def deep_scores(
     setting: Setting, experiment: Experiment, data: ScoringData
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return the scores of each part's own heads, of the tested clips and of those that taught the heads.
+    """Return the scores of each part's own heads, of the tested clips and of those that the heads were trained on.
 
     The former are (n_seeds, n, K), NaN where a clip is not tested; the latter {part: (n_seeds, n_training, K)}.
     """

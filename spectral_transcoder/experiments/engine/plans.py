@@ -52,7 +52,7 @@ class Setting(DoceSetting):
     @property
     def selector(self) -> str:
         """What selects this setting alone: its plan and identifier, and what its plan would not mean unsaid."""
-        return f"{self.plan}/{self._identifier(without=(), told=self.factor.meant)}"
+        return f"{self.plan}/{self._identifier(without=(), always=self.factor.meant)}"
 
     @property
     def values(self) -> dict[str, Any]:
@@ -74,12 +74,12 @@ class Setting(DoceSetting):
         position = steps.index(getattr(self, STEP)) if steps else 0
         return self.at(steps[position - 1]) if position else None
 
-    def _identifier(self, without: Collection[str], told: Collection[str] = ()) -> str:
+    def _identifier(self, without: Collection[str], always: Collection[str] = ()) -> str:
         factors = sorted(set(self.factor.factors()) - set(without))
         return "+".join(
             f"{factor}={getattr(self, factor)}"
             for factor in factors
-            if factor in told or not self._at_default(factor)
+            if factor in always or not self._at_default(factor)
         )
 
     def _at_default(self, factor: str) -> bool:

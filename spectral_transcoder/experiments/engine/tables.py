@@ -193,8 +193,8 @@ def _factor_rows(
     one of the chain; and a hidden factor that is nowhere away from its default.
     """
     columns = list(dict.fromkeys(factor for setting in settings for factor in setting.values))
-    told = {part.partition("=")[0] for setting in settings for part in setting.id().split("+")}
-    columns = [factor for factor in columns if factor in told and factor not in without]
+    stated = {part.partition("=")[0] for setting in settings for part in setting.id().split("+")}
+    columns = [factor for factor in columns if factor in stated and factor not in without]
     rows = [[s.plan, *(s.values.get(factor, "") for factor in columns)] for s in settings]
     return rows, [PLAN, *columns]
 

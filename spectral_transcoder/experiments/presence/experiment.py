@@ -102,12 +102,12 @@ def load_steps() -> dict[str, Callable]:
 def provenance(setting: Setting, experiment: Experiment) -> dict:
     """Return what a setting's result is made from beyond its factors: recordings, times of presence, weights."""
     options = experiment.options
-    told = annotated(options)
-    made: dict = {"times": [list(told.recordings), told.times_of_presence.tolist()]}
+    annotations = annotated(options)
+    made: dict = {"times": [list(annotations.recordings), annotations.times_of_presence.tolist()]}
     if setting.input == LEVELS:
         made |= {"levels": file_sha256(options.levels), "period": options.period, "offset": options.offset}
     else:
-        made["sounds"] = {name: file_sha256(options.recordings / name) for name in told.recordings}
+        made["sounds"] = {name: file_sha256(options.recordings / name) for name in annotations.recordings}
     try:
         pipeline = chosen_pipeline(options, setting.classifier, setting.transcoder)
     except SpectralTranscoderError:

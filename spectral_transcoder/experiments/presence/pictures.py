@@ -14,28 +14,30 @@ from spectral_transcoder.utils.plotting import save
 PUBLISHED = "published, all 30 recordings"
 
 
-def draw_scatter(scores: dict[str, np.ndarray], told: AnnotatedRecordings, path: Path, title: str) -> None:
+def draw_scatter(
+    scores: dict[str, np.ndarray], annotations: AnnotatedRecordings, path: Path, title: str
+) -> None:
     """Draw the scores of recordings over their times of presence, a row for each model, a column for each class.
 
     Parameters
     ----------
     scores : dict of str to np.ndarray
         (n, K) in 0 … 1 by the model's name.
-    told : AnnotatedRecordings
+    annotations : AnnotatedRecordings
         The n recordings.
     path : Path
         The PNG to write.
     title : str
         What stands above all of them.
     """
-    n_rows, n_columns = len(scores), len(told.classes)
+    n_rows, n_columns = len(scores), len(annotations.classes)
     figure = Figure(figsize=(1.2 + 2.8 * n_columns, 0.8 + 2.3 * n_rows), layout="constrained")
     figure.suptitle(title)
     axes = figure.subplots(n_rows, n_columns, sharex=True, squeeze=False)
     for row, (name, own) in zip(axes, scores.items(), strict=True):
-        for column, one in enumerate(agreement(own, told.times_of_presence, told.classes)):
+        for column, one in enumerate(agreement(own, annotations.times_of_presence, annotations.classes)):
             axis = row[column]
-            draw_cloud(axis, told.times_of_presence[:, column], own[:, column])
+            draw_cloud(axis, annotations.times_of_presence[:, column], own[:, column])
             axis.set_title(f"{one.target}: r = {one.pearson}", fontsize="small", loc="left")
         row[0].set_ylabel(f"{name}\nmean score", fontsize="small")
     for axis in axes[-1]:

@@ -33,21 +33,21 @@ GROUPING = "tvb"
 
 def evaluate(setting: Setting, experiment: Experiment) -> None:
     """Keep the class scores of every window and of every recording."""
-    told = annotated(experiment.options)
-    grouping = grouping_of(told.classes)
+    annotations = annotated(experiment.options)
+    grouping = grouping_of(annotations.classes)
     scores_of = window_scorer(setting, experiment)
     labels = classifier_record(setting.classifier).labels
     windows, means = [], []
-    with experiment.progress(len(told.recordings), "scoring", "recording") as progress:
-        for recording in told.recordings:
+    with experiment.progress(len(annotations.recordings), "scoring", "recording") as progress:
+        for recording in annotations.recordings:
             scores = class_scores(scores_of(recording), labels, grouping)[1]
             means.append(scores.mean(axis=0))
-            table = pd.DataFrame(scores, columns=told.classes)
+            table = pd.DataFrame(scores, columns=annotations.classes)
             table.insert(0, RECORDING, recording)
             windows.append(table)
             progress.advance(recording)
-    table = pd.DataFrame(np.stack(means), columns=told.classes)
-    table.insert(0, RECORDING, told.recordings)
+    table = pd.DataFrame(np.stack(means), columns=annotations.classes)
+    table.insert(0, RECORDING, annotations.recordings)
     write_csv(pd.concat(windows), experiment.file("output", setting, "windows.csv"))
     write_csv(table, experiment.file("output", setting, "scores.csv"))
 
@@ -87,12 +87,16 @@ def grouping_of(classes: tuple[str, ...]) -> dict[str, list[str]]:
 
 def metric(setting: Setting, experiment: Experiment) -> None:
     """Compare the scores of the recordings with the times of presence."""
-    told = annotated(experiment.options)
+    annotations = annotated(experiment.options)
     scores = pd.read_csv(
         experiment.file("output", setting.at("evaluate"), "scores.csv"), dtype={RECORDING: str}
     )
-    scores = scores.set_index(RECORDING).loc[list(told.recordings), list(told.classes)].to_numpy(float)
-    agreements = agreement(scores, told.times_of_presence, told.classes)
+    scores = (
+        scores.set_index(RECORDING)
+        .loc[list(annotations.recordings), list(annotations.classes)]
+        .to_numpy(float)
+    )
+    agreements = agreement(scores, annotations.times_of_presence, annotations.classes)
     write_csv(agreement_table(agreements), experiment.file("score", setting, "agreement.csv"))
     for one in agreements:
         for name in ("pearson", "spearman", "error"):

@@ -1,4 +1,4 @@
-"""What is kept and told of a training, epoch by epoch."""
+"""What is kept and reported of a training, epoch by epoch."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -253,11 +253,11 @@ def pinv_way(setting: Setting) -> str | None:
 
 def recipe_of(values: Mapping[str, Any]) -> Recipe:
     """Return how a setting is trained: as published, or steadily (see the README's comparison)."""
-    taught = values["ts"] == 1 and "prop_logit" in values
+    teacher_student = values["ts"] == 1 and "prop_logit" in values
     further = (
         {}
         if values["recipe"] == "published"
-        else STEADY | {"level_weight": STEADY_LEVEL_WEIGHT if taught else 0.0}
+        else STEADY | {"level_weight": STEADY_LEVEL_WEIGHT if teacher_student else 0.0}
     )
     return Recipe(
         epochs=values["epoch"],
