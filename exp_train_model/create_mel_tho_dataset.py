@@ -19,10 +19,9 @@ Exit status: 1 if sounds could not be read; they are listed, and the dataset is 
 """
 
 import argparse
-import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spectral_transcoder.datasets.names import SPLIT_SEED, SPLITS, TAU_DATASET_TYPES
 from spectral_transcoder.signal.names import (
@@ -40,14 +39,13 @@ from spectral_transcoder.utils.paths import DATASETS, TAU
 if TYPE_CHECKING:
     from spectral_transcoder.datasets.splits import Corpus
 
-N_SHOWN = 20  # skipped clips that are listed; the manifest has them all
-
 
 def main() -> int:
-    """Make the dataset, then tell what it holds and what was skipped."""
+    """Make the dataset, then report what it holds and what was skipped."""
     args = parse_arguments()
     from spectral_transcoder.datasets.chunks import ChunkAnalysis
     from spectral_transcoder.datasets.creation.run import create_dataset
+    from spectral_transcoder.datasets.creation.summary import print_contents, report_skipped
     from spectral_transcoder.signal.third_octaves import ThirdOctaves
 
     corpus = choose_corpus(args)
@@ -60,12 +58,7 @@ def main() -> int:
     analysis = ChunkAnalysis(ThirdOctaves(**record), mel_time, tuple(args.front_ends), reading_of(args))
     manifest = create_dataset(corpus, output_path, analysis, args.jobs, args.force)
 
-    for split, count in manifest["counts"].items():
-        print(f"{split}: {count['clips']} clips, {count['chunks']} seconds")
-    size = sum(file["bytes"] for file in manifest["files"].values())
-    n_unreadable = sum(clip["unreadable"] for clip in manifest["skipped"])
-    ending = cli.completeness(sum(count["clips"] for count in manifest["counts"].values()), n_unreadable)
-    print(f"{output_path / corpus.name} ({size / 1e9:.3f} GB) is {ending}")
+    print_contents(manifest, output_path / corpus.name)
     return report_skipped(manifest["skipped"])
 
 
@@ -88,18 +81,6 @@ def choose_corpus(args: argparse.Namespace) -> "Corpus":
     return folder_corpus(
         args.audio_dataset_path, args.dataset_name, args.group_by, args.seed, args.eval_files
     )
-
-
-def report_skipped(skipped: list[dict[str, Any]]) -> int:
-    """List the clips that were left out; return 1 where some could not be read, else 0."""
-    unreadable = [clip for clip in skipped if clip["unreadable"]]
-    if len(skipped) > len(unreadable):
-        print(f"{len(skipped) - len(unreadable)} clips are shorter than a second and were left out")
-    for clip in unreadable[:N_SHOWN]:
-        print(f"error: {clip['reason']}", file=sys.stderr)
-    if unreadable:
-        print(f"error: {len(unreadable)} clips could not be read; the manifest lists all", file=sys.stderr)
-    return 1 if unreadable else 0
 
 
 def parse_arguments() -> argparse.Namespace:

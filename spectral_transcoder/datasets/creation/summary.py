@@ -1,0 +1,31 @@
+"""What is printed of a dataset once it is created: its sizes, and the clips that were left out."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from spectral_transcoder.utils.cli import completeness
+
+N_SHOWN = 20  # skipped clips that are listed; the manifest has them all
+
+
+def print_contents(manifest: dict[str, Any], folder: Path) -> None:
+    """Print the clips and seconds of each split, and how large and how complete the dataset in a folder is."""
+    for split, count in manifest["counts"].items():
+        print(f"{split}: {count['clips']} clips, {count['chunks']} seconds")
+    size = sum(file["bytes"] for file in manifest["files"].values())
+    n_clips = sum(count["clips"] for count in manifest["counts"].values())
+    n_unreadable = sum(clip["unreadable"] for clip in manifest["skipped"])
+    print(f"{folder} ({size / 1e9:.3f} GB) is {completeness(n_clips, n_unreadable)}")
+
+
+def report_skipped(skipped: list[dict[str, Any]]) -> int:
+    """List the clips that were left out; return 1 where some could not be read, else 0."""
+    unreadable = [clip for clip in skipped if clip["unreadable"]]
+    if len(skipped) > len(unreadable):
+        print(f"{len(skipped) - len(unreadable)} clips are shorter than a second and were left out")
+    for clip in unreadable[:N_SHOWN]:
+        print(f"error: {clip['reason']}", file=sys.stderr)
+    if unreadable:
+        print(f"error: {len(unreadable)} clips could not be read; the manifest lists all", file=sys.stderr)
+    return 1 if unreadable else 0
