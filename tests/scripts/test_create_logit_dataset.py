@@ -191,7 +191,7 @@ def test_the_device_may_hear_what_workers_read(corpus, models):
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--classifier", "VGGish", "expected one of"),
+        ("--classifier", "VGGish", "expected names of"),
         ("--transcoder", "magic", "expected one of"),
         ("--classifier", "", "expected names"),
         ("--transcoder", "mine=a_model,mine=b_model", "mine is the name of several"),
