@@ -9,7 +9,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
-PYTEST_ARGS ?= -m "not slow"
+# two processes, each of whole files, whose fixtures are costly
+PYTEST_ARGS ?= -m "not slow" -n 2 --dist loadfile
 INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test lowest mutants lint bench install types
@@ -21,7 +22,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-# The README's own commands, on a small city heard by the embedded classifier, in a data folder of its own.
+# The README's own commands, on a small city under the embedded classifier, in a data folder of its own.
 DEMO := --data_path spectral_transcoder_data/demo
 TRAIN := $(PY) exp_train_model/main_doce_training.py $(DEMO) -p
 SCORE := $(PY) exp_classif_eval/main_doce_score.py $(DEMO) -p
