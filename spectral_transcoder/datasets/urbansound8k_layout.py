@@ -12,7 +12,7 @@ import soundfile
 
 from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
 from spectral_transcoder.downloads.datasets import AUDIO_FOLDER, write_recalculated
-from spectral_transcoder.signal.audio import AUDIO_SUFFIXES, open_sound, writing_reported
+from spectral_transcoder.signal.audio import open_sound, readable_suffixes, writing_reported
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.folders import is_hidden
@@ -102,8 +102,8 @@ def find_folds(folder: Path) -> Path:
 
 def clips_of(folds: Path) -> list[Path]:
     """Return the sounds in the folds, in order, without hidden files."""
-    paths = sorted(folds.glob("fold*/*"))
-    return [path for path in paths if path.suffix.lower() in AUDIO_SUFFIXES and not is_hidden(path)]
+    paths, readable = sorted(folds.glob("fold*/*")), readable_suffixes()
+    return [path for path in paths if path.suffix.lower() in readable and not is_hidden(path)]
 
 
 def write_tables(table: Path, rows: Iterable[Row], audio_folder: Path) -> None:

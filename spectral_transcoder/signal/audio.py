@@ -1,4 +1,4 @@
-"""Sounds in and out: reading any format that soundfile knows, resampling, peak normalisation, writing."""
+"""Sounds in and out: reading any format that soundfile or ffmpeg knows, resampling, peak normalisation, writing."""
 
 import contextlib
 import io
@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from spectral_transcoder.signal.ffmpeg import FFMPEG_SUFFIXES, decoded, ffmpeg_installed
 from spectral_transcoder.signal.reading import AS_USUAL, Reading
 from spectral_transcoder.signal.sound_lengths import PatchedFile, SoundLength, sound_length
 from spectral_transcoder.utils.errors import AudioError, MissingFileError, UsageError
@@ -24,6 +25,11 @@ FRAMES_PER_BLOCK = 1 << 10  # of what may end anywhere: what comes before the en
 MOST_LOSS_DB = 20  # that averaging may take from the channels
 FORMATS_BY_LOG = ("VOC", "WVE", "MAT4")
 ACCEPT = "; what is there can be used with --accept_truncated"
+
+
+def readable_suffixes() -> frozenset[str]:
+    """Return the suffixes, in lower case, of sounds that can be read here: more where ffmpeg is installed."""
+    return frozenset(AUDIO_SUFFIXES) | (FFMPEG_SUFFIXES if ffmpeg_installed() else frozenset())
 
 
 @dataclass(frozen=True)
@@ -71,8 +77,8 @@ def read_audio(path: str | Path, reading: Reading = AS_USUAL) -> Recording:
     MissingFileError
         There is no such file.
     AudioError
-        It is no sound that soundfile reads, holds no sample, was cut off, has samples that are not numbers, or has
-        no such channel.
+        It is no sound that soundfile or ffmpeg reads, holds no sample, was cut off, has samples that are not
+        numbers, or has no such channel.
     """
     path = Path(path)
     with open_sound(path, reading.accept_truncated) as sound:
@@ -195,19 +201,45 @@ def _fault_in_log(file: soundfile.SoundFile) -> str | None:
 def open_sound(path: str | Path, accept_truncated: bool = False) -> Iterator[Sound]:
     """Yield a sound file, open for reading; its header has been checked, its samples have not.
 
+    What soundfile does not read is decoded by ffmpeg first, where that is installed and the suffix is one of
+    `FFMPEG_SUFFIXES`.
+
     Raises
     ------
     MissingFileError
         There is no such file.
     AudioError
-        It is no sound that soundfile reads, holds no sample, or was cut off.
+        It is no sound that soundfile or ffmpeg reads, holds no sample, or was cut off.
     """
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f"no audio file at {path}")
-    length = sound_length(path)
+    if not _needs_ffmpeg(path):
+        with _open_checked(path, path, accept_truncated) as sound:
+            yield sound
+        return
+    with decoded(path, accept_truncated) as (wav, fault), _open_checked(wav, path, accept_truncated) as sound:
+        sound.fault = sound.fault or fault
+        yield sound
+
+
+def _needs_ffmpeg(path: Path) -> bool:
+    """Return whether ffmpeg has to decode a file and can: soundfile reads some whose suffixes say otherwise."""
+    if path.suffix.lower() not in FFMPEG_SUFFIXES or not ffmpeg_installed():
+        return False
     try:
-        with _sound_file(path, length) as file:
+        soundfile.info(os.fsencode(path))
+    except soundfile.SoundFileError:
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def _open_checked(file_path: Path, path: Path, accept_truncated: bool) -> Iterator[Sound]:
+    """Yield the sound of a file that soundfile reads; errors name `path`, from which it may have been decoded."""
+    length = sound_length(file_path)
+    try:
+        with _sound_file(file_path, length) as file:
             sound = Sound(file, length, accept_truncated)
             if sound.fault is not None and not (accept_truncated and length.usable):
                 raise AudioError(f"{sound.fault}{ACCEPT if length.usable else ''}")

@@ -4,15 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spectral_transcoder.signal.audio import AUDIO_SUFFIXES
+from spectral_transcoder.signal.audio import readable_suffixes
+from spectral_transcoder.signal.ffmpeg import FFMPEG_SUFFIXES
 from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.folders import files_below
-
-# Sounds and films with sound that libsndfile does not decode.
-UNREADABLE_SUFFIXES = (
-    *(".3gp", ".aac", ".ac3", ".alac", ".amr", ".ape", ".dts", ".m4a", ".m4b", ".mka", ".mkv", ".mov"),
-    *(".mp2", ".mp4", ".mpc", ".mpga", ".ra", ".tta", ".weba", ".webm", ".wma", ".wv"),
-)
 
 
 @dataclass(frozen=True)
@@ -34,20 +29,22 @@ class SoundFiles:
 def find_sounds(folder: Path) -> SoundFiles:
     """Return the sounds in a folder and the folders below it, those behind links too.
 
-    Hidden files and folders (`.DS_Store`, macOS's `._a.wav`) are passed over; see `files_below`.
+    Those that ffmpeg has to decode are left out where it is not installed. Hidden files and folders (`.DS_Store`,
+    macOS's `._a.wav`) are passed over; see `files_below`.
     """
     files: list[str] = []
     left_out: dict[str, str] = {}
+    readable = readable_suffixes()
     for path in files_below(folder):
         name, suffix = path.relative_to(folder).as_posix(), path.suffix.lower()
-        if suffix in AUDIO_SUFFIXES:
+        if suffix in readable:
             if path.is_file():
                 files.append(name)
             else:
                 left_out[name] = f"{path}: a link to a file that is not there"
-        elif suffix in UNREADABLE_SUFFIXES:
+        elif suffix in FFMPEG_SUFFIXES:
             left_out[name] = (
-                f"{path}: {suffix[1:]} is no format that is read here; convert it, for instance with: "
+                f"{path}: {suffix[1:]} is read only where ffmpeg is installed; install it, or convert the file with: "
                 f"ffmpeg -i {path.name} {path.stem}.wav"
             )
     return SoundFiles(tuple(sorted(files)), dict(sorted(left_out.items())))

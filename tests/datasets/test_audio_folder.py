@@ -81,6 +81,7 @@ def test_folders_without_sound_are_refused(tmp_path):
         folder_corpus(tmp_path / "nowhere")
 
 
-def test_sounds_of_formats_that_are_not_read_are_kept_with_the_reason(recordings):
+def test_sounds_of_formats_that_are_not_read_are_kept_with_the_reason(recordings, monkeypatch):
+    monkeypatch.setenv("PATH", str(recordings))  # where there is no ffmpeg
     (recordings / "fold1" / "talk.m4a").write_bytes(b"")
     assert "ffmpeg" in folder_corpus(recordings).left_out["fold1/talk.m4a"]

@@ -48,6 +48,12 @@ def test_only_what_can_be_read_is_taken_from_a_folder(tmp_path):
 
 
 @pytest.fixture
+def without_ffmpeg(tmp_path, monkeypatch):
+    """No program is found."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.fixture
 def tree(tmp_path):
     """Sounds in sub-folders, behind links, hidden ones, formats that are not read."""
     elsewhere = tmp_path / "elsewhere"
@@ -71,12 +77,12 @@ def tree(tmp_path):
     return folder
 
 
-def test_sounds_behind_links_and_in_sub_folders_are_found_once(tree):
+def test_sounds_behind_links_and_in_sub_folders_are_found_once(tree, without_ffmpeg):
     assert find_sounds(tree).files == ("a.wav", "deep/er/b.WAV", "linked/d.flac")
     assert find_audio([str(tree)], tree) == [tree / name for name in find_sounds(tree).files]
 
 
-def test_sounds_that_cannot_be_read_are_listed_with_the_reason(tree):
+def test_sounds_that_cannot_be_read_are_listed_with_the_reason(tree, without_ffmpeg):
     reasons = find_sounds(tree).left_out
     assert list(reasons) == ["deep/song.AAC", "gone.wav", "talk.m4a"]
     assert "ffmpeg" in reasons["talk.m4a"]
@@ -84,7 +90,7 @@ def test_sounds_that_cannot_be_read_are_listed_with_the_reason(tree):
     assert left_out_of([str(tree)], tree) == list(reasons.values())
 
 
-def test_a_folder_of_nothing_but_such_sounds_says_so(tmp_path):
+def test_a_folder_of_nothing_but_such_sounds_says_so(tmp_path, without_ffmpeg):
     (tmp_path / "talk.m4a").write_bytes(b"")
     with pytest.raises(MissingFileError, match=r"talk\.m4a.*ffmpeg"):
         find_audio([str(tmp_path)], tmp_path)

@@ -22,7 +22,7 @@ from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.readers.table import TableFile, TableLayout
 from spectral_transcoder.sensors.readers.text import TableHead, TextFile, open_text, read_head
 from spectral_transcoder.sensors.records import is_output
-from spectral_transcoder.signal.audio import AUDIO_SUFFIXES
+from spectral_transcoder.signal.audio import readable_suffixes
 from spectral_transcoder.utils.errors import LevelsError, MissingFileError
 from spectral_transcoder.utils.folders import files_below, is_hidden
 
@@ -63,7 +63,7 @@ def find_files(names: Iterable[str | Path], from_audio: bool = False) -> list[Pa
     MissingFileError
         A name means no file.
     """
-    suffixes = AUDIO_SUFFIXES if from_audio else LEVEL_SUFFIXES
+    suffixes = readable_suffixes() if from_audio else LEVEL_SUFFIXES
     found: list[Path] = []
     for name in names:
         path = Path(name)
