@@ -4,7 +4,7 @@
         --model head=MODEL_OF_SEED_0,MODEL_OF_SEED_1,MODEL_OF_SEED_2 --model student=MODEL,MODEL,MODEL
 
 Input: a dataset of create_mel_tho_dataset.py, the classifier's weights, and models that
-exp_train_model/main_doce_training.py trained in the plans `adapt` and `student`, several seeds under one name.
+exp_train_model/main_doce_training.py trained, heads, students or transcoders, several seeds under one name.
 Output: for each name, and for the mean of the scores of each two names, PTopA/FC, the same class-weighted, and the mean
 binary cross-entropy on the clips of a split, mean ± standard deviation over seeds; export/isolated_events_<split>.csv.
 Scores through a noise texture are means over `--noises` noises. `--split valid` is for choosing among models.
@@ -24,10 +24,11 @@ from spectral_transcoder.evaluation.teacher_scores import window_teacher_scores
 from spectral_transcoder.evaluation.transcoding_metrics import Clips, logit_metrics, top_hits, weighted_share
 from spectral_transcoder.evaluation.window_scores import WindowLength
 from spectral_transcoder.evaluation.windows_of_chunks import ChunkWindows
-from spectral_transcoder.models.adaptation import AdaptedModel
 from spectral_transcoder.models.classifiers import Classifier, classifier_record, load_classifier
-from spectral_transcoder.models.level_models import load_level_model
+from spectral_transcoder.models.level_models import kind_of_checkpoint, load_model
 from spectral_transcoder.models.names import CLASSIFIER_NAMES
+from spectral_transcoder.models.registry import STUDENT
+from spectral_transcoder.models.student import load_student
 from spectral_transcoder.training.adaptation import cached_embeddings
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
@@ -71,13 +72,14 @@ def scores_of(
     n_noises: int,
     weights_sha256: str,
 ) -> np.ndarray:
-    """Return a model's scores of windows, for heads the mean over noises: (n_windows, n_labels) in 0 … 1."""
-    model = load_level_model(path)
-    model.transcoder.check_serves(classifier.record)
-    if not isinstance(model, AdaptedModel):
-        return torch.cat([model(windows.frames(block)) for block in windows.blocks()]).numpy()
-    embeddings = cached_embeddings(dataset, windows, model.transcoder, classifier, n_noises, weights_sha256)
-    behind = model.transcoder.classifier_behind(classifier)
+    """Return a model's scores of windows, with a texture the mean over noises: (n_windows, n_labels) in 0 … 1."""
+    if kind_of_checkpoint(path) == STUDENT:
+        student = load_student(path)
+        student.transcoder.check_serves(classifier.record)
+        return torch.cat([student(windows.frames(block)) for block in windows.blocks()]).numpy()
+    transcoder = load_model(path)
+    behind = transcoder.classifier_behind(classifier)
+    embeddings = cached_embeddings(dataset, windows, transcoder, classifier, n_noises, weights_sha256)
     scores = [behind.head(torch.from_numpy(np.array(rows))).sigmoid().numpy() for rows in embeddings]
     return np.mean(scores, axis=0)
 
@@ -118,7 +120,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", required=True, help="name of the dataset")
     parser.add_argument("--classifier", choices=CLASSIFIER_NAMES, metavar="NAME", default="YamNetMobile")
     parser.add_argument("--model", type=named_models, action="append", required=True, help="NAME=FILE,FILE,…")
-    parser.add_argument("--noises", type=cli.positive, default=4, help="of heads' textures (default 4)")
+    parser.add_argument("--noises", type=cli.positive, default=4, help="where there is a texture (default 4)")
     parser.add_argument("--split", choices=("valid", "eval"), default="eval", help="default eval")
     cli.add_data_path(parser)
     parser.add_argument("--dataset_path", type=Path, help="folder of the datasets (default <data_path>/data)")

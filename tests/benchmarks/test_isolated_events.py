@@ -40,7 +40,8 @@ def test_a_table_of_models_and_means(datasets, call_script, tmp_path, monkeypatc
     AdaptedModel(AdaptedSettings("MiniYamNet", TEXTURE, 8)).save(tmp_path / "head=1_model")
     Student(StudentSettings("MiniYamNet", 8, 16)).save(tmp_path / "student_model")
     monkeypatch.setattr("spectral_transcoder.utils.paths.EXPORT", tmp_path)
-    head, student = tmp_path / "head=1_model", tmp_path / "student_model"
+    Transcoder(TEXTURE).save(tmp_path / "alone_model")
+    head, student, alone = (tmp_path / f"{name}_model" for name in ("head=1", "student", "alone"))
     status, _, complained = call_script(
         *(
             "benchmarks/isolated_events.py",
@@ -52,16 +53,17 @@ def test_a_table_of_models_and_means(datasets, call_script, tmp_path, monkeypatc
             "2",
         ),
         *("--classifier", "MiniYamNet", "--model", f"head={head},{head}", "--model", f"again={head}"),
-        *("--model", f"student={student}"),
+        *("--model", f"student={student}", "--model", f"alone={alone}"),
     )
     assert not status, complained
     table = pd.read_csv(tmp_path / "isolated_events_eval.csv").set_index("model")
-    assert list(table.index[3:]) == [
-        f"mean of {pair}" for pair in ("head and again", "head and student", "again and student")
-    ]
-    assert table.seeds.tolist() == [2, 1, 1, 1, 1, 1]
+    assert list(table.index[4:7]) == [f"mean of head and {name}" for name in ("again", "student", "alone")]
+    assert table.seeds.tolist() == [2] + 9 * [1]
     assert table.ptopafc_percent_std["head"] == 0 and np.isnan(table.bce_std["again"])
     assert table.bce["mean of head and again"] == pytest.approx(table.bce["head"], rel=1e-5)
+    assert table.bce["alone"] == pytest.approx(
+        table.bce["head"], rel=1e-5
+    )  # an untrained head changes nothing
     assert table.bce["student"] > table.bce["head"]  # untrained: every label at a half
 
 
