@@ -7,6 +7,7 @@ import torch
 from matplotlib.image import imread
 from torchvision.models import efficientnet_b7
 
+from spectral_transcoder.experiments.transcoding.plans import MEL_DATASETS
 from spectral_transcoder.models.end_to_end import EFFICIENTNETS
 from tests.helpers.clones import (
     LAUNCH,
@@ -27,12 +28,12 @@ LONG_TRAINED = f"classifier=YamNetMobile+dataset=made+{SIZES}+step=train+transco
 SMALL_SIZES = "dilation=1+epoch=50+kernel_size=3+learning_rate=-3+nb_channels=16+nb_layers=1"
 SMALL = f"cnn/{WHERE}+{SMALL_SIZES}+step=train"
 SMALL_TRAINED = f"classifier=YamNetMobile+dataset=made+{SMALL_SIZES}+step=train+transcoder=cnn_pinv+ts=0"
-# appended to training.py: 50 epochs last 100 s, as long on a fast machine as on one that is busy
+# appended to training/loop.py: 50 epochs last 100 s, as long on a fast machine as on one that is busy
 PACED = """
 
 import time  # noqa: E402
 
-at_once = Run.epoch
+at_once = TrainingRun.epoch
 
 
 def paced(run, epoch):
@@ -42,7 +43,7 @@ def paced(run, epoch):
     return losses
 
 
-Run.epoch = paced
+TrainingRun.epoch = paced
 """
 SHORT = f"mlp/{WHERE}+epoch=1+learning_rate=-3+hidden1=100+hidden2=1000+transcoder=mlp"
 JEAN_ZAY = (
@@ -73,7 +74,7 @@ def test_jean_zays_headers_are_accepted(clone):
 
 
 def test_the_arrays_of_a_whole_plan_are_accepted(clone):
-    clone.create("-s", "cnn/", "--array", "8")
+    clone.create("-s", "cnn/dataset=" + "+".join(MEL_DATASETS), "--array", "8")
     files = list((clone.folder / LAUNCH / "slurms").glob("*.slurm"))
     assert len(files) == 6
     for path in files:
@@ -131,7 +132,7 @@ def test_a_job_that_is_told_of_its_time_limit_goes_on_to_the_same_weights(clone)
 def test_a_job_that_slurm_itself_tells_of_its_time_limit_goes_on_to_the_same_weights(clone):
     """60 to 90 s after the start: SLURM looks every 30 s, and one period ahead."""
     expected = undisturbed_model(clone, SMALL)
-    with (clone.folder / "spectral_transcoder" / "training.py").open("a") as file:
+    with (clone.folder / "spectral_transcoder" / "training" / "loop.py").open("a") as file:
         file.write(PACED)
     clone.create("-s", SMALL, "--time", "3", "--notice_s", "90")
     (path,) = (clone.folder / LAUNCH / "slurms").glob("*.slurm")
