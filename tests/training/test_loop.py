@@ -9,9 +9,11 @@ from torch import nn
 
 from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.models.checkpoints import write_tensors
+from spectral_transcoder.models.classifiers import CLASSIFIERS
+from spectral_transcoder.signal.mel_spectrograms import EFFICIENTAT_MELS
 from spectral_transcoder.training import loop
 from spectral_transcoder.training.loop import DivergedError, fit, launch, make_fabric
-from spectral_transcoder.training.losses import Chunks, TeacherLoss, mel_loss
+from spectral_transcoder.training.losses import LOGIT_WEIGHT, Chunks, TeacherLoss, mel_loss
 from spectral_transcoder.training.recipe import Recipe
 from spectral_transcoder.utils.errors import UsageError
 
@@ -221,18 +223,21 @@ def test_the_taught_loss_is_that_of_the_paper(prop_logit):
     assert loss.item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_scores_alone_need_no_weight_beside_mels(monkeypatch):
-    """Of EfficientAT's Mels, whose units are others, the paper knows none."""
-    monkeypatch.setattr(Teacher.record.front_end, "name", "EfficientAT")
+def test_efficientat_weighs_scores_as_yamnet_does_in_its_unit(monkeypatch):
+    """Logarithms divided by 5: both parts of the loss are a twenty-fifth where the cross-entropy is the same."""
     torch.manual_seed(0)
-    teacher, mels = Teacher(), torch.randn(6, 4, 64)
-    chunks = Chunks(torch.zeros(6, 8, 29), mels, teacher.logits(mels).sigmoid())
-    scores = chunks.scores.double().numpy()
-    entropy = -np.mean(scores * np.log(scores) + (1 - scores) * np.log(1 - scores))
-    assert TeacherLoss(teacher, 100)(mels, chunks).item() == pytest.approx(entropy, rel=1e-5)
-    for wrong in (TeacherLoss(teacher, 50), TeacherLoss(teacher, 100, level_weight=0.2)):
-        with pytest.raises(UsageError, match="EfficientAT Mels is known: expected prop_logit=100"):
-            wrong(mels, chunks)
+    teacher, mels, true_mels = Teacher(), torch.randn(6, 4, 64), torch.randn(6, 4, 64)
+    monkeypatch.setattr(teacher, "logits", lambda mels: torch.ones(6, 5))
+    chunks = Chunks(torch.zeros(6, 8, 29), true_mels, torch.full((6, 5), 0.3))
+    natural = TeacherLoss(teacher, 50, level_weight=0.2)(mels, chunks).item()
+    monkeypatch.setattr(Teacher.record.front_end, "name", "EfficientAT")
+    divided = Chunks(chunks.levels, true_mels / EFFICIENTAT_MELS.log_std, chunks.scores)
+    loss = TeacherLoss(teacher, 50, level_weight=0.2)(mels / EFFICIENTAT_MELS.log_std, divided)
+    assert loss.item() == pytest.approx(natural / 25, rel=1e-5)
+
+
+def test_every_classifier_can_be_trained_on_scores_and_mels_at_once():
+    assert {record.front_end.name for record in CLASSIFIERS.values()} <= set(LOGIT_WEIGHT)
 
 
 def test_levels_are_compared_over_the_second_whatever_the_texture():
