@@ -6,8 +6,11 @@ analysed with the Mel's own window and hop, before the Mel filters:
 
     S [B, n, 29] ──B⁺, stretch──▶ spectrum [B, T, 2049] ──· |noise| [T, 2049]──▶ Mel filters ──log──▶ [B, T, 64]
 
-Bins that belong to the same bands have the same value of B⁺ (see `pinv`), so the noise goes through the
-filters once, group of bins by group of bins: 54 values a frame are left to multiply, not 2049.
+Bins that belong to the same bands have the same value of B⁺ (see `pinv`), so the noise goes through the filters
+once, group of bins by group of bins. Few groups reach into a Mel filter, so 54 groups and 64 filters have P pairs
+(129 for YamNet) that are not empty, and only these are kept:
+
+    S [B, n, 29] ──B⁺, stretch──▶ each pair's group [B, T, P] ──· noise in its filter [T, P]──▶ sums by Mel [B, T, 64]
 """
 
 from collections.abc import Iterator
@@ -53,6 +56,7 @@ class PinvTexture(nn.Module):
         self.third_octaves, self.front_end = third_octaves, front_end
         self.inverse: torch.Tensor
         self.textures: torch.Tensor
+        self.mel_of_pair: torch.Tensor
         inverse, groups = inverse_by_group(third_octaves)
         scale = (gain * magnitude_scale(third_octaves, front_end)) ** 2
         filters = torch.tensor(
@@ -63,14 +67,11 @@ class PinvTexture(nn.Module):
             torch.tensor(draw, dtype=torch.float32)
             for draw in noise_spectra(third_octaves, front_end, noise_seed)
         )
-        textures = [
-            torch.stack(
-                [draw[:, groups == group] @ filters[groups == group] for group in range(len(inverse))], 1
-            )
-            for draw in draws
-        ]
-        self.register_buffer("inverse", torch.tensor(inverse.T * scale).float(), persistent=False)
+        group, mel = noise_by_group(torch.ones(1, len(filters)), groups, filters)[0].nonzero(as_tuple=True)
+        textures = [noise_by_group(draw, groups, filters)[:, group, mel] for draw in draws]
+        self.register_buffer("inverse", torch.tensor(inverse[group].T * scale).float(), persistent=False)
         self.register_buffer("textures", torch.stack(textures), persistent=False)
+        self.register_buffer("mel_of_pair", torch.eye(front_end.n_mels)[mel], persistent=False)
 
     def forward(self, levels_db: torch.Tensor, positions: torch.Tensor | None = None) -> torch.Tensor:
         """Return log Mels [B, chunk_frames, n_mels] of third-octave levels in dB [B, n, 29], one second each.
@@ -83,8 +84,8 @@ class PinvTexture(nn.Module):
             spectrum = stretch(spectrum, self.front_end.chunk_frames)
             if self.front_end.power == 1:
                 spectrum = spectrum.sqrt()
-            mel = torch.einsum("btg,btgm->btm", spectrum, self.textures[self.draws(levels_db, positions)])
-            return self.front_end.to_log(mel)
+            textured = spectrum * self.textures[self.draws(levels_db, positions)]
+            return self.front_end.to_log(textured @ self.mel_of_pair)
 
     def draws(self, levels_db: torch.Tensor, positions: torch.Tensor | None = None) -> torch.Tensor:
         """Return which second of noise each second of levels gets: [B] indices."""
@@ -93,6 +94,12 @@ class PinvTexture(nn.Module):
         if positions is None:
             return torch.zeros_like(levels_db[:, 0, 0], dtype=torch.long)
         return positions.to(levels_db.device) % len(self.textures)
+
+
+def noise_by_group(noise: torch.Tensor, groups: np.ndarray, filters: torch.Tensor) -> torch.Tensor:
+    """Return noise (T, n_bins) in the Mel filters (n_bins, n_mels), by group of bins: (T, n_groups, n_mels)."""
+    n_groups = int(groups.max()) + 1
+    return torch.stack([noise[:, groups == group] @ filters[groups == group] for group in range(n_groups)], 1)
 
 
 def noise_spectra(third_octaves: ThirdOctaves, front_end: MelFrontEnd, seed: int) -> Iterator[np.ndarray]:
