@@ -10,7 +10,6 @@ measured. Takes some minutes; what was measured is kept in results/benchmarks.js
 """
 
 import argparse
-import itertools
 import os
 import subprocess
 import sys
@@ -25,12 +24,14 @@ from sensors import write_day
 from tqdm import tqdm
 
 from spectral_transcoder.models.classifiers import CLASSIFIERS, ClassifierRecord, load_classifier
+from spectral_transcoder.models.registry import best_model
+from spectral_transcoder.models.student import Student, StudentSettings
 from spectral_transcoder.sensors.levels import FRAME_S
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.parallel import one_torch_thread
 from spectral_transcoder.utils.paths import PROJECT_ROOT
 
-TRANSCODERS = ("pinv", "pinv_texture")
+UNTRAINED = ("pinv", "pinv_texture")
 LEAST_SHARE = 0.2  # of the short file's time, by which the long one has to take longer
 MEL_SECONDS = 256  # that the classifier alone is fed with
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -44,13 +45,26 @@ def main() -> int:
         folder = Path(temporary)
         for minutes in {*args.minutes, *args.memory_minutes}:
             write_day(folder / f"{minutes}.csv", round(60 * minutes / FRAME_S))
-        pairs = tqdm(list(itertools.product(records, TRANSCODERS)), desc="speed", disable=None)
-        speeds = [measure_speed(record, transcoder, folder, args) for record, transcoder in pairs]
+        pairs = [(record, name) for record in records for name in transcoders_of(record, folder)]
+        speeds = [
+            measure_speed(record, name, folder, args) for record, name in tqdm(pairs, "speed", disable=None)
+        ]
         memory = measure_memory(records[-1], folder, args)
     command = "python3 benchmarks/sensor_speed.py"
     keep("sensors", command, speeds)
     keep("memory of sensors", command, memory)
     return 0
+
+
+def transcoders_of(record: ClassifierRecord, folder: Path) -> list[str]:
+    """Return what is measured of a classifier: without training, its default, and a student of 16 channels.
+
+    The student has random weights, which take as long as trained ones.
+    """
+    student = folder / f"student_of_{record.name}_model"
+    Student(StudentSettings(record.name, nb_channels=16)).save(student)
+    default, _ = best_model(record.name)
+    return [*dict.fromkeys([*UNTRAINED, default.name]), str(student)]
 
 
 @dataclass(frozen=True)
@@ -84,20 +98,37 @@ def classify(record: ClassifierRecord, transcoder: str, path: Path, args: argpar
 def measure_speed(
     record: ClassifierRecord, transcoder: str, folder: Path, args: argparse.Namespace
 ) -> Figure:
-    """Return the seconds of levels per second of one core, beside those of the classifier alone."""
-    short, long = (classify(record, transcoder, folder / f"{minutes}.csv", args) for minutes in args.minutes)
+    """Return the median seconds of levels per second of one core, beside those of the classifier alone."""
+    # a student is so fast that half an hour of levels is lost in what starting takes
+    longest = max(args.memory_minutes) if Path(transcoder).is_file() else args.minutes[1]
+    minutes = (args.minutes[0], longest)
+    speeds = sorted(speed_once(record, transcoder, folder, minutes, args) for _ in range(args.repeats))
+    median, alone = speeds[len(speeds) // 2], speed_alone(record, args)
+    return Figure(
+        f"{record.name} through {Path(transcoder).name}",
+        median,
+        f"s of levels a second of a core ({speeds[0]:.0f} … {speeds[-1]:.0f})",
+        f"the classifier alone, {alone:.3g}",
+        median / alone,
+    )
+
+
+def speed_once(
+    record: ClassifierRecord,
+    transcoder: str,
+    folder: Path,
+    minutes: tuple[int, int],
+    args: argparse.Namespace,
+) -> float:
+    """Return the seconds of levels per second of one core, between a short and a long file."""
+    short, long = (classify(record, transcoder, folder / f"{length}.csv", args) for length in minutes)
     difference_s = long.cpu_s - short.cpu_s
     if difference_s < LEAST_SHARE * short.cpu_s:
         raise SystemExit(
-            f"{record.name} through {transcoder}: {args.minutes[0]} and {args.minutes[1]} minutes of levels took "
+            f"{record.name} through {transcoder}: {minutes[0]} and {minutes[1]} minutes of levels took "
             f"{short.cpu_s:.2f} and {long.cpu_s:.2f} s: too near each other to tell a speed, choose longer --minutes"
         )
-    speed = 60 * (args.minutes[1] - args.minutes[0]) / difference_s
-    alone = speed_alone(record, args)
-    what = f"{record.name} through {transcoder}"
-    return Figure(
-        what, speed, "s of levels a second of a core", f"the classifier alone, {alone:.3g}", speed / alone
-    )
+    return 60 * (minutes[1] - minutes[0]) / difference_s
 
 
 def speed_alone(record: ClassifierRecord, args: argparse.Namespace) -> float:
@@ -140,6 +171,9 @@ def parse_arguments() -> argparse.Namespace:
         default=(5, 35),
         metavar=("SHORT", "LONG"),
         help="default 5 35",
+    )
+    parser.add_argument(
+        "--repeats", type=cli.positive, default=3, help="runs of each, of which the median counts (default 3)"
     )
     parser.add_argument(
         "--memory_minutes", type=cli.positive, nargs="+", default=(60, 360, 1440), help="default 60 360 1440"

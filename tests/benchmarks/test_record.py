@@ -72,7 +72,9 @@ def test_levels_too_short_to_time_give_no_figure(monkeypatch, tmp_path):
     with pytest.raises(
         SystemExit, match=r"MiniYamNet through pinv: 1 and 2 minutes .* choose longer --minutes"
     ):
-        sensor_speed.measure_speed(record, "pinv", tmp_path, argparse.Namespace(minutes=(1, 2)))
+        sensor_speed.measure_speed(
+            record, "pinv", tmp_path, argparse.Namespace(minutes=(1, 2), memory_minutes=(1, 2), repeats=1)
+        )
 
 
 def test_the_floor_counts_the_layers_of_a_step_with_the_gradients_they_need():
