@@ -3,6 +3,7 @@
     python3 make_city.py TAU --clips 100 --output city            # city/TAU-urban-acoustic-scenes-2020-…/
     python3 make_city.py URBAN-SOUND-8K --clips 200 --output city # city/URBAN-SOUND-8K/
     python3 make_city.py SONYC-UST --clips 100 --output city      # city/SONYC-UST/
+    python3 make_city.py TAU --without birds --output birdless    # the same scenes, less their birds
 
 Output: a folder as download_datasets.py leaves it: audio, tables, and scenes/<clip>.json, which lists the events
 of each clip; its path is what --audio_dataset_path of the numbered scripts expects. The same
@@ -30,6 +31,9 @@ def main() -> None:
         "--output", type=Path, default=PROJECT_ROOT, help="where its folder goes (default: here)"
     )
     parser.add_argument(
+        "--without", nargs="+", default=[], metavar="KIND", help="kinds of events left out of TAU's scenes"
+    )
+    parser.add_argument(
         "--jobs", type=cli.positive, default=available_cores(), help="processes (default %(default)s)"
     )
     args = parser.parse_args()
@@ -41,7 +45,7 @@ def main() -> None:
         if done % 20 == 0 or done == total:
             print(f"{done} of {total} clips made", file=sys.stderr)
 
-    clips = make_corpus(args.layout, folder, args.clips, args.seed, args.jobs, report)
+    clips = make_corpus(args.layout, folder, args.clips, args.seed, args.jobs, report, args.without)
     seconds = sum(clip.scene.duration_s for clip in clips)
     print(f"{folder}: {len(clips)} clips, {seconds / 60:.1f} min of a synthetic city")
 

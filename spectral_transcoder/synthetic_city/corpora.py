@@ -7,7 +7,8 @@ events of each clip.
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,6 +31,7 @@ def make_corpus(
     seed: int = 0,
     jobs: int = 1,
     report: Callable[[int, int], None] | None = None,
+    without: Sequence[str] = (),
 ) -> list[CityClip]:
     """Write a corpus, or let one grow; clips that are there already are not made again.
 
@@ -47,6 +49,8 @@ def make_corpus(
         Number of processes.
     report : callable, optional
         Called after each clip with the number of clips made, and how many there are to make.
+    without : sequence of str
+        Kinds of events that are left out of TAU's scenes, which are otherwise the same.
 
     Returns
     -------
@@ -56,7 +60,8 @@ def make_corpus(
     Raises
     ------
     UsageError
-        Unknown layout, too few clips, or a folder that holds a corpus of other parameters or of more clips.
+        Unknown layout or kind, too few clips, or a folder that holds a corpus of other parameters or of more
+        clips.
     DatasetError
         The folder's record of its parameters is damaged.
     """
@@ -67,9 +72,14 @@ def make_corpus(
         raise UsageError(
             f"{n_clips} clips of {layout}: it takes {drawn.FEWEST_CLIPS} or more, so that each split has some"
         )
+    if without and layout != "TAU":
+        raise UsageError(
+            f"{layout} without {', '.join(without)}: expected TAU, since its clips need their events"
+        )
     folder = Path(folder)
-    claim(folder, {"layout": layout, "clips": n_clips, "seed": seed})
     clips = [drawn.draw_clip(folder, index, clip_generator(layout, seed, index)) for index in range(n_clips)]
+    clips = [replace(clip, scene=clip.scene.without(without)) for clip in clips]
+    claim(folder, {"layout": layout, "clips": n_clips, "seed": seed, "without": sorted(without)})
     missing = [clip for clip in clips if not clip.path.exists()]
     for done, _ in enumerate(in_processes(make_clip, missing, max(1, min(jobs, len(missing)))), start=1):
         if report:
@@ -107,10 +117,18 @@ def claim(folder: Path, parameters: dict[str, Any]) -> None:
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
-    """Return what a corpus was made from: layout, clips and seed; raise DatasetError where it is damaged."""
+    """Return what a corpus was made from: layout, clips, seed, kinds left out.
+
+    Raises
+    ------
+    DatasetError
+        It is damaged.
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return {"layout": found["layout"], "clips": int(found["clips"]), "seed": found["seed"]}
+        # cities of earlier versions have all kinds, and do not say so
+        parameters = {"layout": found["layout"], "clips": int(found["clips"]), "seed": found["seed"]}
+        return parameters | {"without": list(found.get("without", []))}
     except (ValueError, TypeError, KeyError) as error:
         raise DatasetError(
             f"{path} is damaged ({error!r}), expected layout, clips and seed: choose another folder, or remove "

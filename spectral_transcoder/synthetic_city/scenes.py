@@ -4,7 +4,8 @@ A scene is drawn once (`draw_scene`), and rendered at any rate. Each event has a
 sounds the same alone as in its scene.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,12 @@ class Scene:
     def kinds(self) -> list[str]:
         """Return the names of the kinds that are heard, each once, sorted."""
         return sorted({event.kind for event in self.events})
+
+    def without(self, kinds: Sequence[str]) -> "Scene":
+        """Return the same scene less all events of some kinds; an unknown kind raises UsageError."""
+        for kind in kinds:
+            kind_of(kind)
+        return replace(self, events=tuple(event for event in self.events if event.kind not in kinds))
 
     def render(self, sr: int) -> np.ndarray:
         """Return the sound: (round(duration_s·sr),) float32, full scale being 106 dB SPL.

@@ -265,6 +265,30 @@ def test_what_cannot_be_made_is_refused(tmp_path, layout, clips):
     assert not (tmp_path / "city").exists()
 
 
+def test_a_city_without_a_kind_is_the_same_but_for_its_events(city, tmp_path):
+    birdless = make_corpus("TAU", tmp_path / "birdless", 8, seed=1, without=["birds"])
+    whole = json.loads((city / "TAU/scenes" / f"{birdless[4].path.stem}.json").read_text())  # a park
+    birds = [Event(**event) for event in whole["events"] if event["kind"] == "birds"]
+    assert birds and "birds" not in birdless[4].scene.kinds()
+    sound, sr = soundfile.read(city / "TAU/audio" / birdless[4].path.name)
+    difference = sound - soundfile.read(birdless[4].path)[0]
+    expected = np.zeros(len(sound))
+    for bird in birds:
+        start = round(bird.onset_s * sr)
+        rendered = render_event(bird, sr)[: len(sound) - start]
+        expected[start : start + len(rendered)] += rendered
+    np.testing.assert_allclose(difference, expected, atol=3e-7)  # 24 bits, twice
+    with pytest.raises(UsageError, match=r"'without': \[\].*'without': \['dog'\]"):
+        make_corpus("TAU", city / "TAU", 8, seed=1, without=["dog"])
+    for layout, kinds, message in (
+        ("TAU", ["bird"], "event 'bird'"),
+        ("URBAN-SOUND-8K", ["dog"], "expected TAU"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            make_corpus(layout, tmp_path / "none", 20, without=kinds)
+    assert not (tmp_path / "none").exists()
+
+
 def test_other_peoples_folders_are_left_alone(city, tmp_path):
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(UsageError, match="holds something else"):
