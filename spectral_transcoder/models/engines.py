@@ -51,7 +51,7 @@ def choose_engine(engine: str, n_inputs: float, device: str | torch.device = "cp
     return engine
 
 
-class ScoresAndEmbedding(nn.Module):
+class LogitsAndEmbedding(nn.Module):
     """A classifier's network with both of its outputs."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -59,9 +59,9 @@ class ScoresAndEmbedding(nn.Module):
         self.network: Any = network
 
     def forward(self, mels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return scores [B, n_labels] and embeddings [B, C] of log Mels [B, T, n_mels]."""
+        """Return logits [B, n_labels] and embeddings [B, C] of log Mels [B, T, n_mels]."""
         embedding = self.network.embedding(mels)
-        return self.network.head(embedding).sigmoid(), embedding
+        return self.network.head(embedding), embedding
 
 
 class OnnxNetwork:
@@ -85,21 +85,27 @@ class OnnxNetwork:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads sleep
         self.session = onnxruntime.InferenceSession(
-            exported(ScoresAndEmbedding(network), shape, any_length),
+            exported(LogitsAndEmbedding(network), shape, any_length),
             options,
             providers=["CPUExecutionProvider"],
         )
 
     def __call__(self, mels: np.ndarray, output: str = "scores") -> np.ndarray:
-        """Return "scores" (n, n_labels), or "embedding" (n, C), of log Mels (n, T, n_mels) float32."""
+        """Return "scores" (n, n_labels), or "embedding" (n, C), of log Mels (n, T, n_mels) float32.
+
+        Scores are torch's sigmoid of the engine's logits: its own sigmoid gives 0 where scores are below some 1e-8,
+        and a cross-entropy takes their logarithm.
+        """
+        asked = "logits" if output == "scores" else output
         parts = [mels[start : start + INPUTS_PER_RUN] for start in range(0, len(mels), INPUTS_PER_RUN)]
-        return np.concatenate([self.session.run([output], {"mels": part})[0] for part in parts])
+        values = np.concatenate([self.session.run([asked], {"mels": part})[0] for part in parts])
+        return torch.from_numpy(values).sigmoid().numpy() if output == "scores" else values
 
 
 def exported(network: nn.Module, shape: tuple[int, int], any_length: bool) -> bytes:
-    """Return a network as the bytes of an ONNX model: `mels` in, `scores` and `embedding` out."""
+    """Return a network as the bytes of an ONNX model: `mels` in, `logits` and `embedding` out."""
     file = io.BytesIO()
-    axes = {"mels": {0: "batch"}, "scores": {0: "batch"}, "embedding": {0: "batch"}}
+    axes = {"mels": {0: "batch"}, "logits": {0: "batch"}, "embedding": {0: "batch"}}
     if any_length:
         axes["mels"][1] = "frames"
     # torch warns that this exporter is an old one, and that shapes become constants, which is what is wanted
@@ -112,7 +118,7 @@ def exported(network: nn.Module, shape: tuple[int, int], any_length: bool) -> by
             dynamo=False,
             opset_version=OPSET,
             input_names=["mels"],
-            output_names=["scores", "embedding"],
+            output_names=["logits", "embedding"],
             dynamic_axes=axes,
         )
     return file.getvalue()

@@ -34,6 +34,19 @@ def test_onnxruntime_scores_as_torch_does(tmp_path, name):
         )
 
 
+def test_the_logarithms_of_small_scores_are_torchs_too(tmp_path):
+    """A cross-entropy takes them: a score of 0 in place of 1e-20 would count as 100."""
+    write_random_classifier(tmp_path, "MiniYamNet")
+    by_torch, by_onnxruntime = (
+        load_classifier("MiniYamNet", next(tmp_path.iterdir()), engine=engine)
+        for engine in ("torch", "onnxruntime")
+    )
+    mels = 60 * torch.randn(8, 96, 64, generator=torch.Generator().manual_seed(0))
+    scores = by_torch.scores(mels)
+    assert 0 < scores.min() < 1e-12
+    np.testing.assert_allclose(by_onnxruntime.scores(mels).log(), scores.log(), rtol=0, atol=2e-3)
+
+
 @pytest.mark.shared
 def test_onnxruntime_gives_upstreams_logits(shared, golden_efficientat):
     weights = shared / "pretrained/mn04_as_mAP_432.pt"
