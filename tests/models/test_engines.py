@@ -41,7 +41,7 @@ def test_the_logarithms_of_small_scores_are_torchs_too(tmp_path):
         load_classifier("MiniYamNet", next(tmp_path.iterdir()), engine=engine)
         for engine in ("torch", "onnxruntime")
     )
-    mels = 60 * torch.randn(8, 96, 64, generator=torch.Generator().manual_seed(0))
+    mels = 5 * torch.randn(8, 96, 64, generator=torch.Generator().manual_seed(0))
     scores = by_torch.scores(mels)
     assert 0 < scores.min() < 1e-12
     np.testing.assert_allclose(by_onnxruntime.scores(mels).log(), scores.log(), rtol=0, atol=2e-3)
