@@ -6,7 +6,7 @@
     python3 make_city.py TAU --without birds --output birdless    # the same scenes, less their birds
 
 Output: a folder as download_datasets.py leaves it: audio, tables, and scenes/<clip>.json, which lists the events
-of each clip; its path is what --audio_dataset_path of the numbered scripts expects. The same
+of each clip; its path is what --audio_dataset_path of the experiments' scripts expects. The same
 command goes on where it was stopped, and with more --clips it lets the city grow. A clip's bytes depend on --seed,
 and neither on --clips nor on --jobs.
 Takes about 0.2 s of a core for each clip of ten seconds.
