@@ -14,8 +14,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from spectral_transcoder.evaluation.regeneration import TITLES, top_classes, transcoders_for
+from spectral_transcoder.evaluation.regeneration import top_classes, transcoders_for
 from spectral_transcoder.models.classifiers import load_classifier
+from spectral_transcoder.models.registry import TRUE_MELS, model_entry
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils import cli
@@ -27,8 +28,7 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 CLASSIFIER = "YamNetMobile"
-SHOWN = ("pinv", "cnn_mels", "transcoder")  # transcoders, in order
-NAMES = {"pinv": "PINV", "cnn_mels": "CNN-mels", "transcoder": "CNN-logits with texture"}
+SHOWN = ("pinv", "cnn_mels", "cnn_texture")  # transcoders, in order
 # rows of the results' table: their names, and the factors that find them
 BARS = (
     ("PINV", {"transcoder": "pinv"}),
@@ -53,16 +53,17 @@ def main() -> None:
     recording = read_audio(options.recording)
     classifier = load_classifier(CLASSIFIER, options.weights)
     front_end = classifier.record.front_end
-    transcoders, _ = transcoders_for(CLASSIFIER)
+    there, _ = transcoders_for(CLASSIFIER)
+    transcoders = {name: there[name] for name in SHOWN}
     labels = top_classes(recording, classifier, transcoders, 3)
 
     levels = ThirdOctaves().levels(recording.at(32000))
     panels = [("third octaves, all that a sensor sends", levels, [])]
-    for key in SHOWN:
-        mels = transcoders[key].transcode(recording.at(32000))
-        panels.append((NAMES[key], mels.reshape(-1, front_end.n_mels), labels[TITLES[key]]))
-    true = front_end.mels(recording.at(front_end.sr))
-    panels.append(("true Mels", true.reshape(-1, front_end.n_mels), labels[TITLES["groundtruth_mel"]]))
+    mels = {name: transcoder.transcode(recording.at(32000)) for name, transcoder in transcoders.items()}
+    mels[TRUE_MELS] = front_end.mels(recording.at(front_end.sr))
+    for name, log_mels in mels.items():
+        title = model_entry(name).title
+        panels.append((title, log_mels.reshape(-1, front_end.n_mels), labels[title]))
     draw(panels, agreements(), options.output)
     print(f"written: {options.output}")
 
