@@ -73,7 +73,7 @@ def main() -> None:
         ways = {
             "loop as published": partial(loop, files, pipelines, looped, lean=False),
             "lean loop": partial(loop, files, pipelines, looped, lean=True),
-            "ours": partial(hear_all, batches, folder, ours),
+            "ours": partial(write_all, batches, folder, ours),
         }
         rates: dict[str, list[float]] = {name: [] for name in ways}
         cpu_s: dict[str, list[float]] = {name: [] for name in ways}
@@ -140,7 +140,7 @@ def steady_rate(batches: list[Batch], folder: Path, logits: LogitFolder, jobs: i
     return done / (time.perf_counter() - start)
 
 
-def hear_all(batches: list[Batch], folder: Path, logits: LogitFolder) -> None:
+def write_all(batches: list[Batch], folder: Path, logits: LogitFolder) -> None:
     """Write the outputs of all batches in this process."""
     with one_torch_thread():
         for batch in batches:

@@ -29,7 +29,7 @@ from spectral_transcoder.utils.paths import EXPORT
 
 
 def main() -> None:
-    """Regenerate, listen, compare, and write a table."""
+    """Regenerate, classify, compare, and write a table."""
     args = parse_arguments()
     classifier = load_classifier(args.classifier, args.weights)
     transcoders, _ = transcoders_for("PANN")
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def scores_of(signal: np.ndarray, classifier: Classifier) -> np.ndarray:
-    """Return what a classifier hears in a sound at PANN's rate: (n_labels,)."""
+    """Return a classifier's scores of a sound at PANN's rate: (n_labels,)."""
     front_end = classifier.record.front_end
     samples = Recording(np.asarray(signal, dtype=np.float32), PANN_MELS.sr).at(front_end.sr)
     return classifier.recording_scores(front_end.classifier_input(samples))
@@ -70,7 +70,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--audio_path", type=Path, nargs="+", required=True, help="folders of sounds")
     parser.add_argument("--clips", type=cli.positive, default=40, help="of each folder (default 40)")
-    parser.add_argument("--classifier", default="YamNetMobile", help="who listens (default YamNetMobile)")
+    parser.add_argument(
+        "--classifier", default="YamNetMobile", help="a classifier's name (default YamNetMobile)"
+    )
     parser.add_argument("--weights", type=Path, help="its weights (default: in pretrained_models/)")
     return parser.parse_args()
 

@@ -49,7 +49,7 @@ def main() -> None:
     rows = []
     for transcoder, several in candidates(records, dataset.third_octaves).items():
         for name, figures in compare(several, levels, clips, classifiers, references).items():
-            rows.append({"transcoder": transcoder, "listener": name, **figures})
+            rows.append({"transcoder": transcoder, "classifier": name, **figures})
             share, weighted = figures["ptopafc_percent"], figures["ptopafc_weighted_percent"]
             shares = f"PTopA/FC {share:.1f} %, class-weighted {weighted:.1f} %"
             print(f"{transcoder}, scored by {name}: {shares}, BCE {figures['bce']:.5f}")

@@ -1,6 +1,6 @@
 """Datasets of experiment 1: third octaves and Mels of one-second chunks (docs/method.md, section 5).
 
-A dataset is a folder of the name of the dataset, that `dataset_creation` writes and `open_dataset` reads:
+A dataset is a folder of its own name, which `datasets.creation` writes and `open_dataset` reads:
 
     <name>_<train|valid|eval>_third_octave_data.npy          float32 (n_chunks, 8, 29), dB
     <name>_<train|valid|eval>_mels_pann_data.npy             float32 (n_chunks, 101, 64), dB

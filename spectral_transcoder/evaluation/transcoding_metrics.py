@@ -98,7 +98,7 @@ def weighted_share(top: np.ndarray, hits: np.ndarray) -> float:
 def all_metrics(
     reference: np.ndarray, scores: np.ndarray, clips: Clips, labels: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Return every score metric of docs/method.md, section 5 by its name.
+    """Return every score metric of docs/method.md, section 6, by its name.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Results that survive a kill: finished parts in a folder, joined to one file at the end.
 
-    day.parquet.parts/  record.json, 000000.arrow, 000001.arrow, …   ──join──▶  day.parquet, day.json
+    day.parquet.parts/  record.json, 000000.arrow, 000001.arrow, …   ──join──▶  day.parquet, day.parquet.json
 
 A part is some thousand seconds, written atomically; a run that finds parts made from the same inputs and
 options goes on after the last one. Reading is cheap and starts from the beginning, so a resumed run cuts the

@@ -24,13 +24,13 @@ class HeadRecipe:
     Attributes
     ----------
     corrected : bool
-        See above.
+        Whether it has a ReLU between its layers, and a cross-entropy where classes exclude each other.
     single_label : bool
         Whether a clip has exactly one class.
     seed : int
         Seed of the initial weights and of the order of the clips.
-    epochs, batch_size, learning_rate
-        Of Adam, as published.
+    epochs, batch_size, learning_rate : int, int, float
+        Passes over the training clips, clips of a step, and Adam's learning rate, as published.
     """
 
     corrected: bool
@@ -47,11 +47,12 @@ class HeadRecipe:
 
 
 class Head(nn.Module):
-    """The layers.
+    """Two linear layers from a classifier's scores to classes.
 
     Parameters
     ----------
     recipe : HeadRecipe
+        Whether a ReLU lies between them, and which loss they have.
     n_labels, n_classes : int
         Inputs and outputs.
     """
@@ -91,7 +92,7 @@ def train_head(inputs: np.ndarray, labels: np.ndarray, recipe: HeadRecipe) -> He
     labels : np.ndarray
         (n, K): 1, 0, or NaN where nobody has voted. Clips without any vote teach nothing.
     recipe : HeadRecipe
-        What and how.
+        The kind of head, and how it is trained.
 
     Returns
     -------

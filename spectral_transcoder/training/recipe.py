@@ -15,7 +15,7 @@ class Recipe:
     epochs : int
         Passes over the training chunks.
     learning_rate : float
-        Of Adam.
+        Adam's learning rate, the highest of the schedule.
     batch_size : int
         Chunks per step, over all devices.
     prop_logit : float or None

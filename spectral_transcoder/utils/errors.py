@@ -26,7 +26,7 @@ class CheckpointError(SpectralTranscoderError):
 
 
 class LevelsError(SpectralTranscoderError):
-    """A file of sensor levels that cannot be used: no levels in it, damaged, or not every 125 ms."""
+    """A file of sensor levels that cannot be used: no levels in it, damaged, or of a period that does not serve."""
 
 
 class DatasetError(SpectralTranscoderError):

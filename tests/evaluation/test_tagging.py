@@ -85,7 +85,7 @@ def test_whole_files_are_classified_together(sounds, models, classifier):
             np.testing.assert_allclose(scores, alone(pipeline, path, models), atol=1e-4)
 
 
-def test_a_file_is_decoded_once_for_all_listeners(sounds, models, references, monkeypatch):
+def test_a_file_is_decoded_once_for_all_classifiers(sounds, models, references, monkeypatch):
     decoded = []
     monkeypatch.setattr(
         "spectral_transcoder.evaluation.tagging.read_audio",

@@ -13,7 +13,7 @@ from spectral_transcoder.utils.progress import Progress
 
 @dataclass
 class EpochReport:
-    """Keeps the history of a training on the disk, epoch by epoch, and tells it.
+    """Keeps the history of a training on the disk, epoch by epoch, and reports it.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class EpochReport:
     progress : Progress or None
         Where it is shown; None until a process of several makes its own.
     tensorboard : SummaryWriter or None
-        Made with the first epoch, in the process that tells it.
+        Made with the first epoch, in the process that reports.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class EpochReport:
     tensorboard: SummaryWriter | None = None
 
     def __call__(self, history: dict[str, list[float]]) -> None:
-        """Write all losses until now, and tell the last epoch's."""
+        """Write all losses until now, and report the last epoch's."""
         for split, losses in history.items():
             with atomic_path(self.path.with_name(f"{self.path.name}_{split}.npy")) as temporary:
                 np.save(temporary, np.array(losses))

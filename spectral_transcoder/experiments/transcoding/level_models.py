@@ -62,7 +62,7 @@ class LevelModelTask:
     plan : str
         adapt or student.
     record : ClassifierRecord
-        The frozen classifier, which is also the teacher.
+        The frozen classifier: that behind which a head stands, or whose labels a student has.
     dataset : ChunkDataset
         What the model is trained on and compared on.
     models : Path

@@ -1,6 +1,7 @@
-"""The five plans of experiment 1 (docs/method.md, section 5), and what this project adds to them.
+"""The paper's five plans of experiment 1 (docs/method.md, section 5), and what this project adds to them.
 
-A sixth, `published`, scores weights that were trained elsewhere.
+Plans of its own are `adapt` and `student`, models from levels to scores, and `published`, which scores weights that
+were trained elsewhere.
 """
 
 from collections.abc import Iterable, Sequence

@@ -252,7 +252,7 @@ def pinv_way(setting: Setting) -> str | None:
 
 
 def recipe_of(values: Mapping[str, Any]) -> Recipe:
-    """Return how a setting is trained: as published, or steadily (see the README's comparison)."""
+    """Return how a setting is trained: as published, or steadily (docs/training.md)."""
     teacher_student = values["ts"] == 1 and "prop_logit" in values
     further = (
         {}

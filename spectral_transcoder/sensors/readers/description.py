@@ -12,7 +12,6 @@ from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import MISSING_BAND_DBFS, N_BANDS, NOMINAL_HZ
 
 BEGIN, END = "begin", "end"  # of its interval: what the time of a row is
-EPOCH_SECONDS = "s since 1970"
 EPOCH_UNITS = {1.0: "seconds", 1e-3: "milliseconds", 1e-6: "microseconds", 1e-9: "nanoseconds"}
 
 

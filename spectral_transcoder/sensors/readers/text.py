@@ -49,11 +49,6 @@ class TextFile:
     encoding: str
     n_bytes: int
 
-    @property
-    def is_one_line(self) -> bool:
-        """Whether the first bytes hold no end of a line."""
-        return len(self.lines()) < 2
-
     def lines(self) -> list[str]:
         """Return the whole lines among the first bytes."""
         text = codecs.getincrementaldecoder(self.encoding)("replace").decode(self.start).lstrip("\ufeff")

@@ -362,14 +362,16 @@ def test_the_launcher_computes_the_papers_table_and_the_exports_show_it(
     assert (code, "launch_exp_py.py" in told) == (1, True)
 
 
-def test_teachers_are_compared_with_listeners(data, models, tmp_path, monkeypatch, call_script, compute):
+def test_transcoders_are_compared_by_teacher_and_classifier(
+    data, models, tmp_path, monkeypatch, call_script, compute
+):
     monkeypatch.setattr(paths, "EXPORT", tmp_path)
     where = ["--dataset", "made", "--data_path", data, "--models_path", models]
     script = "exp_train_model/compare_teachers.py"
     code, _, told = call_script(script, *where, "--classifier", "YamNetMobile")
     assert not code, told
     table = pd.read_csv(tmp_path / "teachers_made.csv").set_index("transcoder")
-    assert set(table["listener"]) == {"YamNetMobile"}
+    assert set(table["classifier"]) == {"YamNetMobile"}
     assert table.loc["PINV", "noises"] == 1
     assert table.loc["PINV with texture", "noises"] == 3
     # the reference plan scores the same transcoder
