@@ -253,7 +253,7 @@ class ChunkDataset:
     name : str
         Its name, the beginning of its files' names.
     manifest : dict
-        See `<name>_manifest.json`.
+        The content of `<name>_manifest.json`.
     """
 
     folder: Path

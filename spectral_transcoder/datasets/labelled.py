@@ -33,7 +33,7 @@ class CorpusRecord:
     Attributes
     ----------
     name : str
-        As in factor values, and its folder's name.
+        Its name in factor values, which is that of its folder too.
     table : str
         The file of labels, inside the corpus's folder.
     read : callable

@@ -101,7 +101,7 @@ class PresenceCalibration:
     Attributes
     ----------
     classes : dict of str to ClassCalibration
-        By the class's name.
+        The calibration of each class, by the class's name.
     classifier, transcoder : str
         Whose scores: the classifier's name, and the transcoder in words.
     window_s : int

@@ -103,11 +103,11 @@ def regenerate(
     recording : Recording
         The sound.
     transcoders : dict of str to Transcoder
-        For PANN's Mels, by the registry's names.
+        Transcoders to PANN's Mels, by the registry's names.
     folder : Path
         Files are `<folder>/<name>/<name>_{original,generated_from_…}.wav` and `…_spectrograms.png`.
     device : str
-        Where the sound is computed.
+        The device that computes the sound: cpu or cuda.
     n_iter : int
         Rounds of the inversion.
 

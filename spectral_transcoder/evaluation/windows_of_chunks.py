@@ -24,7 +24,7 @@ class ChunkWindows:
     Attributes
     ----------
     split : DatasetSplit
-        Whose chunks.
+        The split whose chunks make the windows.
     chunks : np.ndarray
         (n_windows, window_s) indices of chunks. A clip shorter than a window is repeated.
     positions : np.ndarray

@@ -69,7 +69,7 @@ def load_checkpoint(path: Path, kind: str, command: str) -> tuple[Any, ...]:
     path : Path
         The checkpoint.
     kind : str
-        What it is a checkpoint of, for messages.
+        The kind of model that it holds, for messages.
     command : str
         How such a model is made, for the message where there is none.
 

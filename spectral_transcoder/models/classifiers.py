@@ -169,7 +169,7 @@ class Classifier(nn.Module):
     Parameters
     ----------
     record : ClassifierRecord
-        What it is.
+        The record of the classifier.
     network : nn.Module
         `record.build()` with weights.
     engine : str

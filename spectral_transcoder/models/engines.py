@@ -31,7 +31,7 @@ def choose_engine(engine: str, n_inputs: float, device: str | torch.device = "cp
     n_inputs : float
         How many seconds of Mels are to be classified, at least about.
     device : str or torch.device
-        Where torch would compute.
+        The device on which torch would compute.
 
     Raises
     ------

@@ -140,7 +140,7 @@ def write_versions(recordings: dict[str, Recording], media: Path, stem: str) -> 
     Parameters
     ----------
     recordings : dict of str to Recording
-        By the version's name.
+        The versions of one recording, by their names.
     media : Path
         Folder to write to.
     stem : str

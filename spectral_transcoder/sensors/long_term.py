@@ -36,7 +36,7 @@ class SensorStatistics:
     classes : tuple of str
         The K classes.
     timezone : ZoneInfo
-        Whose hours, weekdays and days.
+        The time zone of its hours, weekdays and days.
     """
 
     sensor: str

@@ -28,7 +28,7 @@ class PeriodOptions:
     period : str
         minute, hour or day.
     timezone : ZoneInfo
-        Whose hours and days.
+        The time zone of hours and days.
     """
 
     period: str

@@ -52,7 +52,7 @@ def equivalent_levels(
     signal : np.ndarray
         (n_samples,) at `sr` Hz, full scale 1.
     sr : int
-        In Hz.
+        Sample rate in Hz.
     weighting : str
         Z, A or C.
     period_s : float

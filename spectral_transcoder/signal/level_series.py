@@ -21,7 +21,7 @@ def resample_levels(levels_db: np.ndarray, period_s: float, new_period_s: float)
     levels_db : np.ndarray
         (n, n_bands) in dB of any reference, one row every `period_s` seconds, without gaps.
     period_s, new_period_s : float
-        In seconds.
+        Seconds from one row to the next, of the given and of the returned levels.
 
     Returns
     -------

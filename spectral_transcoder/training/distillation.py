@@ -76,7 +76,7 @@ def scored_seconds(
     sounds : list of np.ndarray
         At the rate of the teacher's front end.
     teacher : Classifier
-        Whose scores.
+        The classifier that scores the seconds.
     n_seconds : int
         How many.
     rng : np.random.Generator

@@ -26,7 +26,7 @@ class PlannedClip:
     Attributes
     ----------
     file, split : str
-        As in `splits.Clip`.
+        The clip's name and split, see `splits.Clip`.
     first_row, n_seconds : int
         Its rows, one for each whole second.
     """
@@ -44,7 +44,7 @@ class CreationPlan:
     Attributes
     ----------
     clips : tuple of PlannedClip
-        In the corpus's order.
+        The clips that are computed, in the corpus's order.
     skipped : tuple of dict
         Clips left out: file, split, reason, and whether that is a failure (`unreadable`).
     parameters : dict
