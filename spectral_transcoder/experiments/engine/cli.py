@@ -11,7 +11,7 @@ from spectral_transcoder.experiments.engine.options import WORKER, experiment_pa
 from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.engine.run_store import RunRecord, RunStore, State
 from spectral_transcoder.experiments.engine.runner import Compute, InThisProcess, Runner, compute_one
-from spectral_transcoder.experiments.engine.selectors import named_modalities, select, selector_of
+from spectral_transcoder.experiments.engine.selectors import named_modalities, select
 from spectral_transcoder.experiments.engine.tables import export, results_table
 from spectral_transcoder.experiments.engine.workers import Workers, interruptible, stop_with_launcher
 from spectral_transcoder.utils.cli import Parser
@@ -94,7 +94,7 @@ def list_states(experiment: Experiment, settings: Sequence[Setting]) -> None:
         word = MISSING if reason else state.value
         counts[word] += 1
         detail = f"\n        {reason}" if reason else _detail(state, record, store.log_path(setting))
-        print(f"{word:8}{selector_of(setting)}{detail}")
+        print(f"{word:8}{setting.selector}{detail}")
     words = [*(state.value for state in State), *([MISSING] if counts[MISSING] else [])]
     print(f"{len(settings)} settings: {', '.join(f'{counts[word]} {word}' for word in words)}")
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from spectral_transcoder.experiments.engine.experiment import Experiment, Step
 from spectral_transcoder.experiments.engine.plans import STEP, Setting
 from spectral_transcoder.experiments.engine.run_store import RunningElsewhere, RunStore, State
-from spectral_transcoder.experiments.engine.selectors import selector_of
 from spectral_transcoder.utils.errors import Interrupted, SpectralTranscoderError
 from spectral_transcoder.utils.progress import Progress
 
@@ -167,7 +166,7 @@ class Runner:
             for group in self._by_step(settings):
                 self._run_group(group)
         for reason, missing in self.missing.items():
-            print(f"missing: {len(missing)} settings, such as {selector_of(missing[0])}\n  {reason}")
+            print(f"missing: {len(missing)} settings, such as {missing[0].selector}\n  {reason}")
         print(self._summary(len(settings)))
         return 1 if self.counts[Outcome.FAILED] or self._lacks_what_was_named(settings, named or {}) else 0
 
@@ -217,7 +216,7 @@ class Runner:
         self.missing.setdefault(reason, []).append(setting)
         self.counts[Outcome.MISSING] += 1
         self.stopped_chains.add(setting.chain)
-        self.progress.advance(f"missing {selector_of(setting)}")
+        self.progress.advance(f"missing {setting.selector}")
         return True
 
     def _record(self, setting: Setting, outcome: Outcome) -> None:
@@ -231,8 +230,8 @@ class Runner:
                 detail = (
                     f"a step of its chain runs on {record.host}" if record else "a step of its chain runs"
                 )
-            self.progress.say(f"{SAYINGS[outcome]}: {selector_of(setting)}\n  {detail}")
-        self.progress.advance(f"{SAYINGS[outcome]} {selector_of(setting)}")
+            self.progress.say(f"{SAYINGS[outcome]}: {setting.selector}\n  {detail}")
+        self.progress.advance(f"{SAYINGS[outcome]} {setting.selector}")
 
     def _summary(self, total: int) -> str:
         parts = [

@@ -54,11 +54,6 @@ def named_modalities(plans: Plans, selector: str | None = None) -> dict[str, set
     return named
 
 
-def selector_of(setting: Setting) -> str:
-    """Return the selector of one setting."""
-    return setting.selector
-
-
 def _parse(selector: str | None, plans: Plans) -> list[tuple[list[str] | None, Wanted]]:
     """Return alternatives as (names of plans or None for all, texts of modalities by factor)."""
     text = (selector or "").strip()

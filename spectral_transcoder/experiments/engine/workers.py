@@ -21,7 +21,6 @@ from spectral_transcoder.experiments.engine.experiment import Experiment
 from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.engine.run_store import RunningElsewhere, RunStore, State
 from spectral_transcoder.experiments.engine.runner import Outcome, Report
-from spectral_transcoder.experiments.engine.selectors import selector_of
 from spectral_transcoder.utils.errors import Interrupted
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # SIGUSR1: SLURM's, before the time limit
@@ -86,7 +85,7 @@ class Workers:
         if not self.force and self.store.state(setting) is State.DONE:  # no need to start a process
             return Outcome.UP_TO_DATE
         process = subprocess.Popen(
-            [*self.command, selector_of(setting)],
+            [*self.command, setting.selector],
             stdin=subprocess.PIPE,
             env=self.environment,
             start_new_session=True,  # Ctrl-C reaches it through this process, once

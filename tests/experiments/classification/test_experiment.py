@@ -15,7 +15,7 @@ from spectral_transcoder.evaluation.predictions import LogitFolder
 from spectral_transcoder.experiments.classification.experiment import classif_plans
 from spectral_transcoder.experiments.classification.options import fold_list
 from spectral_transcoder.experiments.engine import cli
-from spectral_transcoder.experiments.engine.selectors import select, selector_of
+from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.published import classification_figures
 from spectral_transcoder.models.labels import label_names
 from spectral_transcoder.utils.files import sha256
@@ -349,7 +349,7 @@ def test_workers_compute_the_same_settings(root):
 def test_a_setting_can_be_selected_whatever_its_plan_means_unsaid():
     plans = classif_plans(test_folds="2")
     for setting in [*select(plans, "reference/"), *select(plans, "reference/test_folds=all")]:
-        assert [one.id() for one in select(plans, selector_of(setting))] == [setting.id()]
+        assert [one.id() for one in select(plans, setting.selector)] == [setting.id()]
 
 
 @pytest.mark.parametrize("text", ["0", "11", "2,2", "two", ""])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectral_transcoder.experiments.engine.plans import Plan
-from spectral_transcoder.experiments.engine.selectors import select, selector_of
+from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding.plans import train_plans
 from spectral_transcoder.utils.errors import UsageError
 
@@ -21,7 +21,7 @@ PLANS = {
 
 
 def ids(selector, plans=PLANS):
-    return {selector_of(setting) for setting in select(plans, selector)}
+    return {setting.selector for setting in select(plans, selector)}
 
 
 @st.composite
@@ -73,7 +73,7 @@ def test_identifiers_parse_back():
         for _ in range(20):
             one = {factor: [generator.choice(modalities)] for factor, modalities in everything.items()}
             (setting,) = plan.select([one])
-            (found,) = select(plans, selector_of(setting))
+            (found,) = select(plans, setting.selector)
             assert (found.plan, found.values) == (name, setting.values)
 
 
