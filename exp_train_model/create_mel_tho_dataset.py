@@ -4,14 +4,15 @@
     python3 exp_train_model/create_mel_tho_dataset.py --dataset_type urban    # its four outdoor scenes
     python3 exp_train_model/create_mel_tho_dataset.py --dataset_type test     # its first 50 clips
     python3 exp_train_model/create_mel_tho_dataset.py --layout folder \\
-        --audio_dataset_path my_sounds --dataset_name my-sounds --group_by -
+        --audio_dataset_path my_sounds --dataset_name my-sounds --group_by - --shifts 1 --mixtures 8000 --equalise
 
 Input: TAU Urban Acoustic Scenes 2020 Mobile (python3 download_datasets.py --dataset TAU), or with
 `--layout folder` any folder of sounds, of which all clips of one second or more are used.
 Output: spectral_transcoder_data/data/<dataset_name>/, arrays of <dataset_name>_<train|valid|eval>_…: of each
 second, third octaves (8 × 29), PANN's Mels (101 × 64) and YamNet's (96 × 64), with the names of the seconds,
 the split of the clips and a manifest; `--front_ends PANN,YamNet,EfficientAT` adds EfficientAT's (100 × 128).
-<dataset_name> is Dcase-Task1-full, -urban, -TEST, or the folder's name.
+<dataset_name> is Dcase-Task1-full, -urban, -TEST, or the folder's name. --shifts, --mixtures, --equalise and
+--backgrounds make more sound of the training split's recordings; <dataset_name>_variations.csv says how.
 
 51 kB for each second: 5.4 GB for TAU's 105,450 seconds. About 5 minutes for TAU on two cores, in constant
 memory. The same command goes on with a creation that was interrupted, and verifies one that has ended.
@@ -23,6 +24,12 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spectral_transcoder.datasets.creation.options import (
+    OF_FOLDERS,
+    add_choice_options,
+    add_variation_options,
+    variations_of,
+)
 from spectral_transcoder.datasets.names import SPLIT_SEED, SPLITS, TAU_DATASET_TYPES
 from spectral_transcoder.signal.names import (
     EDGES,
@@ -56,7 +63,7 @@ def main() -> int:
     mel_time = args.dataset_type == "urban" if args.mel_time is None else args.mel_time
     record = {name: getattr(args, name) for name in THIRD_OCTAVE_DEFAULTS}
     analysis = ChunkAnalysis(ThirdOctaves(**record), mel_time, tuple(args.front_ends), reading_of(args))
-    manifest = create_dataset(corpus, output_path, analysis, args.jobs, args.force)
+    manifest = create_dataset(corpus, output_path, analysis, args.jobs, args.force, variations_of(args))
 
     print_contents(manifest, output_path / corpus.name)
     return report_skipped(manifest["skipped"])
@@ -64,22 +71,21 @@ def main() -> int:
 
 def choose_corpus(args: argparse.Namespace) -> "Corpus":
     """Return the corpus that the options mean."""
-    from spectral_transcoder.datasets.audio_folder import folder_corpus
+    from spectral_transcoder.datasets.audio_folder import FileChoice, folder_corpus
     from spectral_transcoder.datasets.tau import tau_corpus
 
     if args.layout == "tau":
-        if args.group_by or args.eval_files:
-            raise UsageError(
-                "--group_by and --eval_files are for --layout folder; --split_by_city groups TAU's clips"
-            )
+        if given := [name for name in OF_FOLDERS if getattr(args, name)]:
+            raise UsageError(f"--{given[0]} is for --layout folder; --split_by_city groups TAU's clips")
         path = args.audio_dataset_path or TAU
         return tau_corpus(path, args.dataset_type or "full", args.split_by_city, args.seed, args.dataset_name)
     if args.dataset_type or args.split_by_city:
         raise UsageError("--dataset_type and --split_by_city are for --layout tau")
     if args.audio_dataset_path is None:
         raise UsageError("--layout folder: say which with --audio_dataset_path")
+    choice = FileChoice(args.train_files, args.exclude_files, tuple(args.exclude_recordings_of))
     return folder_corpus(
-        args.audio_dataset_path, args.dataset_name, args.group_by, args.seed, args.eval_files
+        args.audio_dataset_path, args.dataset_name, args.group_by, args.seed, args.eval_files, choice
     )
 
 
@@ -100,13 +106,13 @@ def parse_arguments() -> argparse.Namespace:
         "--group_by",
         help="folder: clips stay together by their names up to this separator, or by this pattern",
     )
+    what.add_argument("--eval_files", help="folder: clips whose path matches are the evaluation split")
+    add_choice_options(what)
     what.add_argument(
-        "--eval_files",
-        help="folder: clips whose path matches this pattern are the evaluation split",
+        "--seed", type=cli.seed, default=SPLIT_SEED, help=f"of split and variations (default {SPLIT_SEED})"
     )
-    what.add_argument(
-        "--seed", type=cli.seed, default=SPLIT_SEED, help=f"of the split (default {SPLIT_SEED})"
-    )
+
+    add_variation_options(parser.add_argument_group("more sound of the training split's recordings"))
 
     how = parser.add_argument_group("third octaves, of another sensor")
     for name, default in THIRD_OCTAVE_DEFAULTS.items():

@@ -9,6 +9,7 @@ A dataset is a folder of its own name, which `datasets.creation` writes and `ope
     <name>_<train|valid|eval>_third_octave_frames_data.npy   float32 (n_chunks, 101, 29), dB; on demand
     <name>_<train|valid|eval>_fnames.npy                     str (n_chunks,), <file>_<chunk index>
     <name>_split.csv                                         a row for each clip of the corpus
+    <name>_variations.csv                                    a row for each sound made of others; on demand
     <name>_manifest.json                                     every parameter, counts, checksums
 """
 

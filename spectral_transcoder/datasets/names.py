@@ -9,3 +9,4 @@ TAU_DATASET_TYPES = {"full": "full", "urban": "urban", "test": "TEST"}  # option
 SPLITS = ("train", "valid", "eval")
 SPLIT_SEED = 71  # scikit-learn's random_state of the published split
 TABLE_OF_PRESENCE = "time_of_presence.csv"  # of recordings that people annotated
+MIXTURE_DB = (-10.0, 6.0)  # gain of the second sound of a mixture

@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,9 @@ class Corpus:
         Layout, choice of clips, way of splitting, seed: what the manifest says.
     left_out : dict of str to str
         Why sounds that lie among the clips are not used, by file.
+    group_of : callable or None
+        Returns the group that a sound from elsewhere would be in, by its name, or None; None where files are no
+        groups.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Corpus:
     clips: tuple[Clip, ...]
     parameters: dict[str, Any]
     left_out: dict[str, str] = field(default_factory=dict)
+    group_of: Callable[[str], str | None] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w-][\w.-]*", self.name):

@@ -46,12 +46,15 @@ class Recording:
         The file's name without its suffix, for titles and output files.
     remarks : tuple of str
         What a user should know of the file: that it was cut off, or that its channels cancel.
+    peak : float
+        The highest absolute sample at every rate; 1, but for a sound that was turned down.
     """
 
     samples: np.ndarray
     sr: int
     name: str = "recording"
     remarks: tuple[str, ...] = ()
+    peak: float = 1.0
     _resampled: dict[int, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -60,12 +63,15 @@ class Recording:
         return len(self.samples) / self.sr
 
     def at(self, sr: int) -> np.ndarray:
-        """Return the sound at `sr` Hz with its highest absolute sample at 1 (docs/method.md, section 2): (n,) float32.
+        """Return the sound at `sr` Hz with its highest absolute sample at `peak`: (n,) float32.
+
+        That is 1 for every sound that was read (docs/method.md, section 2).
 
         It is resampled from the original rate each time, not from another resampling. Silence stays silent.
         """
         if sr not in self._resampled:
-            self._resampled[sr] = peak_normalise(resample(self.samples, self.sr, sr))
+            normalised = peak_normalise(resample(self.samples, self.sr, sr))
+            self._resampled[sr] = normalised if self.peak == 1 else normalised * np.float32(self.peak)
         return self._resampled[sr]
 
 

@@ -29,6 +29,7 @@ METAVARS = {
     "Path": "PATH",
     "int": "N",
     "positive": "N",
+    "natural": "N",
     "seed": "N",
     "float": "X",
 }  # by the type of an option
@@ -220,6 +221,11 @@ def completeness(n_used: int, n_left_out: int) -> str:
 def positive(text: str) -> int:
     """Return the count that an option's text is: 1 or more; a type for argparse."""
     return whole_number(text, 1)
+
+
+def natural(text: str) -> int:
+    """Return the count that an option's text is: 0 or more; a type for argparse."""
+    return whole_number(text, 0)
 
 
 def seed(text: str) -> int:

@@ -26,6 +26,8 @@ QUICK = {
     f"{TRAIN}/create_mel_tho_dataset.py --output_path yourpath/": 0,
     f"{TRAIN}/create_mel_tho_dataset.py --layout folder --audio_dataset_path my_sounds --dataset_name my-sounds "
     "--group_by -": 0,
+    f"{TRAIN}/create_mel_tho_dataset.py --layout folder --audio_dataset_path my_sounds --dataset_name my-sounds-varied "
+    "--group_by - --shifts 1 --mixtures 100 --equalise": 0,
     f"{TRAIN}/main_doce_training.py -s reference/ -l": 0,
     f"{TRAIN}/launch_experiment/slurms_create.py": 0,
     "python3 make_report.py": 0,

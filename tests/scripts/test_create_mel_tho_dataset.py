@@ -17,6 +17,7 @@ from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis, open_dataset
 from spectral_transcoder.datasets.creation import files, run
 from spectral_transcoder.datasets.creation.run import create_dataset
+from spectral_transcoder.datasets.variations import Variations
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
@@ -117,12 +118,28 @@ def test_a_missing_corpus_is_told(tmp_path):
     assert "Traceback" not in missing.stderr
 
 
+def test_more_sound_of_the_same_recordings(tmp_path):
+    sounds = write_noises(tmp_path / "sounds", n_clips=9, duration_s=2.5)
+    where = ["--layout", "folder", "--audio_dataset_path", sounds, "--output_path", tmp_path / "data"]
+    more = ["--shifts", 1, "--mixtures", 10, "--mixture_db", -6, 0, "--backgrounds", sounds, "--equalise"]
+    made = run_script(*where, *more)
+    assert made.returncode == 0, made.stderr
+    # each of 7 clips: 2 s as recorded, 2 equalised, 2 shifted, 2 over another; 10 s of mixtures
+    assert "train: 7 clips, 66 seconds, 52 of them made" in made.stdout
+    refused = run_script(*where, *more[:-1])
+    assert refused.returncode == 1
+    assert "variations.equalised is True there, False here" in refused.stderr
+
+
 @pytest.mark.parametrize(
     "options",
     [
         ["--layout", "folder"],
         ["--layout", "folder", "--audio_dataset_path", ".", "--split_by_city"],
         ["--group_by", "-"],
+        ["--exclude_files", "park"],
+        ["--mixture_db", 6, -10],
+        ["--mixtures", -1],
         ["--n_bands", 40],
         ["--jobs", 0],
         ["--seed", -1],
@@ -304,10 +321,16 @@ class Killed(BaseException):
     """Stands for a kill, at a place that the test chooses."""
 
 
-@pytest.mark.parametrize("place", ["write_rows", "compact", "describe_file", "replace", "fsync"])
-def test_stopped_anywhere_it_ends_with_the_same_files(damaged, tmp_path, monkeypatch, place):
+@pytest.mark.parametrize(
+    ("place", "wanted"),
+    [
+        *((place, None) for place in ("write_rows", "compact", "describe_file", "replace", "fsync")),
+        ("write_rows", Variations(shifts=1, mixtures=20, equalised=True)),
+    ],
+)
+def test_stopped_anywhere_it_ends_with_the_same_files(damaged, tmp_path, monkeypatch, place, wanted):
     corpus = folder_corpus(damaged, "mine")
-    create_dataset(corpus, tmp_path / "undisturbed", jobs=1)
+    create_dataset(corpus, tmp_path / "undisturbed", jobs=1, variations=wanted)
     owner = {"replace": Path, "fsync": os, "write_rows": files}.get(place, run)
     original, stops, manifest = getattr(owner, place), 0, None
     monkeypatch.setattr(run, "SAVE_EVERY_S", 0)
@@ -324,7 +347,7 @@ def test_stopped_anywhere_it_ends_with_the_same_files(damaged, tmp_path, monkeyp
         with monkeypatch.context() as patch:
             patch.setattr(owner, place, stop_after_some)
             try:
-                manifest = create_dataset(corpus, tmp_path / "stopped", jobs=1)
+                manifest = create_dataset(corpus, tmp_path / "stopped", jobs=1, variations=wanted)
             except Killed:
                 stops += 1
     assert stops > 2
@@ -340,10 +363,12 @@ def wait_for_arrays(folder, process):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_killed_at_ten_random_moments_it_ends_with_the_same_files(tmp_path):
+@pytest.mark.parametrize("more", [[], ["--shifts", "1", "--mixtures", "300", "--equalise"]])
+def test_killed_at_ten_random_moments_it_ends_with_the_same_files(tmp_path, more):
     sounds = write_noises(tmp_path / "sounds", n_clips=120, duration_s=10, sr=44100)
     (sounds / "0-text.wav").write_text("no sound")
-    command = [*SCRIPT, "--layout", "folder", "--audio_dataset_path", sounds, "--jobs", "2", "--output_path"]
+    command = [*SCRIPT, "--layout", "folder", "--audio_dataset_path", sounds, "--jobs", "2", *more]
+    command += ["--output_path"]
     undisturbed = subprocess.Popen([*command, tmp_path / "undisturbed"])
     begun = wait_for_arrays(tmp_path / "undisturbed/sounds", undisturbed)
     assert undisturbed.wait() == 1
@@ -362,7 +387,8 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_files(tmp_path):
         assert same_files(tmp_path / "undisturbed/sounds", tmp_path / "killed/sounds")
         shutil.rmtree(tmp_path / "killed")
     print(f"clips on record when it was killed: {finished_clips}")
-    assert any(n_clips and n_clips < 120 for n_clips in finished_clips)
+    n_planned = 120 if not more else 360 + 32  # shifts of 0 and 500 ms, and mixtures of about 10 s
+    assert any(n_clips and n_clips < n_planned for n_clips in finished_clips)
 
 
 PEAK_MEMORY = """
@@ -371,7 +397,9 @@ from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.creation import files, run
 from spectral_transcoder.datasets.creation.run import create_dataset
-create_dataset(folder_corpus(sys.argv[1]), sys.argv[2], jobs=2)
+from spectral_transcoder.datasets.variations import Variations
+wanted = Variations(shifts=1, mixtures=int(sys.argv[3]), equalised=True)
+create_dataset(folder_corpus(sys.argv[1]), sys.argv[2], jobs=2, variations=wanted)
 for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
     print(resource.getrusage(whose).ru_maxrss / 1024)
 """
@@ -382,10 +410,10 @@ def test_memory_is_that_of_one_clip_however_many_there_are(tmp_path):
     peaks_mb = {}
     for n_clips in (100, 1000):
         sounds = write_noises(tmp_path / f"sounds{n_clips}", n_clips, duration_s=4)
-        command = [sys.executable, "-c", PEAK_MEMORY, sounds, tmp_path]
+        command = [sys.executable, "-c", PEAK_MEMORY, sounds, tmp_path, 4 * n_clips]
         printed, _ = run_measured(command, cwd=ROOT)
         peaks_mb[n_clips] = [float(line) for line in printed.split()]
     print(f"peak memory in MB of the parent and the largest worker: {peaks_mb}")
-    # 900 clips more are 185 MB of arrays
+    # 900 clips more, with what is made of them, are 650 MB of arrays
     for few, many in zip(peaks_mb[100], peaks_mb[1000], strict=True):
         assert many - few < 60

@@ -13,7 +13,6 @@ import numpy as np
 from spectral_transcoder.datasets.chunks import UNFINISHED, ChunkAnalysis, manifest_file
 from spectral_transcoder.datasets.creation.plan import PlannedClip
 from spectral_transcoder.datasets.splits import Corpus
-from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path, sha256
 
@@ -63,9 +62,9 @@ class FinishedClips:
 def write_clip(
     audio_folder: Path, paths: Mapping[tuple[str, str], Path], analysis: ChunkAnalysis, clip: PlannedClip
 ) -> str | None:
-    """Compute a clip and write its rows; return None, or the reason why it could not be read."""
+    """Compute a clip and write its rows; return None, or the reason why it, or what it is made of, cannot be read."""
     try:
-        recording = read_audio(audio_folder / clip.file, analysis.reading)
+        recording = clip.sound(audio_folder, analysis.reading)
     except SpectralTranscoderError as error:
         return str(error)
     if len(recording.samples) // recording.sr != clip.n_seconds:
@@ -128,6 +127,18 @@ def write_split_csv(
             writer.writerow(
                 [clip.file, clip.split, clip.group, chunks.get(clip.file, 0), reasons.get(clip.file, "")]
             )
+
+
+def write_variations_csv(path: Path, made: Sequence[PlannedClip], errors: Mapping[str, str | None]) -> None:
+    """Write a row for each sound that was made: of what, how, its chunks, and why it was skipped if it was."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        for number, clip in enumerate(made):
+            row = clip.made.record() if clip.made else {}
+            if number == 0:
+                writer.writerow([*row, "chunks", "skipped"])
+            error = errors[clip.file]
+            writer.writerow([*row.values(), 0 if error else clip.n_seconds, error or ""])
 
 
 def describe_file(path: Path) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from spectral_transcoder.datasets.creation.files import (
     publish,
     write_clip,
     write_split_csv,
+    write_variations_csv,
 )
 from spectral_transcoder.datasets.creation.plan import (
     CreationPlan,
@@ -44,6 +45,7 @@ from spectral_transcoder.datasets.creation.plan import (
 )
 from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.datasets.splits import Corpus
+from spectral_transcoder.datasets.variations import Variations
 from spectral_transcoder.utils.errors import DatasetError, UsageError
 from spectral_transcoder.utils.files import atomic_path, full_disk_reported, sha256
 from spectral_transcoder.utils.locks import sole_writer
@@ -61,6 +63,7 @@ def create_dataset(
     analysis: ChunkAnalysis | None = None,
     jobs: int | None = None,
     force: bool = False,
+    variations: Variations | None = None,
 ) -> dict[str, Any]:
     """Make a dataset, go on with one that was interrupted, or verify one that is there.
 
@@ -76,6 +79,8 @@ def create_dataset(
         Processes; by default as many as cores. The files do not depend on it.
     force : bool
         Replace a dataset, or an unfinished one, of other parameters.
+    variations : Variations, optional
+        What more is made of the recordings of the training split; nothing by default.
 
     Returns
     -------
@@ -97,7 +102,7 @@ def create_dataset(
     with sole_writer(folder):
         if (folder / UNFINISHED / manifest_file(corpus.name)).exists():
             publish(folder, corpus.name)
-        plan = make_plan(corpus, analysis)
+        plan = make_plan(corpus, analysis, variations)
         creation = Creation(corpus, folder, analysis, plan)
         manifest = None if force else creation.finished_manifest()
         if manifest is not None:
@@ -213,11 +218,8 @@ class Creation:
         """Leave out the clips that could not be read, write names, split and manifest; return the manifest."""
         errors = self.done.errors
         kept = [clip for clip in self.plan.clips if errors[clip.file] is None]
-        unreadable = [
-            skipped_clip(clip, error, True) for clip in self.plan.clips if (error := errors[clip.file])
-        ]
         left_out = [left_out_file(file, reason) for file, reason in self.corpus.left_out.items()]
-        skipped = [*self.plan.skipped, *unreadable, *left_out]
+        skipped = [*self.plan.skipped, *self.unreadable(), *left_out]
         refuse_empty_splits(kept, skipped)
         for (split, _), path in self.array_paths().items():
             compact(path, [clip for clip in kept if clip.split == split])
@@ -226,21 +228,27 @@ class Creation:
             with atomic_path(self.work / f"{self.corpus.name}_{split}_{FNAMES}.npy") as temporary:
                 np.save(temporary, np.array(fnames))
         write_split_csv(self.work / f"{self.corpus.name}_split.csv", self.corpus, kept, skipped)
+        if made := [clip for clip in self.plan.clips if clip.made]:
+            write_variations_csv(self.work / f"{self.corpus.name}_variations.csv", made, errors)
         manifest = self.manifest(kept, skipped)
         with atomic_path(self.work / manifest_file(self.corpus.name)) as temporary:
             temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         publish(self.folder, self.corpus.name)
         return manifest
 
+    def unreadable(self) -> list[dict[str, Any]]:
+        """Return what could not be read though its header could, each sound once, whatever was made of it."""
+        told: dict[str, dict[str, Any]] = {}
+        for clip in self.plan.clips:  # recordings come before what is made of them
+            if error := self.done.errors[clip.file]:
+                told.setdefault(
+                    error, left_out_file(clip.file, error) if clip.made else skipped_clip(clip, error, True)
+                )
+        return list(told.values())
+
     def manifest(self, kept: Sequence[PlannedClip], skipped: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return what a reader of the dataset has to know; nothing in it depends on when or how fast."""
-        counts = {
-            split: {
-                "clips": sum(clip.split == split for clip in kept),
-                "chunks": sum(clip.n_seconds for clip in kept if clip.split == split),
-            }
-            for split in SPLITS
-        }
+        counts = {split: count_of([clip for clip in kept if clip.split == split]) for split in SPLITS}
         paths = sorted([*self.work.glob("*.npy"), *self.work.glob("*.csv")])
         files = {path.name: describe_file(path) for path in paths}
         return {
@@ -253,6 +261,16 @@ class Creation:
             "files": files,
             "fingerprint": provenance(self.plan.parameters, files),
         }
+
+
+def count_of(clips: Sequence[PlannedClip]) -> dict[str, int]:
+    """Return how many recordings and chunks a split has, and where sounds were made, how many chunks are theirs."""
+    made = sum(clip.n_seconds for clip in clips if clip.made)
+    counts = {
+        "clips": sum(clip.made is None for clip in clips),
+        "chunks": sum(clip.n_seconds for clip in clips),
+    }
+    return counts | ({"made_chunks": made} if made else {})
 
 
 def refuse_differences(folder: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> None:

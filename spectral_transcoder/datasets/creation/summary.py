@@ -12,7 +12,8 @@ N_SHOWN = 20  # skipped clips that are listed; the manifest has them all
 def print_contents(manifest: dict[str, Any], folder: Path) -> None:
     """Print the clips and seconds of each split, and how large and how complete the dataset in a folder is."""
     for split, count in manifest["counts"].items():
-        print(f"{split}: {count['clips']} clips, {count['chunks']} seconds")
+        made = f", {count['made_chunks']} of them made" if "made_chunks" in count else ""
+        print(f"{split}: {count['clips']} clips, {count['chunks']} seconds{made}")
     size = sum(file["bytes"] for file in manifest["files"].values())
     n_clips = sum(count["clips"] for count in manifest["counts"].values())
     n_unreadable = sum(clip["unreadable"] for clip in manifest["skipped"])
