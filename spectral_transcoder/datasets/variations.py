@@ -217,7 +217,7 @@ def over_background(recording: Source, backgrounds: Sequence[Source], variations
     """Return a recording over a random place of a random background, repeated where it is shorter."""
     name, n_seconds = f"{recording.file}+background", recording.duration_ms // 1000
     random = generator(variations.seed, name)
-    background = backgrounds[random.integers(len(backgrounds))]
+    background = one_of(backgrounds, random)
     starts_ms = (0, random_start_ms(background, n_seconds, random))
     gain_db = random_db(variations.mixture_db, random)
     made = MadeSound(name, "background", (recording, background), starts_ms, n_seconds, gain_db)
@@ -230,9 +230,9 @@ def mixtures_of(recordings: Sequence[Source], variations: Variations) -> Iterato
     while n_left > 0:
         name = f"mixture-{number:06}"
         random = generator(variations.seed, name)
-        first = second = recordings[random.integers(len(recordings))]
+        first = second = one_of(recordings, random)
         while second.group == first.group:
-            second = recordings[random.integers(len(recordings))]
+            second = one_of(recordings, random)
         shortest_s = min(first.duration_ms, second.duration_ms) // 1000
         n_seconds = min(shortest_s, variations.longest_mixture_s, n_left)
         starts_ms = tuple(random_start_ms(source, n_seconds, random) for source in (first, second))
@@ -250,6 +250,11 @@ def as_heard(made: MadeSound, variations: Variations) -> MadeSound:
     limits = (-variations.equalisation_db, variations.equalisation_db)
     gains_db = tuple(random_db(limits, random) for _ in KNOTS_HZ)
     return replace(made, gains_db=gains_db, level_db=random_db(variations.level_db, random))
+
+
+def one_of(sources: Sequence[Source], random: np.random.Generator) -> Source:
+    """Return one of some recordings, each as likely as the others."""
+    return sources[int(random.integers(len(sources)))]
 
 
 def random_start_ms(source: Source, n_seconds: int, random: np.random.Generator) -> int:
