@@ -67,19 +67,11 @@ class DoceExperiment(doce.Experiment):
         """Say where files of a kind lie; doce wants text that ends with a slash."""
         setattr(self.path, kind, folder)
 
-    def folder_of(self, kind: str) -> str:
-        """Return where files of a kind lie."""
-        return getattr(self.path, kind)
-
     def declare_metric(self, name: str, reductions: list[str], unit: str, description: str) -> None:
         """Add a metric: `reductions` are doce's directives, such as mean%."""
         setattr(self.metric, name, reductions)
         setattr(self.metric._unit, name, unit)
         setattr(self.metric._description, name, description)
-
-    def metric_names(self) -> list[str]:
-        """Return the names of the metrics."""
-        return self.metric.name()
 
     def metric_values(self, name: str, setting: DoceSetting) -> list[np.ndarray]:
         """Return the arrays of a metric of a setting: one, or none where it was not computed."""

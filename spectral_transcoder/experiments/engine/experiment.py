@@ -139,7 +139,7 @@ class Experiment(DoceExperiment):
 
     def file(self, kind: str, setting: Setting, name: str) -> Path:
         """Return the path of a setting's file: `<folder of kind>/<identifier>_<name>`."""
-        return Path(self.folder_of(kind)) / f"{setting.id()}_{name}"
+        return Path(getattr(self.path, kind)) / f"{setting.id()}_{name}"
 
     def save_metric(self, setting: Setting, name: str, values: ArrayLike) -> None:
         """Write a metric's values, one per clip or fold or a single one, where doce looks them up.
@@ -149,8 +149,9 @@ class Experiment(DoceExperiment):
         UsageError
             A metric that the experiment does not name.
         """
-        if name not in self.metric_names():
-            raise UsageError(f"metric {name!r}: expected one of {', '.join(self.metric_names())}")
+        names = [metric.name for metric in self.metrics]
+        if name not in names:
+            raise UsageError(f"metric {name!r}: expected one of {', '.join(names)}")
         with atomic_path(self.file("metric", setting, f"{name}.npy")) as temporary:
             np.save(temporary, np.atleast_1d(values))
 
