@@ -124,7 +124,7 @@ class SensorClassifier:
         Parameters
         ----------
         classifier : str, optional
-            PANN, YamNet or YamNetMobile; the best that is here by default.
+            A classifier's name; the best that is here by default.
         transcoder : str, optional
             pinv, cnn_mels, cnn_logits or a path; the best for the classifier by default.
         weights : Path, optional

@@ -16,7 +16,7 @@ SCENE_S = 10.0
 SPLITS = ("train", "train", "train", "validate", "test")  # of sensors 0 to 4, then again
 NEAR_M = 15.0  # annotators call it near up to here
 AUDIBLE_DB = 48.0  # level at the microphone from which annotators hear an event
-VOLUNTEERS, MISSED = 3, 0.12  # how many tag a clip, and the share of events that one overhears
+VOLUNTEERS, MISSED = 3, 0.12  # how many tag a clip, and the share of events that one misses
 NO_ANSWER = "-1"
 FEWEST_CLIPS = 10  # so that each split has some
 
