@@ -65,7 +65,10 @@ def parse_arguments() -> argparse.Namespace:
         help="default: the best that has been downloaded",
     )
     add("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
-    add("--transcoder", help="pinv, pinv_texture, cnn_mels, cnn_logits or a path (default: the best)")
+    add(
+        "--transcoder",
+        help="pinv, pinv_texture, cnn_mels, cnn_logits, cnn_texture, cnn_grid or a path (default: the best)",
+    )
     add("--window_s", type=cli.positive, default=1, help="duration of the windows (default 1)")
     add("--output", type=Path, help="folder of the file (default: beside the classifier's weights)")
     return parser.parse_args()

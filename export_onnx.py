@@ -46,7 +46,8 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
     parser.add_argument(
-        "--transcoder", help="pinv, pinv_texture, cnn_mels, cnn_logits or a path (default: the best)"
+        "--transcoder",
+        help="pinv, pinv_texture, cnn_mels, cnn_logits, cnn_texture, cnn_grid or a path (default: the best)",
     )
     parser.add_argument("--output", type=Path, default=EXPORT / "onnx", help="folder (default export/onnx)")
     return parser.parse_args()

@@ -1,4 +1,5 @@
-"""A classifier's scores on the true Mels of a dataset, computed once: what teaches, and what is compared with."""
+"""A classifier's scores and embeddings of the true Mels of a dataset, computed once: what teaches, and what is
+compared with."""
 
 import json
 from collections.abc import Callable
@@ -59,9 +60,31 @@ def teacher_scores(
     mels = dataset.split(split).mels(record.front_end)
 
     def compute(classifier: Classifier) -> np.ndarray:
-        return compute_scores(classifier, mels, split)
+        return by_block(classifier.scores, mels, f"{classifier_name} on {split}")
 
     name = f"{split}_{classifier_name}"
+    return _cached(dataset, name, record, compute, models, device, choose_engine(engine, len(mels), device))
+
+
+def teacher_embeddings(
+    dataset: ChunkDataset,
+    split: str,
+    classifier_name: str,
+    device: str | torch.device = "cpu",
+    models: Path = PRETRAINED_MODELS,
+    engine: str = "auto",
+) -> np.ndarray:
+    """Return a classifier's embeddings of the true Mels of a split, from its cache where that is valid.
+
+    The parameters are those of `teacher_scores`, beside which they are kept; (n_chunks, embedding_size) float32.
+    """
+    record = classifier_record(classifier_name)
+    mels = dataset.split(split).mels(record.front_end)
+
+    def compute(classifier: Classifier) -> np.ndarray:
+        return by_block(classifier.embeddings, mels, f"embeddings of {split}")
+
+    name = f"{split}_{classifier_name}_embeddings"
     return _cached(dataset, name, record, compute, models, device, choose_engine(engine, len(mels), device))
 
 
@@ -125,11 +148,8 @@ def _cached(
         return np.load(scores_path, mmap_mode="r")
 
 
-def compute_scores(classifier: Classifier, mels: np.ndarray, split: str) -> np.ndarray:
-    """Return the scores of Mels (n_chunks, T, 64), block by block: (n_chunks, n_labels) float32."""
+def by_block(compute: Callable[[np.ndarray], np.ndarray], mels: np.ndarray, description: str) -> np.ndarray:
+    """Return what `compute` gives of Mels (n_chunks, T, n_mels), block by block behind a progress bar."""
     blocks = range(0, len(mels), CHUNKS_PER_BLOCK)
-    name = classifier.record.name
-    bar = tqdm(blocks, desc=f"{name} on {split}", unit="block", leave=False, disable=None)
-    return np.concatenate(
-        [classifier.scores(np.array(mels[start : start + CHUNKS_PER_BLOCK])) for start in bar]
-    )
+    bar = tqdm(blocks, desc=description, unit="block", leave=False, disable=None)
+    return np.concatenate([compute(np.array(mels[start : start + CHUNKS_PER_BLOCK])) for start in bar])

@@ -150,6 +150,9 @@ REGISTRY = (
     ModelEntry(
         "cnn_texture", "CNN-logits with texture", Kind.TRAINED, ("cnn_texture",), teacher_student=True
     ),
+    ModelEntry(
+        "cnn_grid", "CNN-logits on the sensor's grid", Kind.TRAINED, ("cnn_grid",), teacher_student=True
+    ),
     ModelEntry(ADAPTED, "adapted classifier", Kind.TRAINED, ("adapted",), teacher_student=True),
     ModelEntry(STUDENT, "student", Kind.TRAINED, ("student",), teacher_student=True),
 )
@@ -217,7 +220,7 @@ def best_transcoder(classifier: str, folder: Path = REFERENCE_MODELS) -> tuple[M
     before one without; where there is none, PINV with texture.
     """
     candidates: list[tuple[bool, int, ModelEntry, Path]] = []
-    for name in ("cnn_texture", "cnn_logits"):
+    for name in ("cnn_texture", "cnn_grid", "cnn_logits"):
         entry = model_entry(name)
         path = entry.find(classifier, folder)
         if path is not None:

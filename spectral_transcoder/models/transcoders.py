@@ -21,6 +21,7 @@ from spectral_transcoder.models.checkpoints import (
     save_checkpoint,
 )
 from spectral_transcoder.models.classifiers import Classifier, ClassifierRecord
+from spectral_transcoder.models.grid import GridCNN
 from spectral_transcoder.models.networks import CNN, MLP, MLPPinv
 from spectral_transcoder.models.noise_texture import PinvTexture
 from spectral_transcoder.models.pinv import MelStretch, Pinv
@@ -29,8 +30,18 @@ from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd, front_end_n
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import CheckpointError, MissingFileError, UsageError
 
-NETWORKS = ("pinv", "pinv_texture", "cnn_pinv", "cnn_texture", "mlp", "mlp_pinv")
-TEXTURES = ("pinv_texture", "cnn_texture")
+CNN_SIZES = ("kernel_size", "nb_layers", "nb_channels", "dilation")
+MLP_SIZES = ("hidden1", "hidden2")
+NETWORKS: dict[str, tuple[str, ...]] = {  # with the sizes that they can be given
+    "pinv": (),
+    "pinv_texture": (),
+    "cnn_pinv": CNN_SIZES,
+    "cnn_texture": CNN_SIZES,
+    "cnn_grid": ("nb_channels",),
+    "mlp": MLP_SIZES,
+    "mlp_pinv": MLP_SIZES,
+}
+TEXTURES = ("pinv_texture", "cnn_texture", "cnn_grid")
 SOURCES = ("levels", "mel_time", "mel_freq")
 SHORTEST_TAIL_S = 0.5  # a last chunk of this much keeps its YamNet patch (docs/method.md, section 1)
 
@@ -42,7 +53,7 @@ class TranscoderSettings(ModelSettings):
     Attributes
     ----------
     network : str
-        pinv, pinv_texture, cnn_pinv, cnn_texture, mlp or mlp_pinv.
+        pinv, pinv_texture, cnn_pinv, cnn_texture, cnn_grid, mlp or mlp_pinv.
     front_end : str
         The front end whose Mels it makes: PANN, YamNet or EfficientAT.
     pinv_way : str or None
@@ -192,6 +203,9 @@ def build_network(settings: TranscoderSettings, front_end: MelFrontEnd) -> nn.Mo
         if settings.network == "cnn_texture":
             texture = build_texture(settings, front_end, options.pop("noise_seed", 0))
             return CNN(pinv, texture=texture, **options)
+        if settings.network == "cnn_grid":
+            texture = build_texture(settings, front_end, options.get("noise_seed", 0))
+            return GridCNN(Pinv(third_octaves, front_end, settings.pinv_way), texture, **options)
         if settings.network == "mlp":
             return MLP(third_octaves.frames_per_second, third_octaves.n_bands, front_end, **options)
         if settings.network == "mlp_pinv":
@@ -278,8 +292,7 @@ def published_settings(path: Path) -> TranscoderSettings:
         raise CheckpointError(f"{path} is refused as settings: {' '.join(str(error).split())}") from error
     try:
         if values["model_type"] == "cnn_pinv":
-            names = ("kernel_size", "nb_layers", "nb_channels", "dilation")
-            options = {name: values[f"cnn_{name}"] for name in names}
+            options = {name: values[f"cnn_{name}"] for name in CNN_SIZES}
         else:
             options = {"hidden1": values["mlp_hl_1"], "hidden2": values["mlp_hl_2"]}
         # the published code took YamNet's Mels of power (docs/method.md, section 9, defect 6); its weights expect that

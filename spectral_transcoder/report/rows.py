@@ -22,7 +22,13 @@ NAMES = {
 CLASSIFICATION_NAMES = NAMES | {entry.published_name: entry.title for entry in REGISTRY}
 TRUE_MELS = model_entry("self").title
 SYNTHETIC = "synthetic city in its layout"
-TEXTURES = {"cnn": "CNN-mels with texture", "hybridts": model_entry("cnn_texture").title}
+# CNNs that are named by what they were trained on: Mels in the plan cnn, a classifier's outputs in hybridts
+TRAINED_NAMES = {
+    ("cnn", "cnn_texture"): "CNN-mels with texture",
+    ("cnn", "cnn_grid"): "CNN-mels on the sensor's grid",
+    ("hybridts", "cnn_texture"): model_entry("cnn_texture").title,
+    ("hybridts", "cnn_grid"): model_entry("cnn_grid").title,
+}
 NAMED = ("transcoder", "ts")  # factors that the name of a row tells
 PUBLISHED_FOR = {"YamNetMobile": "YamNet", "MiniYamNet": "YamNet"}  # whose published figures stand beside
 
@@ -115,9 +121,7 @@ def name_of(plan: str, factors: dict[str, str]) -> str:
     row = row_of_paper(plan, factors)
     if row is not None:
         return row.name
-    if transcoder == "cnn_texture":
-        return TEXTURES.get(plan, transcoder)
-    return NAMES.get(transcoder, transcoder)
+    return TRAINED_NAMES.get((plan, transcoder)) or NAMES.get(transcoder, transcoder)
 
 
 def published_training_figures(plan: str, factors: dict[str, str]) -> dict[str, float]:

@@ -126,7 +126,8 @@ class SensorClassifier:
         classifier : str, optional
             A classifier's name; the best that is here by default.
         transcoder : str, optional
-            pinv, cnn_mels, cnn_logits or a path; the best for the classifier by default.
+            pinv, pinv_texture, cnn_mels, cnn_logits, cnn_texture, cnn_grid or a path; the best for the
+            classifier by default.
         weights : Path, optional
             The classifier's file, where it is not in `pretrained_models/`.
         device : str

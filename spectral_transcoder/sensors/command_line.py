@@ -68,7 +68,8 @@ def add_model_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
     group.add_argument(
-        "--transcoder", help="pinv, pinv_texture, cnn_mels, cnn_logits or a path (default: the best)"
+        "--transcoder",
+        help="pinv, pinv_texture, cnn_mels, cnn_logits, cnn_texture, cnn_grid or a path (default: the best)",
     )
     group.add_argument(
         "--batch_size", type=cli.positive, default=16, help="seconds computed together (default 16)"

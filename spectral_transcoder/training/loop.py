@@ -173,8 +173,8 @@ def load_training_state(path: Path) -> dict[str, Any]:
     state = load_tensors(path)
     if "origin" in state:
         state["provenance"] = state.pop("origin")
-    if isinstance(state.get("recipe"), dict):  # which knew no weight decay
-        state["recipe"] = {"weight_decay": 0.0, **state["recipe"]}
+    if isinstance(state.get("recipe"), dict):  # which knew neither weight decay nor embeddings
+        state["recipe"] = {"weight_decay": 0.0, "prop_embedding": 0.0, **state["recipe"]}
     return state
 
 

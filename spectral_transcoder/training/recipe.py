@@ -33,6 +33,8 @@ class Recipe:
         scores: it keeps the Mels where a classifier finds something, whatever their texture; 0 as published.
     weight_decay : float
         AdamW's weight decay; 0, as published, is Adam.
+    prop_embedding : float
+        Weight of the error of the classifier's embedding beside the cross-entropy summed over labels; 0 as published.
     """
 
     epochs: int
@@ -45,6 +47,7 @@ class Recipe:
     clip_norm: float = 0.0
     level_weight: float = 0.0
     weight_decay: float = 0.0
+    prop_embedding: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.batch_size) < 1 or not 0 < self.learning_rate < math.inf:

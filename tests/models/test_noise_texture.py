@@ -134,7 +134,7 @@ def test_cnn_with_texture_starts_from_the_texture_and_can_leave_it():
 
 
 @pytest.mark.parametrize("source", ["mel_freq", "mel_time"])
-@pytest.mark.parametrize("network", ["pinv_texture", "cnn_texture"])
+@pytest.mark.parametrize("network", ["pinv_texture", "cnn_texture", "cnn_grid"])
 def test_texture_wants_levels(network, source):
     with pytest.raises(UsageError, match="starts from levels"):
         Transcoder(TranscoderSettings(network, "YamNet", source=source))

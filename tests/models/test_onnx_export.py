@@ -20,6 +20,7 @@ NETWORKS = [
     ("pinv_texture", {}),
     ("cnn_pinv", {"nb_channels": 4, "nb_layers": 3}),
     ("cnn_texture", {"nb_channels": 4, "nb_layers": 3}),
+    ("cnn_grid", {"nb_channels": 4}),
     ("mlp", {"hidden1": 5, "hidden2": 6}),
     ("mlp_pinv", {"hidden1": 5, "hidden2": 6}),
 ]

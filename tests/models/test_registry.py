@@ -123,8 +123,13 @@ def test_the_model_that_serves(tmp_path, files, classifier, asked, expected):
             "PANN",
             ("cnn_texture", name(dataset="b", transcoder="cnn_texture")),
         ),
+        (
+            [name(dataset="a"), name(dataset="b", transcoder="cnn_grid")],
+            "PANN",
+            ("cnn_grid", name(dataset="b", transcoder="cnn_grid")),
+        ),
     ],
-    ids=["none", "Mels", "another's", "logits", "published first", "texture first"],
+    ids=["none", "Mels", "another's", "logits", "published first", "texture first", "grid first"],
 )
 def test_the_best_for_a_classifier(tmp_path, files, classifier, expected):
     for file in files:
@@ -139,7 +144,17 @@ def test_one_name_and_one_title_each():
     assert len(spellings) == len(set(spellings))
     assert len({entry.title for entry in REGISTRY}) == len(REGISTRY)
     assert [entry.name for entry in REGISTRY] == [
-        *("self", "pinv", "pinv_texture", "cnn_mels", "cnn_logits", "cnn_texture", "adapted", "student"),
+        *(
+            "self",
+            "pinv",
+            "pinv_texture",
+            "cnn_mels",
+            "cnn_logits",
+            "cnn_texture",
+            "cnn_grid",
+            "adapted",
+            "student",
+        ),
     ]
     for spelling, canonical in {
         "cnn": "cnn_logits",
@@ -175,6 +190,8 @@ def test_what_is_missing_is_told_with_what_is_there(tmp_path):
 def test_a_model_is_described(tmp_path):
     assert describe(tmp_path / name(ts=0)) == "CNN-mels for PANN, published"
     assert describe(tmp_path / name("YamNetMobile", "us8k")) == "CNN-logits for YamNetMobile, trained on us8k"
+    on_grid = name("MiniYamNet", "city", transcoder="cnn_grid")
+    assert describe(tmp_path / on_grid) == "CNN-logits on the sensor's grid for MiniYamNet, trained on city"
     textured = name("MiniYamNet", "city", transcoder="cnn_texture")
     assert describe(tmp_path / textured) == "CNN-logits with texture for MiniYamNet, trained on city"
 

@@ -39,7 +39,7 @@ input_shape: !!python/tuple
 
 def transcoder_of(front_end="PANN", network="cnn_pinv", seed=0, **settings):
     torch.manual_seed(seed)
-    cnns = {"cnn_pinv": SMALL_CNN, "cnn_texture": SMALL_CNN}
+    cnns = {"cnn_pinv": SMALL_CNN, "cnn_texture": SMALL_CNN, "cnn_grid": {"nb_channels": 4}}
     options = {"pinv": {}, "pinv_texture": {}, **cnns}.get(network, {"hidden1": 3, "hidden2": 4})
     return Transcoder(TranscoderSettings(network, front_end, options=options, **settings))
 
@@ -148,7 +148,9 @@ def test_a_recording_is_transcoded_second_by_second(front_end, duration_s, batch
     ],
     ids=["twenty bands", "one second", "sensor"],
 )
-@pytest.mark.parametrize("network", ["pinv", "pinv_texture", "cnn_pinv", "cnn_texture", "mlp", "mlp_pinv"])
+@pytest.mark.parametrize(
+    "network", ["pinv", "pinv_texture", "cnn_pinv", "cnn_texture", "cnn_grid", "mlp", "mlp_pinv"]
+)
 @pytest.mark.parametrize("front_end", ["PANN", "YamNet"])
 def test_other_sensors(third_octaves, network, front_end):
     transcoder = transcoder_of(front_end, network, third_octaves=third_octaves)
@@ -183,7 +185,9 @@ def test_time_axis_is_the_recordings_own(n_samples, sound, front_end):
     assert np.isfinite(mels).all()
 
 
-@pytest.mark.parametrize("network", ["pinv", "pinv_texture", "cnn_pinv", "cnn_texture", "mlp", "mlp_pinv"])
+@pytest.mark.parametrize(
+    "network", ["pinv", "pinv_texture", "cnn_pinv", "cnn_texture", "cnn_grid", "mlp", "mlp_pinv"]
+)
 def test_a_checkpoint_describes_itself(tmp_path, network):
     third_octaves = ThirdOctaves(edges="sensor", offset_db=-90.0)
     transcoder = transcoder_of("YamNet", network, pinv_way="power", third_octaves=third_octaves)

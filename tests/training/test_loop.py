@@ -1,5 +1,6 @@
 """Training on small networks: resumption to the bit, best weights, divergence, several processes."""
 
+from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,7 @@ from spectral_transcoder.models.classifiers import CLASSIFIERS
 from spectral_transcoder.signal.mel_spectrograms import EFFICIENTAT_MELS
 from spectral_transcoder.training import loop
 from spectral_transcoder.training.loop import DivergedError, fit, launch, make_fabric
-from spectral_transcoder.training.losses import LOGIT_WEIGHT, Chunks, TeacherLoss, mel_loss
+from spectral_transcoder.training.losses import LOGIT_WEIGHT, Chunks, TeacherLoss, embedding_scale, mel_loss
 from spectral_transcoder.training.recipe import Recipe
 from spectral_transcoder.utils.errors import UsageError
 
@@ -137,6 +138,14 @@ def test_the_state_of_another_run_is_not_gone_on_with(tmp_path):
     assert again == history
 
 
+@pytest.mark.parametrize("unknown", [("prop_embedding",), ("prop_embedding", "weight_decay")])
+def test_what_an_earlier_version_stopped_goes_on(tmp_path, unknown):
+    """Its recipe lacks what is new since, which was nought."""
+    recipe = {name: value for name, value in asdict(RECIPE).items() if name not in unknown}
+    write_tensors(tmp_path / "state", {"recipe": recipe, "provenance": {}})
+    assert loop.load_training_state(tmp_path / "state")["recipe"] == asdict(RECIPE)
+
+
 def test_the_learning_rate_follows_the_recipe():
     recipe = Recipe(epochs=10, learning_rate=1.0, warmup_steps=10, schedule="cosine")
     rates = [recipe.rate(step, 1000) for step in range(1000)]
@@ -206,8 +215,14 @@ class Teacher(nn.Module):
         self.network = self
         self.layer = nn.Linear(256, 5).requires_grad_(False)
 
+    def embedding(self, mels):
+        return mels.flatten(1).sigmoid()
+
+    def head(self, embedding):
+        return self.layer(embedding)
+
     def logits(self, mels):
-        return self.layer(mels.flatten(1))
+        return self.head(self.embedding(mels))
 
 
 @pytest.mark.parametrize("prop_logit", [100, 50])
@@ -221,6 +236,28 @@ def test_the_taught_loss_is_that_of_the_paper(prop_logit):
     mse = np.mean((mels - true_mels).double().numpy() ** 2)
     expected = bce if prop_logit == 100 else 0.5 * mse + 10 * 0.5 * bce
     assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_error_of_the_embedding_stands_beside_the_entropy_summed_over_labels():
+    torch.manual_seed(0)
+    teacher, mels, true_mels = Teacher(), torch.randn(6, 4, 64), torch.randn(6, 4, 64)
+    chunks = Chunks(
+        torch.zeros(6, 8, 29), true_mels, teacher.logits(true_mels).sigmoid(), teacher.embedding(true_mels)
+    )
+    std = embedding_scale(chunks.embeddings)
+    loss = TeacherLoss(teacher, 100, prop_embedding=30, embedding_std=std)(mels.requires_grad_(), chunks)
+    found, true = (
+        1 / (1 + np.exp(-values.detach().double().numpy().reshape(6, -1))) for values in (mels, true_mels)
+    )
+    mean, deviation = true.mean(0), true.std(0, ddof=1) + 0.05
+    p, q = chunks.scores.double().numpy(), teacher.logits(mels).sigmoid().detach().double().numpy()
+    summed = -np.sum(p * np.log(q) + (1 - p) * np.log(1 - q), axis=1)
+    errors = np.mean(((found - mean) / deviation - (true - mean) / deviation) ** 2, axis=1)
+    assert 5 * loss.item() == pytest.approx(np.mean(summed + 30 * errors), rel=1e-5)
+    loss.backward()
+    assert mels.grad.abs().max() > 0
+    taken = chunks.take(torch.tensor([4, 1]), "cpu")
+    assert torch.equal(taken.teacher_embeddings, chunks.embeddings[[4, 1]])
 
 
 def test_efficientat_weighs_scores_as_yamnet_does_in_its_unit(monkeypatch):

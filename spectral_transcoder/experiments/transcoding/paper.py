@@ -62,6 +62,18 @@ FURTHER_ROWS = (
             "prop_logit": 100,
         },
     ),
+    Row(
+        "CNN-logits on the sensor's grid",
+        "hybridts",
+        {
+            "transcoder": "cnn_grid",
+            "recipe": "steady",
+            "learning_rate": -3,
+            "dilation": 1,
+            "nb_channels": 32,
+            "prop_logit": 100,
+        },
+    ),
     Row("CNN-mels, published weights", "published", {"transcoder": "cnn_mels"}, trained=False),
     Row("CNN-logits, published weights", "published", {"transcoder": "cnn_logits"}, trained=False),
 )

@@ -24,10 +24,13 @@ TRAINED_ELSEWHERE: Factors = {
 }
 ADDED_EPOCHS = (2, 3, 5, 10, 15, 20, 30, 50, 100)
 ADDED_CHANNELS = (16, 32)
-ADDED_TRANSCODERS = {"reference": ("pinv_texture",), "cnn": ("cnn_texture",), "hybridts": ("cnn_texture",)}
+TEXTURED_CNNS = ("cnn_texture", "cnn_grid")
+ADDED_TRANSCODERS = {"reference": ("pinv_texture",), "cnn": TEXTURED_CNNS, "hybridts": TEXTURED_CNNS}
 # the seed is also that of a texture's noise
 SIGNAL_FACTORS: Factors = {"pinv_way": ("default", "power", "magnitude"), "seed": tuple(range(10))}
 TRAINING_FACTORS: Factors = {**SIGNAL_FACTORS, "recipe": ("published", "steady")}
+# the weight of the classifier's embedding in the loss, beside the cross-entropy summed over labels
+ADDED_FACTORS: dict[str, Factors] = {"hybridts": {"prop_embedding": (0, 3, 10, 30, 100, 300)}}
 
 # `dilation` 0 and 1 are the same network.
 PUBLISHED: dict[str, Factors] = {
@@ -121,7 +124,7 @@ LEVEL_MODEL_SIZES: dict[str, Sequence[Modality]] = {
 # `teacher`: whose scores are learned, the classifier's own by default
 OWN_TEACHER = "own"
 TEACHERS = (OWN_TEACHER, *ADDED_CLASSIFIERS, *CLASSIFIERS)
-TRAINED_THROUGH = ("cnn_texture",)
+TRAINED_THROUGH = TEXTURED_CNNS
 LEVEL_MODEL_FACTORS: dict[str, Factors] = {
     ADAPTED: {
         "through": ("pinv_texture", "pinv", *TRAINED_THROUGH),
@@ -156,7 +159,8 @@ def train_plans(corpora: Iterable[str] = (), here: Sequence[str] = ()) -> dict[s
         if name == "reference":
             plans.append(Plan(name, factors, more, SIGNAL_FACTORS, meant))
         else:
-            plans.append(Plan(name, factors, more | {"epoch": ADDED_EPOCHS}, TRAINING_FACTORS, meant))
+            hidden = {**TRAINING_FACTORS, **ADDED_FACTORS.get(name, {})}
+            plans.append(Plan(name, factors, more | {"epoch": ADDED_EPOCHS}, hidden, meant))
     for name, factors in LEVEL_MODELS.items():
         more, meant = (
             added | {"epoch": ADDED_EPOCHS} | LEVEL_MODEL_SIZES,

@@ -25,7 +25,13 @@ from spectral_transcoder.experiments.transcoding.task import Task, hash_of, publ
 from spectral_transcoder.models import end_to_end
 from spectral_transcoder.models.transcoders import Transcoder, load_transcoder
 from spectral_transcoder.training.loop import DivergedError, LossFunction, fit, launch, make_fabric
-from spectral_transcoder.training.losses import Chunks, TeacherLoss, mel_loss, score_loss
+from spectral_transcoder.training.losses import (
+    Chunks,
+    TeacherLoss,
+    embedding_scale,
+    mel_loss,
+    score_loss,
+)
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.progress import Progress
 
@@ -75,7 +81,7 @@ def train_process(
     try:
         history = fit(
             model.network,
-            loss_function(task, fabric),
+            loss_function(task, fabric, splits["train"]),
             splits,
             recipe,
             state_path,
@@ -105,14 +111,15 @@ def load_chunks(task: Task, dataset: ChunkDataset, split: str, fabric: Fabric) -
     """Return the `Chunks` of a split that the loss needs, on the device where they fit into half of it."""
     part = dataset.split(split)
     on_mels = task.transcoder not in end_to_end.BASELINES
+    on_embeddings = task.require_recipe().prop_embedding
     chunks = Chunks(
         as_tensor(task.inputs(part)),
         as_tensor(part.mels(task.record.front_end)) if on_mels else None,
         as_tensor(task.teacher_scores(dataset, split, fabric.device)) if task.learns_scores else None,
+        as_tensor(task.teacher_embeddings(dataset, split, fabric.device)) if on_embeddings else None,
     )
-    n_bytes = sum(
-        tensor.nbytes for tensor in (chunks.levels, chunks.mels, chunks.scores) if tensor is not None
-    )
+    parts = (chunks.levels, chunks.mels, chunks.scores, chunks.embeddings)
+    n_bytes = sum(tensor.nbytes for tensor in parts if tensor is not None)
     if fabric.device.type == "cuda" and n_bytes < torch.cuda.mem_get_info(fabric.device)[0] / 2:
         return chunks.take(slice(None), fabric.device)
     return chunks
@@ -126,15 +133,21 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(array)
 
 
-def loss_function(task: Task, fabric: Fabric) -> LossFunction:
-    """Return the loss of a task (docs/method.md, section 5)."""
+def loss_function(task: Task, fabric: Fabric, train: Chunks) -> LossFunction:
+    """Return the loss of a task (docs/method.md, section 5); `train` is what it learns from."""
     if task.transcoder in end_to_end.BASELINES:
         return score_loss
     recipe = task.require_recipe()
     if recipe.prop_logit is None:
         return mel_loss
-    teacher = task.load_classifier(fabric.device)
-    return TeacherLoss(teacher, recipe.prop_logit, recipe.level_weight, fabric.autocast)
+    return TeacherLoss(
+        task.load_classifier(fabric.device),
+        recipe.prop_logit,
+        recipe.level_weight,
+        fabric.autocast,
+        recipe.prop_embedding,
+        embedding_scale(train.teacher_embeddings).to(fabric.device) if recipe.prop_embedding else None,
+    )
 
 
 def evaluate(setting: Setting, experiment: Experiment) -> None:

@@ -17,7 +17,7 @@ from spectral_transcoder.datasets.chunks import (
     read_manifest,
 )
 from spectral_transcoder.datasets.tau import TAU_DATASET_TYPES, tau_dataset_name
-from spectral_transcoder.evaluation.teacher_scores import teacher_scores
+from spectral_transcoder.evaluation.teacher_scores import teacher_embeddings, teacher_scores
 from spectral_transcoder.experiments.engine.experiment import Experiment
 from spectral_transcoder.experiments.engine.options import dataset_folder
 from spectral_transcoder.experiments.engine.plans import Setting
@@ -31,7 +31,7 @@ from spectral_transcoder.models.classifiers import (
 )
 from spectral_transcoder.models.engines import choose_engine
 from spectral_transcoder.models.registry import FETCH_COMMAND, model_entry
-from spectral_transcoder.models.transcoders import TEXTURES, Transcoder, TranscoderSettings
+from spectral_transcoder.models.transcoders import NETWORKS, TEXTURES, Transcoder, TranscoderSettings
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.training.recipe import Recipe
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
@@ -162,8 +162,7 @@ class Task:
     @classmethod
     def of(cls, setting: Setting, experiment: Experiment) -> Self:
         """Return the task of a setting."""
-        sizes = ("hidden1", "hidden2", "kernel_size", "nb_layers", "nb_channels", "dilation")
-        values = setting.values
+        sizes, values = NETWORKS.get(setting.transcoder, ()), setting.values
         return cls(
             plan=setting.plan,
             transcoder=setting.transcoder,
@@ -204,6 +203,10 @@ class Task:
     ) -> np.ndarray:
         """Return the classifier's scores on the true Mels of a split: (n_chunks, n_labels)."""
         return teacher_scores(dataset, split, self.classifier, device, self.models, self.engine)
+
+    def teacher_embeddings(self, dataset: ChunkDataset, split: str, device: str | torch.device) -> np.ndarray:
+        """Return the classifier's embeddings of the true Mels of a split: (n_chunks, embedding_size)."""
+        return teacher_embeddings(dataset, split, self.classifier, device, self.models, self.engine)
 
     def load_classifier(self, device: str | torch.device, n_inputs: int = 0) -> Classifier:
         """Return the classifier with its weights, for so many seconds of Mels that are only to be scored."""
@@ -263,6 +266,7 @@ def recipe_of(values: Mapping[str, Any]) -> Recipe:
         epochs=values["epoch"],
         learning_rate=10.0 ** values["learning_rate"],
         prop_logit=values.get("prop_logit"),
+        prop_embedding=values.get("prop_embedding", 0),
         seed=values["seed"],
         **further,
     )

@@ -2,6 +2,8 @@
 
 import pytest
 
+from spectral_transcoder.experiments.engine.selectors import select
+from spectral_transcoder.experiments.transcoding.plans import train_plans
 from spectral_transcoder.experiments.transcoding.task import recipe_of
 
 FACTORS = {"epoch": 5, "learning_rate": -3, "seed": 1, "ts": 1, "prop_logit": 100}
@@ -16,6 +18,23 @@ def test_the_published_recipe_has_no_limits_of_its_own():
         0,
         0,
     )
+
+
+def test_the_embedding_counts_only_where_it_is_asked_for():
+    recipe = recipe_of(FACTORS | {"recipe": "steady"})
+    assert recipe.prop_embedding == 0
+    assert recipe_of(FACTORS | {"recipe": "steady", "prop_embedding": 30}).prop_embedding == 30
+
+
+def test_the_weight_of_the_embedding_is_told_only_away_from_nought():
+    selector = "hybridts/dataset=full+classifier=PANN+epoch=200+learning_rate=-3+dilation=1+prop_logit=100+step=train"
+    (plain,), (weighted,) = (
+        select(train_plans(), f"{selector}{more}") for more in ("", "+prop_embedding=30")
+    )
+    assert "prop_embedding" not in plain.id() and plain.values["prop_embedding"] == 0
+    assert weighted.id() == plain.id().replace("+prop_logit", "+prop_embedding=30+prop_logit")
+    for name in ("cnn", "mlp", "ts"):
+        assert "prop_embedding" not in train_plans()[name].factors()
 
 
 @pytest.mark.parametrize(("ts", "level_weight"), [(1, 0.2), (0, 0.0)])

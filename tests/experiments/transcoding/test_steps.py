@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,13 +21,13 @@ from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis, open_dataset
 from spectral_transcoder.datasets.creation.run import create_dataset
 from spectral_transcoder.datasets.names import SPLITS
-from spectral_transcoder.evaluation.teacher_scores import teacher_scores
+from spectral_transcoder.evaluation.teacher_scores import teacher_embeddings, teacher_scores
 from spectral_transcoder.experiments.engine import cli
 from spectral_transcoder.experiments.engine.cli import run_experiment
 from spectral_transcoder.experiments.engine.experiment import MetricRecord
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding import experiment as transcoding_experiment
-from spectral_transcoder.experiments.transcoding import paper
+from spectral_transcoder.experiments.transcoding import level_models, paper, task
 from spectral_transcoder.experiments.transcoding.epoch_report import EpochReport
 from spectral_transcoder.experiments.transcoding.experiment import (
     METRICS,
@@ -36,6 +37,7 @@ from spectral_transcoder.experiments.transcoding.experiment import (
 from spectral_transcoder.experiments.transcoding.options import add_options
 from spectral_transcoder.models.classifiers import CLASSIFIERS, load_classifier
 from spectral_transcoder.models.end_to_end import EFFICIENTNETS, Baseline, BaselineSettings, load_baseline
+from spectral_transcoder.models.level_models import load_level_model
 from spectral_transcoder.models.pinv import Pinv
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
 from spectral_transcoder.models.yamnet import YAMNet
@@ -106,10 +108,25 @@ def setting_of(experiment, selector, name):
         f"hybridts/{WHERE}+epoch=1+learning_rate=-3+dilation=1+prop_logit=50",
         f"hybridts/{WHERE}+epoch=1+learning_rate=-3+dilation=1+prop_logit=100+nb_channels=16"
         "+transcoder=cnn_texture+recipe=steady+seed=1",
+        f"hybridts/{WHERE}+epoch=1+learning_rate=-3+dilation=1+prop_logit=100+nb_channels=16"
+        "+transcoder=cnn_grid+recipe=steady+prop_embedding=30",
+        f"cnn/{WHERE}+epoch=1+learning_rate=-3+kernel_size=3+nb_layers=3+dilation=1+nb_channels=16"
+        "+transcoder=cnn_grid",
         f"ts/{WHERE}+epoch=1+learning_rate=-4+transcoder=self",
         f"ts/{WHERE}+epoch=1+learning_rate=-5+transcoder=effnet_b0",
     ],
-    ids=["CNN-mels", "MLP", "MLP-PINV", "CNN-logits", "hybrid", "texture", "self", "effnet"],
+    ids=[
+        "CNN-mels",
+        "MLP",
+        "MLP-PINV",
+        "CNN-logits",
+        "hybrid",
+        "texture",
+        "grid",
+        "grid of Mels",
+        "self",
+        "effnet",
+    ],
 )
 def test_every_kind_of_model_is_trained_evaluated_and_scored(compute, data, selector):
     status, experiment = compute(selector)
@@ -145,6 +162,27 @@ def test_every_kind_of_model_is_trained_evaluated_and_scored(compute, data, sele
         assert np.load(experiment.file("metric", metric, "mel_mse.npy")).mean() == pytest.approx(
             error, rel=1e-4
         )
+
+
+def test_a_head_is_trained_behind_a_trained_transcoder(compute, monkeypatch, tmp_path):
+    torch.manual_seed(0)
+    transcoder = Transcoder(TranscoderSettings("cnn_grid", "YamNet", options={"nb_channels": 4}))
+    nn.init.normal_(transcoder.network.corrections.bias)
+    transcoder.save(tmp_path / "a_model")
+    entry = SimpleNamespace(
+        require=lambda classifier: tmp_path / "a_model", find=lambda classifier: tmp_path / "a_model"
+    )
+    for module in (level_models, task):
+        monkeypatch.setattr(module, "model_entry", lambda name: {"cnn_grid": entry}[name])
+    selector = f"adapt/{WHERE}+epoch=2+through=cnn_grid+noises=1"
+    status, experiment = compute(selector)
+    assert status == 0
+    head = load_level_model(experiment.file("model", setting_of(experiment, selector, "train"), "model"))
+    assert head.settings.transcoder == transcoder.settings
+    for name, values in transcoder.network.state_dict().items():
+        assert torch.equal(head.transcoder.network.state_dict()[name], values), name
+    metric = setting_of(experiment, selector, "metric")
+    assert np.isfinite(np.load(experiment.file("metric", metric, "logit_bce.npy"))).all()
 
 
 def test_tensorboard_has_one_file_for_each_start_of_a_run_and_every_epoch_once(tmp_path):
@@ -233,6 +271,20 @@ def test_oracle_scores_are_computed_once_and_anew_for_other_weights(data, models
     torch.save(YAMNet(nn.ReLU6()).state_dict(), tmp_path / CLASSIFIERS["YamNetMobile"].weights)
     other = teacher_scores(dataset, "valid", "YamNetMobile", models=tmp_path)
     assert not np.allclose(first, other)
+
+
+def test_a_teachers_embeddings_are_computed_once_and_are_the_classifiers(data, models):
+    dataset = open_dataset(data / "data", "made")
+    found = np.array(teacher_embeddings(dataset, "valid", "YamNetMobile", models=models))
+    classifier = load_classifier("YamNetMobile", models / CLASSIFIERS["YamNetMobile"].weights)
+    mels = torch.tensor(np.array(dataset.split("valid").mels(YAMNET_MELS)))
+    with torch.no_grad():
+        expected = classifier.network.embedding(mels).numpy()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+    path = data / "data" / "made" / "oracles" / "made_valid_YamNetMobile_embeddings.npy"
+    written = path.stat().st_mtime_ns
+    assert np.array_equal(found, teacher_embeddings(dataset, "valid", "YamNetMobile", models=models))
+    assert path.stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize("source", ["mel_time", "mel_freq"])
