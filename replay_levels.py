@@ -25,15 +25,15 @@ def main() -> None:
 
     blocks = audio_blocks(args.file) if args.from_audio else read_levels(args.file)
     above_db = 88 if args.from_audio else 0
-    began = time.time()
+    began, started_s = time.time(), time.monotonic()  # the clock may be set while rows are waited for
     first_s = None
     print(",".join(["epoch", *NOMINAL_HZ]), flush=True)
     for block in blocks:
         for epoch_s, levels_db in zip(block.epoch_s, block.levels_db + above_db, strict=True):
             first_s = epoch_s if first_s is None else first_s
             now_s = began + epoch_s - first_s
-            due_s = began + (epoch_s - first_s + block.period_s) / args.speed
-            time.sleep(max(0.0, due_s - time.time()))
+            due_s = started_s + (epoch_s - first_s + block.period_s) / args.speed
+            time.sleep(max(0.0, due_s - time.monotonic()))
             cells = ("" if np.isnan(level) else f"{level:.2f}" for level in levels_db)
             print(f"{now_s:.3f},{','.join(cells)}", flush=True)
 

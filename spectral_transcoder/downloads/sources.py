@@ -180,7 +180,9 @@ def _accept(answer: requests.Response, part: PartFile) -> bool:
         raise Interruption(wrong)
     reason = f"answered {status} {answer.reason}"
     if status in STATUS_WORTH_RETRYING or status >= 500:
-        raise Interruption(reason, _retry_after_s(answer.headers.get("Retry-After")))
+        raise Interruption(
+            reason, _retry_after_s(answer.headers.get("Retry-After"), answer.headers.get("Date"))
+        )
     raise DownloadError(f"{answer.url}: {reason}")
 
 
@@ -210,14 +212,21 @@ def _content_range(answer: requests.Response) -> tuple[int | None, int | None]:
     return first, length
 
 
-def _retry_after_s(text: str | None) -> float | None:
-    """Return the seconds that a `Retry-After` header asks for, given as a number or as a date."""
+def _retry_after_s(text: str | None, now: str | None) -> float | None:
+    """Return the seconds that a `Retry-After` header asks for, given as a number or as a date.
+
+    A date is told from `now`, the answer's own: the clock of this machine may be another.
+    """
     if not text:
         return None
     if text.strip().isdigit():
         return float(text)
-    date = email.utils.parsedate_tz(text)
-    return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
+    date, sent = email.utils.parsedate_tz(text), email.utils.parsedate_tz(now or "")
+    if date is None:
+        return None
+    return max(
+        0.0, email.utils.mktime_tz(date) - (time.time() if sent is None else email.utils.mktime_tz(sent))
+    )
 
 
 def _short(error: BaseException) -> str:

@@ -93,7 +93,12 @@ def write_tensors(path: Path, content: dict[str, Any]) -> None:
     """Write a dict of tensors and plain values, atomically; equal content gives equal bytes."""
     # torch keeps the name of a path inside the file, and refuses some; it has none for an open file
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        torch.save(content, file)
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # torch closes its archive, and hides what the disk said
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
 
 
 def load_tensors(path: Path) -> dict[str, Any]:

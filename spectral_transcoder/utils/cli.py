@@ -5,6 +5,7 @@ library in `main`, after the command line has been read.
 """
 
 import argparse
+import contextlib
 import errno
 import os
 import re
@@ -169,7 +170,8 @@ def run(main: Callable[[], int | None]) -> None:
 
 def _discard_output() -> None:
     """Let what is still to be printed go nowhere, since its reader is gone, or its disk full."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError):  # what is printed goes elsewhere than to a file already
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def one_line(error: Exception) -> str:
@@ -180,7 +182,7 @@ def one_line(error: Exception) -> str:
             "what is there and its permissions, or give another"
         )
     if isinstance(error, OSError) and error.errno in FULL_DISK:
-        return "no space left to write what is printed: free some, and repeat the command, which goes on"
+        return "no space left to write a file, or what is printed: free some, and repeat the command, which goes on"
     return " ".join(str(error).split())
 
 

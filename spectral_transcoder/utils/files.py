@@ -82,11 +82,21 @@ def full_disk_reported(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full_disk(error):
             raise SpectralTranscoderError(
                 f"no space left to write {path}: free some, or choose another folder"
             ) from error
         raise
+
+
+def is_full_disk(error: OSError) -> bool:
+    """Say whether an error of the system is that of a full disk, or of a spent quota.
+
+    numpy has no number for it, only "512 requested and 0 written".
+    """
+    return error.errno in (errno.ENOSPC, errno.EDQUOT) or (
+        error.errno is None and str(error).endswith(" written")
+    )
 
 
 def refuse_overwriting(inputs: Iterable[str | Path], *outputs: str | Path) -> None:

@@ -40,15 +40,14 @@ def in_processes(
     Raises
     ------
     DatasetError
-        A worker was killed.
+        A worker was killed, or there is no room in /dev/shm for what several need.
     """
     if jobs == 1:
         with one_torch_thread():
             yield from ((item, task(item)) for item in items)
         return
-    context = multiprocessing.get_context("spawn")
     waiting, running = iter(items), dict[Future[Result], Item]()
-    with ProcessPoolExecutor(jobs, context, initializer=prepare_worker) as pool:
+    with open_pool(jobs) as pool:
         try:
             for item in itertools.islice(waiting, jobs * TASKS_PER_WORKER):
                 running[pool.submit(task, item)] = item
@@ -63,6 +62,17 @@ def in_processes(
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def open_pool(jobs: int) -> ProcessPoolExecutor:
+    """Return a pool of workers; raise DatasetError where the system has no room for their semaphores."""
+    try:
+        return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=prepare_worker)
+    except OSError as error:
+        raise DatasetError(
+            f"several processes need semaphores in /dev/shm, which cannot be made ({error.strerror}): free some of it, "
+            "or give --jobs 1"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -6,12 +6,13 @@ import io
 import itertools
 import random
 import time
+import types
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectral_transcoder.downloads import progress
+from spectral_transcoder.downloads import progress, sources
 from spectral_transcoder.downloads.checksums import Checksum
 from spectral_transcoder.downloads.fetch import Downloader, FileToFetch, Patience
 from spectral_transcoder.downloads.manifest import RemoteFile
@@ -139,6 +140,18 @@ def test_429_waits_as_long_as_retry_after_says(server, tmp_path, form):
     first, second = (at for _, _, at in server.gets)
     assert 0.95 < second - first < 4
     assert tree(tmp_path) == {"file": CONTENT}
+
+
+@pytest.mark.parametrize("behind_s", [3600, -3600])
+def test_a_date_to_wait_for_is_told_by_the_servers_own_clock(server, tmp_path, monkeypatch, behind_s):
+    clock = types.SimpleNamespace(time=lambda: time.time() - behind_s, monotonic=time.monotonic)
+    monkeypatch.setattr(sources, "time", clock)
+    wish = email.utils.formatdate(time.time() + 2, usegmt=True)
+    server.files["file"] = CONTENT
+    server.faults["file"] = [Fault(status=429, headers={"Retry-After": wish})]
+    downloader().fetch(job(server, tmp_path / "file"))
+    first, second = (at for _, _, at in server.gets)
+    assert 0.95 < second - first < 4
 
 
 def test_a_server_that_asks_for_an_hour_is_given_up(server, tmp_path):

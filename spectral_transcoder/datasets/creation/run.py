@@ -167,7 +167,8 @@ class Creation:
                 return
             if not force:
                 refuse_differences(self.work, settings, self.settings)
-        shutil.rmtree(self.work, ignore_errors=True)
+        if self.work.exists():
+            shutil.rmtree(self.work)
         self.work.mkdir()
         self.refuse_small_disk()
         for (split, array), path in self.array_paths().items():

@@ -17,6 +17,7 @@ from spectral_transcoder.experiments.engine.experiment import Experiment, Step
 from spectral_transcoder.experiments.engine.plans import STEP, Setting
 from spectral_transcoder.experiments.engine.run_store import RunningElsewhere, RunStore, State
 from spectral_transcoder.utils.errors import Interrupted, SpectralTranscoderError
+from spectral_transcoder.utils.files import full_disk_reported
 from spectral_transcoder.utils.progress import Progress
 
 PATIENCE_S = 3.0  # before a second look at what runs elsewhere: the workers of a killed launcher are ending
@@ -99,8 +100,9 @@ def _compute_locked(
     start = time.monotonic()
     record = store.start(setting)
     log = store.log_path(setting)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(f"{setting.id()}\nsince {record.started} on {record.host}, process {record.pid}\n")
+    with full_disk_reported(log):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"{setting.id()}\nsince {record.started} on {record.host}, process {record.pid}\n")
     if printing_to_log:
         _print_to(log)
     try:
@@ -108,7 +110,7 @@ def _compute_locked(
     except Interrupted:
         raise
     except Exception as error:
-        with log.open("a") as file:
+        with full_disk_reported(log), log.open("a") as file:
             traceback.print_exc(file=file)
         name = "" if isinstance(error, SpectralTranscoderError) else f"{type(error).__name__}: "
         store.fail(setting, record, time.monotonic() - start, f"{name}{error}")
