@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 
 from spectral_transcoder.models.names import CLASSIFIER_NAMES
+from spectral_transcoder.signal.names import PERIODS_S
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import AUDIO
@@ -24,6 +25,7 @@ def main() -> None:
     args = parse_arguments()
     from spectral_transcoder.datasets.annotated_recordings import read_times_of_presence
     from spectral_transcoder.sensors.classify import SensorClassifier
+    from spectral_transcoder.sensors.levels import record_of_frames
     from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
     from spectral_transcoder.sensors.presence_calibration import (
         calibrate_by_people,
@@ -35,7 +37,9 @@ def main() -> None:
     if bool(args.sounds) == bool(args.annotations):
         raise UsageError("calibrated on what? Give sounds, or --annotations")
     classifier = choose_classifier(args.classifier, args.weights)
-    transcoder, which = choose_transcoder(classifier.record.name, args.transcoder)
+    transcoder, which = choose_transcoder(
+        classifier.record.name, args.transcoder, third_octaves=record_of_frames(args.period)
+    )
     model = SensorClassifier(transcoder, classifier)
     print(f"classifier: {classifier.record.name}; transcoder: {which}")
     if args.annotations:
@@ -70,6 +74,13 @@ def parse_arguments() -> argparse.Namespace:
         help="pinv, pinv_texture, cnn_mels, cnn_logits, cnn_texture, cnn_grid or a path (default: the best)",
     )
     add("--window_s", type=cli.positive, default=1, help="duration of the windows (default 1)")
+    add(
+        "--period",
+        type=float,
+        choices=PERIODS_S,
+        default=PERIODS_S[0],
+        help="of the levels in s (0.125 or 1)",
+    )
     add("--output", type=Path, help="folder of the file (default: beside the classifier's weights)")
     return parser.parse_args()
 

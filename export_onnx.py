@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 from spectral_transcoder.models.names import CLASSIFIER_NAMES
+from spectral_transcoder.signal.names import PERIODS_S
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.paths import EXPORT
 
@@ -20,10 +21,13 @@ def main() -> None:
     """Export both files and print how they compare with torch."""
     args = parse_arguments()
     from spectral_transcoder.models.onnx_export import TOLERANCE, export_onnx
+    from spectral_transcoder.sensors.levels import record_of_frames
     from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 
     classifier = choose_classifier(args.classifier, args.weights)
-    transcoder, which = choose_transcoder(classifier.record.name, args.transcoder)
+    transcoder, which = choose_transcoder(
+        classifier.record.name, args.transcoder, third_octaves=record_of_frames(args.period)
+    )
     print(f"classifier: {classifier.record.name}; transcoder: {which}")
     name = f"{classifier.record.name}_{transcoder.name}"
     for output, behind in (("mels", None), ("scores", transcoder.classifier_behind(classifier))):
@@ -48,6 +52,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--transcoder",
         help="pinv, pinv_texture, cnn_mels, cnn_logits, cnn_texture, cnn_grid or a path (default: the best)",
+    )
+    parser.add_argument(
+        "--period",
+        type=float,
+        choices=PERIODS_S,
+        default=PERIODS_S[0],
+        help="of the levels in s (0.125 or 1)",
     )
     parser.add_argument("--output", type=Path, default=EXPORT / "onnx", help="folder (default export/onnx)")
     return parser.parse_args()

@@ -66,7 +66,7 @@ def read_scores(options: argparse.Namespace) -> dict:
     from spectral_transcoder.experiments.engine.selectors import select
     from spectral_transcoder.experiments.engine.tables import current
     from spectral_transcoder.experiments.presence.experiment import build_experiment
-    from spectral_transcoder.experiments.presence.inputs import annotated
+    from spectral_transcoder.experiments.presence.inputs import EVERY_SECOND_MS, annotated
 
     experiment, annotations = build_experiment(options), annotated(options)
     settings = [s for s in select(experiment.plans, options.select) if s.step == experiment.steps[0]]
@@ -80,7 +80,8 @@ def read_scores(options: argparse.Namespace) -> dict:
             .to_numpy(float)
         )
         window = f", {setting.window_s} s" if setting.window_s else ""
-        scores[f"{setting.classifier}, {setting.transcoder}, {setting.input}{window}"] = own
+        every = ", levels every second" if setting.period_ms == EVERY_SECOND_MS else ""
+        scores[f"{setting.classifier}, {setting.transcoder}, {setting.input}{window}{every}"] = own
     if not scores:
         raise MissingFileError(
             "nothing of this selection is computed: python3 exp_presence/main_doce_presence.py … -c"

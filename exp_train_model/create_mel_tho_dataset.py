@@ -5,14 +5,16 @@
     python3 exp_train_model/create_mel_tho_dataset.py --dataset_type test     # its first 50 clips
     python3 exp_train_model/create_mel_tho_dataset.py --layout folder \\
         --audio_dataset_path my_sounds --dataset_name my-sounds --group_by - --shifts 1 --mixtures 8000 --equalise
+    python3 exp_train_model/create_mel_tho_dataset.py --layout folder --audio_dataset_path my_sounds --period 1
 
 Input: TAU Urban Acoustic Scenes 2020 Mobile (python3 download_datasets.py --dataset TAU), or with
 `--layout folder` any folder of sounds, of which all clips of one second or more are used.
 Output: spectral_transcoder_data/data/<dataset_name>/, arrays of <dataset_name>_<train|valid|eval>_…: of each
 second, third octaves (8 × 29), PANN's Mels (101 × 64) and YamNet's (96 × 64), with the names of the seconds,
 the split of the clips and a manifest; `--front_ends PANN,YamNet,EfficientAT` adds EfficientAT's (100 × 128).
-<dataset_name> is Dcase-Task1-full, -urban, -TEST, or the folder's name. --shifts, --mixtures, --equalise and
---backgrounds make more sound of the training split's recordings; <dataset_name>_variations.csv says how.
+<dataset_name> is Dcase-Task1-full, -urban, -TEST, or the folder's name; for levels every second (`--period 1`, 1 × 29)
+it ends in -1s. --shifts, --mixtures, --equalise and --backgrounds make more sound of the training split's recordings;
+<dataset_name>_variations.csv says how.
 
 51 kB for each second: 5.4 GB for TAU's 105,450 seconds. About 5 minutes for TAU on two cores, in constant
 memory. The same command goes on with a creation that was interrupted, and verifies one that has ended.
@@ -22,7 +24,7 @@ Exit status: 1 if sounds could not be read; they are listed, and the dataset is 
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spectral_transcoder.datasets.creation.options import (
     OF_FOLDERS,
@@ -33,7 +35,9 @@ from spectral_transcoder.datasets.creation.options import (
 from spectral_transcoder.datasets.names import SPLIT_SEED, SPLITS, TAU_DATASET_TYPES
 from spectral_transcoder.signal.names import (
     EDGES,
+    EVERY_SECOND_S,
     FRONT_END_NAMES,
+    PERIODS_S,
     PUBLISHED_FRONT_ENDS,
     THIRD_OCTAVE_DEFAULTS,
 )
@@ -55,18 +59,29 @@ def main() -> int:
     from spectral_transcoder.datasets.creation.summary import print_contents, report_skipped
     from spectral_transcoder.signal.third_octaves import ThirdOctaves
 
-    corpus = choose_corpus(args)
+    third_octaves = ThirdOctaves(**record_options(args))
+    corpus = choose_corpus(args).for_levels(third_octaves)
     output_path = args.output_path or args.data_path / DATASETS
     clips = Counter(clip.split for clip in corpus.clips)
     print(f"{corpus.name}: {len(corpus.clips)} clips, " + ", ".join(f"{s} {clips[s]}" for s in SPLITS))
 
     mel_time = args.dataset_type == "urban" if args.mel_time is None else args.mel_time
-    record = {name: getattr(args, name) for name in THIRD_OCTAVE_DEFAULTS}
-    analysis = ChunkAnalysis(ThirdOctaves(**record), mel_time, tuple(args.front_ends), reading_of(args))
+    analysis = ChunkAnalysis(third_octaves, mel_time, tuple(args.front_ends), reading_of(args))
     manifest = create_dataset(corpus, output_path, analysis, args.jobs, args.force, variations_of(args))
 
     print_contents(manifest, output_path / corpus.name)
     return report_skipped(manifest["skipped"])
+
+
+def record_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of the third octaves that the options mean; --period gives frames without overlap."""
+    record: dict[str, Any] = {name: getattr(args, name) for name in THIRD_OCTAVE_DEFAULTS}
+    framing = ("frame_length", "hop_length")
+    if args.period == EVERY_SECOND_S:
+        if any(record[name] != THIRD_OCTAVE_DEFAULTS[name] for name in framing):
+            raise UsageError("--period 1 with --frame_length or --hop_length: expected one of them")
+        record |= dict.fromkeys(framing, args.sr)
+    return record
 
 
 def choose_corpus(args: argparse.Namespace) -> "Corpus":
@@ -120,6 +135,13 @@ def parse_arguments() -> argparse.Namespace:
         how.add_argument(
             f"--{name}", type=type(default), default=default, choices=choices, help="default %(default)s"
         )
+    how.add_argument(
+        "--period",
+        type=float,
+        choices=PERIODS_S,
+        default=PERIODS_S[0],
+        help="of the levels in s: 0.125, or 1, for which frames and hops are of 1 s",
+    )
     how.add_argument(
         "--mel_time",
         action=argparse.BooleanOptionalAction,

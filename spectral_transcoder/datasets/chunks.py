@@ -33,6 +33,7 @@ from spectral_transcoder.signal.mel_spectrograms import (
     front_end_named,
     reflect,
 )
+from spectral_transcoder.signal.names import EVERY_SECOND
 from spectral_transcoder.signal.reading import AS_USUAL, Reading
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
@@ -337,6 +338,8 @@ def open_dataset(data_folder: str | Path, name: str) -> ChunkDataset:
 
 def command_for(name: str) -> str:
     """Return the command that makes a dataset."""
+    if name.endswith(EVERY_SECOND):
+        return f"{command_for(name.removesuffix(EVERY_SECOND))} --period 1"
     for dataset_type in TAU_DATASET_TYPES:
         if name == tau_dataset_name(dataset_type):
             return f"{CREATE_COMMAND} --dataset_type {dataset_type}"

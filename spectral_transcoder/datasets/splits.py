@@ -3,13 +3,15 @@
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sklearn.model_selection import train_test_split
 
 from spectral_transcoder.datasets.names import SPLITS
+from spectral_transcoder.signal.names import EVERY_SECOND
+from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import UsageError
 
 PROPORTIONS = {"train": 0.75, "valid": 0.125, "eval": 0.125}
@@ -81,6 +83,26 @@ class Corpus:
                 f"the corpus {self.name} has {len(self.clips)} clips and none of them for the splits "
                 f"{', '.join(sorted(missing))}: it takes more clips, groups or cities"
             )
+
+    def for_levels(self, third_octaves: ThirdOctaves) -> Self:
+        """Return the corpus by the name of its dataset of levels: `street` is `street-1s` for levels every second.
+
+        By that ending models that are trained on it are known to take levels every second.
+
+        Raises
+        ------
+        UsageError
+            Its name says levels every second, and they are not.
+        """
+        named = self.name.endswith(EVERY_SECOND)
+        if third_octaves.frames_per_second == 1:
+            return self if named else replace(self, name=self.name + EVERY_SECOND)
+        if named:
+            raise UsageError(
+                f"{self.name!r} cannot name a dataset of {third_octaves.frames_per_second} levels a second: names that "
+                f"end in {EVERY_SECOND} are of levels every second (--period 1)"
+            )
+        return self
 
 
 def random_split(files: Sequence[str], seed: int) -> dict[str, str]:

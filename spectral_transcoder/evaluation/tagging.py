@@ -26,7 +26,7 @@ from spectral_transcoder.models.transcoders import Transcoder, TranscoderSetting
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
 from spectral_transcoder.signal.reading import AS_USUAL, Reading
-from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.signal.third_octaves import THIRD_OCTAVES, ThirdOctaves
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import PRETRAINED_MODELS, REFERENCE_MODELS
 
@@ -54,6 +54,8 @@ class TaggingPipeline:
         Which channel of the sounds is taken, and what is done with those that were cut off.
     engine : str
         What runs the classifier: torch or onnxruntime.
+    third_octaves : ThirdOctaves
+        What an untrained transcoder starts from; trained ones know it themselves.
     """
 
     classifier: str
@@ -63,6 +65,7 @@ class TaggingPipeline:
     model: Path | None = None
     reading: Reading = AS_USUAL
     engine: str = "torch"
+    third_octaves: ThirdOctaves = THIRD_OCTAVES
 
     @property
     def front_end(self) -> MelFrontEnd:
@@ -73,7 +76,7 @@ class TaggingPipeline:
         """Return its transcoder, loaded once for each process, or None for the true Mels."""
         if self.transcoder == TRUE_MELS:
             return None
-        return cached_transcoder(self.front_end.name, self.network, self.model, device)
+        return cached_transcoder(self.front_end.name, self.network, self.model, device, self.third_octaves)
 
     def load_classifier(self, device: str = "cpu") -> Classifier:
         """Return its classifier, loaded once for each process, with the head that the transcoder may have for it."""
@@ -91,11 +94,13 @@ def cached_classifier(
 
 
 @lru_cache
-def cached_transcoder(front_end: str, network: str | None, model: Path | None, device: str) -> Transcoder:
+def cached_transcoder(
+    front_end: str, network: str | None, model: Path | None, device: str, third_octaves: ThirdOctaves
+) -> Transcoder:
     """Return a trained transcoder, or an untrained one of that network for a front end."""
     if model is None:
         assert network is not None, "a pipeline has a trained transcoder's file or an untrained one's network"
-        return Transcoder(TranscoderSettings(network, front_end)).to(device)
+        return Transcoder(TranscoderSettings(network, front_end, third_octaves=third_octaves)).to(device)
     return load_model(model).to(device)
 
 
@@ -104,6 +109,7 @@ def find_pipeline(
     transcoder: str,
     models: Path = PRETRAINED_MODELS,
     references: Path = REFERENCE_MODELS,
+    third_octaves: ThirdOctaves = THIRD_OCTAVES,
 ) -> TaggingPipeline:
     """Return the pipeline of a classifier and a transcoder.
 
@@ -115,6 +121,8 @@ def find_pipeline(
         A name of the registry, in any of its spellings, or name=path: a trained transcoder's file, and its name.
     models, references : Path
         The folders of the classifiers' weights and of trained transcoders.
+    third_octaves : ThirdOctaves
+        What transcoders found by name start from: levels every 125 ms, or every second.
 
     Raises
     ------
@@ -142,8 +150,12 @@ def find_pipeline(
     else:
         entry = model_entry(name)
         untrained = entry.name if entry.kind == Kind.UNTRAINED else None
-        model = entry.require(classifier, Path(references)) if entry.kind == Kind.TRAINED else None
-        pipeline = TaggingPipeline(classifier, weights, entry.published_name, untrained, model)
+        model = None
+        if entry.kind == Kind.TRAINED:
+            model = entry.require(classifier, Path(references), third_octaves.frames_per_second == 1)
+        pipeline = TaggingPipeline(
+            classifier, weights, entry.published_name, untrained, model, third_octaves=third_octaves
+        )
     if pipeline.model is not None and (trained := pipeline.load_transcoder()) is not None:
         check(trained, pipeline)
     return pipeline

@@ -31,7 +31,7 @@ def candidates(
     records : list of ClassifierRecord
         Classifiers of one front end; of those without a trained transcoder, a line is printed.
     third_octaves : ThirdOctaves
-        The levels that untrained transcoders take.
+        The levels that the transcoders take.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def candidates(
         "PINV with texture": [Transcoder(settings) for settings in textured],
     }
     for record in records:
-        _, path = best_transcoder(record.name)
+        _, path = best_transcoder(record.name, every_second=third_octaves.frames_per_second == 1)
         if path is None:
             print(f"{record.name} has no transcoder trained on its outputs in reference_models/")
         else:

@@ -102,7 +102,7 @@ def level_window_scores(
     record = transcoder.third_octaves
     if levels_db.shape[1] != record.n_bands:
         raise UsageError(f"levels of {levels_db.shape[1]} bands: the transcoder expects {record.n_bands}")
-    levels_db = resample_levels(levels_db, period_s, record.hop_length / record.sr)
+    levels_db = resample_levels(levels_db, period_s, record.period_s)
     offset_db = normalising_offset_db(levels_db) if offset_db is None else offset_db
     n_seconds = len(levels_db) // record.frames_per_second
     if n_seconds == 0:

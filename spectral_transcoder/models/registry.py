@@ -7,6 +7,9 @@ is: `factor=value` joined by `+` (docs/method.md, section 5).
 The rule about teachers: a model that was trained on a classifier's outputs serves that very classifier and no
 other, not even another edition with the same Mels, since to those it is worse than no training at all. A model that
 was trained on Mels alone serves every classifier that takes these Mels.
+
+The rule about periods: a model that was trained on levels every second, whose dataset's name ends in `-1s`, serves such
+levels and no others.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +18,7 @@ from enum import Enum
 from pathlib import Path
 
 from spectral_transcoder.models.classifiers import CLASSIFIERS, classifier_record
+from spectral_transcoder.signal.names import EVERY_SECOND
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
@@ -60,8 +64,8 @@ class ModelEntry:
     aliases : tuple of str
         Further names that command lines take.
     finder : callable, optional
-        Finds its file: (entry, classifier, folder, published_only) -> Path or None. By default the best
-        `<identifier>_model` whose factors fit, see `find_by_identifier`.
+        Finds its file: (entry, classifier, folder, published_only, every_second) -> Path or None. By default the
+        best `<identifier>_model` whose factors fit, see `find_by_identifier`.
     """
 
     name: str
@@ -72,7 +76,7 @@ class ModelEntry:
     published_name: str = ""
     sound_name: str = ""
     aliases: tuple[str, ...] = ()
-    finder: "Callable[[ModelEntry, str, Path, bool], Path | None] | None" = None
+    finder: "Callable[[ModelEntry, str, Path, bool, bool], Path | None] | None" = None
 
     def __post_init__(self) -> None:
         for field in ("published_name", "sound_name"):
@@ -91,17 +95,21 @@ class ModelEntry:
             and factors.get("ts") == str(int(self.teacher_student))
         )
 
-    def serves(self, factors: Mapping[str, str], classifier: str) -> bool:
-        """Say whether such a model, of an identifier's factors, serves a classifier: the rule about teachers."""
+    def serves(self, factors: Mapping[str, str], classifier: str, every_second: bool = False) -> bool:
+        """Say whether such a model, of an identifier's factors, serves: the rules about teachers and periods."""
         theirs = CLASSIFIERS.get(factors.get("classifier", ""))
-        if theirs is None or not self.describes(factors):
+        if theirs is None or not self.describes(factors) or is_every_second(factors) != every_second:
             return False
         if self.teacher_student:
             return theirs.name == classifier
         return theirs.front_end == classifier_record(classifier).front_end
 
     def find(
-        self, classifier: str, folder: Path = REFERENCE_MODELS, published_only: bool = False
+        self,
+        classifier: str,
+        folder: Path = REFERENCE_MODELS,
+        published_only: bool = False,
+        every_second: bool = False,
     ) -> Path | None:
         """Return the path of the best such model for a classifier, or None.
 
@@ -113,14 +121,21 @@ class ModelEntry:
             Folder of trained models.
         published_only : bool
             Leave out our own models.
+        every_second : bool
+            For levels every second, not every 125 ms.
         """
-        return (self.finder or find_by_identifier)(self, classifier, folder, published_only)
+        return (self.finder or find_by_identifier)(self, classifier, folder, published_only, every_second)
 
-    def require(self, classifier: str, folder: Path = REFERENCE_MODELS) -> Path:
+    def require(self, classifier: str, folder: Path = REFERENCE_MODELS, every_second: bool = False) -> Path:
         """Return the path of the best such model; raise MissingFileError, naming what is there, where there is none."""
-        path = self.find(classifier, folder)
+        path = self.find(classifier, folder, every_second=every_second)
         if path is not None:
             return path
+        if every_second:
+            raise MissingFileError(
+                f"no {self.name} for {classifier} and levels every second in {folder}: expected pinv, pinv_texture or "
+                f"the file of a model that {TRAIN_COMMAND} trained on a dataset made with --period 1"
+            )
         others = [other for other in trained_models(folder) if self.describes(identifier_factors(other))]
         teachers = sorted({identifier_factors(other).get("classifier", "?") for other in others})
         why = f" (there are such for {', '.join(teachers)})" if teachers else ""
@@ -196,7 +211,14 @@ def is_published(factors: Mapping[str, str]) -> bool:
     return factors.get("dataset") == PUBLISHED_DATASET
 
 
-def find_by_identifier(entry: ModelEntry, classifier: str, folder: Path, published_only: bool) -> Path | None:
+def is_every_second(factors: Mapping[str, str]) -> bool:
+    """Say whether a model takes levels every second: the name of what it was trained on says so."""
+    return factors.get("dataset", "").endswith(EVERY_SECOND)
+
+
+def find_by_identifier(
+    entry: ModelEntry, classifier: str, folder: Path, published_only: bool, every_second: bool
+) -> Path | None:
     """Return the best model whose identifier is of an entry and that serves a classifier.
 
     Models made for this very classifier come before those for others with its Mels, published ones before our own.
@@ -205,7 +227,7 @@ def find_by_identifier(entry: ModelEntry, classifier: str, folder: Path, publish
     for path in trained_models(folder):
         factors = identifier_factors(path)
         own = not is_published(factors)
-        if entry.serves(factors, classifier) and not (own and published_only):
+        if entry.serves(factors, classifier, every_second) and not (own and published_only):
             position = list(CLASSIFIERS).index(factors["classifier"])
             network = entry.networks.index(factors["transcoder"])
             rank = (factors["classifier"] != classifier, own, position, network)
@@ -213,7 +235,9 @@ def find_by_identifier(entry: ModelEntry, classifier: str, folder: Path, publish
     return min(candidates)[-1] if candidates else None
 
 
-def best_transcoder(classifier: str, folder: Path = REFERENCE_MODELS) -> tuple[ModelEntry, Path | None]:
+def best_transcoder(
+    classifier: str, folder: Path = REFERENCE_MODELS, every_second: bool = False
+) -> tuple[ModelEntry, Path | None]:
     """Return the transcoder that serves a classifier best of what is there, and its file.
 
     It is a model that was trained on this classifier's outputs, a published one before our own and one with texture
@@ -222,7 +246,7 @@ def best_transcoder(classifier: str, folder: Path = REFERENCE_MODELS) -> tuple[M
     candidates: list[tuple[bool, int, ModelEntry, Path]] = []
     for name in ("cnn_texture", "cnn_grid", "cnn_logits"):
         entry = model_entry(name)
-        path = entry.find(classifier, folder)
+        path = entry.find(classifier, folder, every_second=every_second)
         if path is not None:
             candidates.append((not is_published(identifier_factors(path)), len(candidates), entry, path))
     if not candidates:
@@ -231,18 +255,20 @@ def best_transcoder(classifier: str, folder: Path = REFERENCE_MODELS) -> tuple[M
     return entry, path
 
 
-def best_model(classifier: str, folder: Path = REFERENCE_MODELS) -> tuple[ModelEntry, Path | None]:
+def best_model(
+    classifier: str, folder: Path = REFERENCE_MODELS, every_second: bool = False
+) -> tuple[ModelEntry, Path | None]:
     """Return what agrees best with people in the street of what is there for a classifier, and its file.
 
     It is an adapted classifier (docs/model_zoo.md); where there is none, the best transcoder.
     """
     adapted = model_entry(ADAPTED)
-    path = adapted.find(classifier, folder)
-    return (adapted, path) if path else best_transcoder(classifier, folder)
+    path = adapted.find(classifier, folder, every_second=every_second)
+    return (adapted, path) if path else best_transcoder(classifier, folder, every_second)
 
 
 def find_model(
-    classifier: str, asked: str | None = None, folder: Path = REFERENCE_MODELS, with_trained: bool = True
+    classifier: str, asked: str | None = None, folder: Path = REFERENCE_MODELS, every_second: bool = False
 ) -> ModelEntry | Path:
     """Return what stands between levels and a classifier: an untrained transcoder, or the file of a trained model.
 
@@ -254,8 +280,8 @@ def find_model(
         One of `TRANSCODERS`, in any spelling, or the path of a trained model; by default the best that is there.
     folder : Path
         Where trained models are looked for.
-    with_trained : bool
-        Whether trained models found by name can serve: they take levels every 125 ms, not every second.
+    every_second : bool
+        For levels every second, not every 125 ms.
 
     Raises
     ------
@@ -263,7 +289,7 @@ def find_model(
         There is none of that kind.
     """
     if asked is None:
-        entry, path = best_model(classifier, folder) if with_trained else (model_entry(BEST_UNTRAINED), None)
+        entry, path = best_model(classifier, folder, every_second)
         return path or entry
     if asked not in BY_SPELLING or BY_SPELLING[asked].kind == Kind.TRUE_MELS:
         if not Path(asked).is_file():
@@ -272,9 +298,7 @@ def find_model(
     entry = BY_SPELLING[asked]
     if entry.kind == Kind.UNTRAINED:
         return entry
-    if not with_trained:
-        raise MissingFileError(f"no {asked} for levels every second: expected pinv, pinv_texture or a file")
-    return entry.require(classifier, folder)
+    return entry.require(classifier, folder, every_second)
 
 
 def describe(path: Path) -> str:

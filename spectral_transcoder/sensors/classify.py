@@ -17,7 +17,13 @@ from spectral_transcoder.models.classifiers import LONGEST_FRAMES, Classifier
 from spectral_transcoder.models.labels import group_indices, read_grouping
 from spectral_transcoder.models.transcoders import SHORTEST_TAIL_S, Transcoder
 from spectral_transcoder.sensors.frame_checks import Findings
-from spectral_transcoder.sensors.levels import SECOND_OCTAVES, THIRD_OCTAVES, LevelBlock
+from spectral_transcoder.sensors.levels import (
+    FRAME_S,
+    SECOND_OCTAVES,
+    THIRD_OCTAVES,
+    LevelBlock,
+    record_of_frames,
+)
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 from spectral_transcoder.sensors.windows import WindowBatch, Windowing, window_batches
 from spectral_transcoder.utils.errors import UsageError
@@ -117,6 +123,7 @@ class SensorClassifier:
         transcoder: str | None = None,
         weights: Path | None = None,
         device: str = "cpu",
+        frame_s: float = FRAME_S,
         **options: Any,
     ) -> Self:
         """Load by name what `models.choose_classifier` and `models.choose_transcoder` find.
@@ -132,11 +139,16 @@ class SensorClassifier:
             The classifier's file, where it is not in `pretrained_models/`.
         device : str
             cpu or cuda.
+        frame_s : float
+            Seconds from one level to the next: 0.125 or 1.
         **options
             As the constructor takes them.
         """
         loaded = choose_classifier(classifier, weights, device)
-        found, _ = choose_transcoder(loaded.record.name, transcoder, device=device)
+        third_octaves = record_of_frames(frame_s)
+        found, _ = choose_transcoder(
+            loaded.record.name, transcoder, device=device, third_octaves=third_octaves
+        )
         return cls(found, loaded, **options)
 
     @property

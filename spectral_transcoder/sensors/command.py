@@ -21,7 +21,7 @@ from spectral_transcoder.sensors.classify import SensorClassifier
 from spectral_transcoder.sensors.command_line import read_options
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
-from spectral_transcoder.sensors.levels import record_of_frames
+from spectral_transcoder.sensors.levels import FRAME_S, record_of_frames
 from spectral_transcoder.sensors.live import LiveLevels, LiveSound, Stop, follow_bytes
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 from spectral_transcoder.sensors.resampling import frame_period
@@ -34,7 +34,10 @@ from spectral_transcoder.utils.errors import LevelsError, UsageError
 def open_inputs(args: argparse.Namespace, files: list[Path]) -> Inputs:
     """Survey the files of levels, or take the sounds as they are."""
     if args.from_audio:
-        return Inputs(sounds=files, normalise=not args.as_is, reading=reading_of(args))
+        sound_frame_s = frame_period(args.period or FRAME_S)
+        return Inputs(
+            sounds=files, normalise=not args.as_is, sound_frame_s=sound_frame_s, reading=reading_of(args)
+        )
     inputs = survey_inputs(files, read_options(args))
     inputs.between_s = args.between and tuple(args.between)
     return inputs
@@ -151,7 +154,8 @@ def follow(args: argparse.Namespace) -> int:
         if not live.open(follow_bytes(source, stop)):
             raise LevelsError(f"{source} ended before its first window")
         with redirect_stdout(sys.stderr):
-            model, _ = load_models(args, frame_period(live.period_s))
+            period_s = (args.from_audio and args.period) or live.period_s
+            model, _ = load_models(args, frame_period(period_s))
         windowing = Windowing(args.window_s, args.hop_s, args.offset, model.frames_per_second)
         n_windows = following.follow(live, model, windowing, rows, args.scores == "all", report)
     report(f"{n_windows} windows")

@@ -81,7 +81,9 @@ def add_model_options(group: argparse._ArgumentGroup) -> None:
 def add_file_options(group: argparse._ArgumentGroup) -> None:
     """Add what a user says of files that do not say it themselves."""
     group.add_argument("--sensor", default="", help="the sensor's name")
-    group.add_argument("--period", type=float, metavar="S", help="seconds between rows, 0.01 to 1")
+    group.add_argument(
+        "--period", type=float, metavar="S", help="seconds between rows, 0.01 to 1; of sounds too"
+    )
     group.add_argument("--weighting", default="", choices=("Z", "A", "C"), help="of the bands")
     group.add_argument(
         "--columns", default="", metavar="NAME=HZ", help="columns of bands: low=20,mid=25 or 3:31=20"

@@ -26,6 +26,8 @@ class Inputs:
         Sounds, of which the levels are computed.
     normalise : bool
         Whether sounds are peak-normalised first.
+    sound_frame_s : float
+        Seconds of the frames that the levels of sounds become.
     reading : Reading
         Which channel of sounds is taken, and what is done with cut ones.
     failed : dict of Path to str
@@ -37,6 +39,7 @@ class Inputs:
     surveyed: list[SurveyedFile] = field(default_factory=list)
     sounds: list[Path] = field(default_factory=list)
     normalise: bool = True
+    sound_frame_s: float = FRAME_S
     reading: Reading = AS_USUAL
     failed: dict[Path, str] = field(default_factory=dict)
     between_s: tuple[float, float] | None = None
@@ -62,7 +65,7 @@ class Inputs:
                 f"{short.path} becomes frames of {short.frame_s:g} s, {long.path} frames of {long.frame_s:g} s: "
                 "classify them apart, into two outputs"
             )
-        return next(iter(frames), FRAME_S)
+        return next(iter(frames), self.sound_frame_s)
 
     def blocks(self, findings: Findings | None = None) -> Iterator[LevelBlock]:
         """Give the levels of all files, one after the other."""

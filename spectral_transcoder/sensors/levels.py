@@ -6,12 +6,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.signal.third_octaves import SECOND_OCTAVES, THIRD_OCTAVES, ThirdOctaves
 
-THIRD_OCTAVES = ThirdOctaves()
-SECOND_OCTAVES = ThirdOctaves(frame_length=32000, hop_length=32000)  # of sensors that store a row each second
 N_BANDS = THIRD_OCTAVES.n_bands
-FRAME_S = THIRD_OCTAVES.hop_length / THIRD_OCTAVES.sr  # 125 ms from one row to the next
+FRAME_S = THIRD_OCTAVES.period_s  # 125 ms from one row to the next
 SECOND_S = 1.0
 FRAMES_PER_SECOND = THIRD_OCTAVES.frames_per_second
 # fmt: off

@@ -68,7 +68,7 @@ def choose_transcoder(
     device : str
         cpu or cuda.
     third_octaves : ThirdOctaves
-        Every 125 ms, or every second, for which there is no trained one by name.
+        What the levels are: every 125 ms, or every second.
 
     Returns
     -------
@@ -82,22 +82,30 @@ def choose_transcoder(
     MissingFileError
         There is none of that kind.
     UsageError
-        It makes the Mels of another front end.
+        It makes the Mels of another front end, or takes levels of another period.
     """
-    found = find_model(classifier, asked, folder, with_trained=third_octaves == THIRD_OCTAVES)
+    every_second = third_octaves.frames_per_second == 1
+    found = find_model(classifier, asked, folder, every_second)
     if isinstance(found, ModelEntry):
         front_end = classifier_record(classifier).front_end.name
         settings = TranscoderSettings(found.name, front_end, third_octaves=third_octaves)
         return Transcoder(settings).to(device), f"{found.title} for {front_end} Mels"
     named = "classifier" in identifier_factors(found)
-    return _load_for(classifier, found, device), f"{describe(found)}: {found}" if named else describe(found)
+    transcoder = _load_for(classifier, found, third_octaves).to(device)
+    return transcoder, f"{describe(found)}: {found}" if named else describe(found)
 
 
-def _load_for(classifier: str, path: Path, device: str) -> Transcoder:
-    """Load a trained model; raise UsageError, naming its file, where it does not serve the classifier."""
-    transcoder = load_model(path).to(device)
+def _load_for(classifier: str, path: Path, third_octaves: ThirdOctaves) -> Transcoder:
+    """Load a trained model; raise UsageError, naming its file, where it does not serve classifier and levels."""
+    transcoder = load_model(path)
     try:
         transcoder.check_serves(classifier_record(classifier))
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
+    theirs = transcoder.third_octaves
+    if theirs.frames_per_second != third_octaves.frames_per_second:
+        raise UsageError(
+            f"{path} takes {theirs.frames_per_second} levels a second, not {third_octaves.frames_per_second}: expected "
+            f"a model that was trained on a dataset made with --period {third_octaves.period_s:g}, pinv or pinv_texture"
+        )
     return transcoder

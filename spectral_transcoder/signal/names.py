@@ -13,5 +13,10 @@ THIRD_OCTAVE_DEFAULTS: dict[str, int | float | str] = {
     "edges": "dcase2023",
     "offset_db": 26.0,
 }
+EVERY_SECOND_S = 1.0
+PERIODS_S = (0.125, EVERY_SECOND_S)  # of levels that there are transcoders for
+EVERY_SECOND = (
+    "-1s"  # how the names of datasets of levels every second end, and so those of what was trained on them
+)
 FRONT_END_NAMES = ("PANN", "YamNet", "EfficientAT")
 PUBLISHED_FRONT_ENDS = ("PANN", "YamNet")

@@ -98,6 +98,11 @@ class ThirdOctaves:
         return self.n_frames(self.sr)
 
     @property
+    def period_s(self) -> float:
+        """Seconds from one frame to the next: 0.125 by default."""
+        return self.hop_length / self.sr
+
+    @property
     def centres_hz(self) -> np.ndarray:
         """Exact centre of each band in Hz: (n_bands,)."""
         return 1000 * 10 ** (np.arange(self.lowest_band, self.lowest_band + self.n_bands) / 10)
@@ -195,6 +200,10 @@ class ThirdOctaves:
             spectrum = torch.fft.rfft(frames[block] * window)
             torch.matmul(spectrum.real.square() + spectrum.imag.square(), bands, out=power[block])
         return power.view(*signal.shape[:-1], n_frames, self.n_bands)
+
+
+THIRD_OCTAVES = ThirdOctaves()  # the published ones, every 125 ms
+SECOND_OCTAVES = ThirdOctaves(frame_length=32000, hop_length=32000)  # of sensors that store a row each second
 
 
 @lru_cache(maxsize=32)

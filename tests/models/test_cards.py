@@ -21,13 +21,14 @@ from spectral_transcoder.models.registry import (
     STUDENT,
     best_model,
     entry_of,
+    is_every_second,
     model_entry,
     parse_identifier,
 )
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS, YAMNET_MELS
-from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.signal.third_octaves import SECOND_OCTAVES, ThirdOctaves
 from spectral_transcoder.training.distillation import agreement, read_sounds
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
@@ -95,8 +96,11 @@ def test_adapted_classifiers_are_found_and_say_how_they_were_trained(name):
     assert record["dataset"]["name"] == factors["dataset"]
     assert record["recipe"]["epochs"] == int(factors["epoch"])
     assert record["teacher"] == factors.get("teacher", factors["classifier"]) == CARDS[name]["teacher"]
-    assert entry_of(factors).find(factors["classifier"]) == REFERENCE_MODELS / name
-    assert best_model(factors["classifier"]) == (model_entry(ADAPTED), REFERENCE_MODELS / name)
+    every_second = is_every_second(factors)
+    assert transcoder.third_octaves == (SECOND_OCTAVES if every_second else ThirdOctaves())
+    path = REFERENCE_MODELS / name
+    assert entry_of(factors).find(factors["classifier"], every_second=every_second) == path
+    assert best_model(factors["classifier"], every_second=every_second) == (model_entry(ADAPTED), path)
 
 
 @pytest.mark.slow
@@ -105,8 +109,10 @@ def test_adapted_classifiers_are_found_and_say_how_they_were_trained(name):
 def test_adapted_classifiers_agree_with_people_as_their_cards_say(name, shared):
     """Pearson's r between mean class scores and the times of presence that people gave, on street recordings."""
     figures = CARDS[name]["figures"]
-    classifier = parse_identifier(name)["classifier"]
-    pipeline = find_pipeline(classifier, ADAPTED, shared / "pretrained")
+    factors = parse_identifier(name)
+    classifier = factors["classifier"]
+    third_octaves = SECOND_OCTAVES if is_every_second(factors) else ThirdOctaves()
+    pipeline = find_pipeline(classifier, ADAPTED, shared / "pretrained", third_octaves=third_octaves)
     told = read_times_of_presence(shared / RECORDINGS / "time_of_presence.csv")
     length, labels = window_length(classifier), classifier_record(classifier).labels
     scores = [

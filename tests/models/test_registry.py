@@ -6,8 +6,10 @@ from spectral_transcoder.evaluation.regeneration import transcoders_for
 from spectral_transcoder.models.registry import (
     REGISTRY,
     best_model,
+    best_transcoder,
     describe,
     entry_of,
+    find_model,
     model_entry,
     parse_identifier,
 )
@@ -136,6 +138,25 @@ def test_the_best_for_a_classifier(tmp_path, files, classifier, expected):
         (tmp_path / file).write_bytes(b"")
     entry, path = best_model(classifier, tmp_path)
     assert (entry.name, path and path.name) == expected
+
+
+def test_models_of_levels_every_second_serve_those_and_no_others(tmp_path):
+    for dataset in ("street", "street-1s"):
+        for made in (
+            name("YamNetMobile", dataset, transcoder="adapted"),
+            name("YamNetMobile", dataset, transcoder="cnn_texture"),
+        ):
+            (tmp_path / made).write_bytes(b"")
+    (tmp_path / name(dataset="full")).write_bytes(b"")
+    for every_second, dataset in ((False, "street"), (True, "street-1s")):
+        for asked in (None, "adapted"):
+            found = find_model("YamNetMobile", asked, tmp_path, every_second)
+            assert parse_identifier(found.name)["dataset"] == dataset
+        entry, path = best_transcoder("YamNetMobile", tmp_path, every_second)
+        assert (entry.name, parse_identifier(path.name)["dataset"]) == ("cnn_texture", dataset)
+    assert find_model("PANN", None, tmp_path, every_second=True).name == "pinv_texture"
+    with pytest.raises(MissingFileError, match=r"no cnn_logits for PANN and levels every second.*--period 1"):
+        find_model("PANN", "cnn_logits", tmp_path, every_second=True)
 
 
 def test_one_name_and_one_title_each():

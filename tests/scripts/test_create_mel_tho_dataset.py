@@ -21,7 +21,7 @@ from spectral_transcoder.datasets.variations import Variations
 from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
-from spectral_transcoder.utils.errors import DatasetError
+from spectral_transcoder.utils.errors import DatasetError, MissingFileError
 from spectral_transcoder.utils.locks import sole_writer
 from tests.helpers.made_corpora import (
     TAU_NAMES,
@@ -111,6 +111,26 @@ def test_urban_has_frames_of_the_mels_by_default(tmp_path):
     )
 
 
+def test_levels_every_second_are_a_dataset_of_their_own(tau, tmp_path):
+    """One level for each second and band: the mean power of the second, its ends faded by the window."""
+    options = ("--audio_dataset_path", tau, "--output_path", tmp_path, "--dataset_name", "a")
+    for more in (("--period", 1), ()):
+        made = run_script(*options, *more)
+        assert made.returncode == 0, made.stderr
+    every_second, every_125_ms = (open_dataset(tmp_path, name) for name in ("a-1s", "a"))
+    assert every_second.third_octaves == ThirdOctaves(frame_length=32000, hop_length=32000)
+    train = every_second.split("train")
+    assert train.third_octaves.shape == (10, 1, 29)
+    frames = 10 ** (every_125_ms.split("train").third_octaves / 10)
+    difference = train.third_octaves[:, 0] - 10 * np.log10(frames.mean(1))
+    assert np.abs(np.median(difference, axis=0))[10:].max() < 1.5  # dB; from 200 Hz, bands of several bins
+    again = run_script(*options[:4], "--dataset_name", "a-1s", "--period", 1)
+    assert again.returncode == 0, again.stderr
+    missing = pytest.raises(MissingFileError, match="--dataset_name b --period 1")
+    with missing:
+        open_dataset(tmp_path, "b-1s")
+
+
 def test_a_missing_corpus_is_told(tmp_path):
     missing = run_script("--audio_dataset_path", tmp_path / "nowhere")
     assert missing.returncode == 1
@@ -141,6 +161,9 @@ def test_more_sound_of_the_same_recordings(tmp_path):
         ["--mixture_db", 6, -10],
         ["--mixtures", -1],
         ["--n_bands", 40],
+        ["--period", 0.5],
+        ["--period", 1, "--hop_length", 16000],
+        ["--dataset_name", "street-1s"],
         ["--jobs", 0],
         ["--seed", -1],
     ],

@@ -123,6 +123,22 @@ def test_levels_every_second_are_classified_as_such(shared, classify, tmp_path):
     assert set(table["duration_s"].to_pylist()) == {1.0}
 
 
+def test_sounds_may_be_heard_by_their_levels_every_second(classify, tmp_path):
+    """Twice the sound as levels of 125 ms and of 1 s: the same levels of windows, other scores."""
+    sound = np.random.default_rng(0).normal(0, 0.1, 96000) * np.linspace(0.1, 1, 96000)
+    soundfile.write(tmp_path / "a.wav", sound.astype(np.float32), 32000)
+    tables = {}
+    for period in (0.125, 1):
+        output = tmp_path / f"{period}.parquet"
+        status, said, _ = classify(tmp_path / "a.wav", "--from-audio", "--period", period, "-o", output)
+        assert status == 0 and f"frames of {period:g} s" in said
+        tables[period] = pyarrow.parquet.read_table(output).to_pandas()
+    fine, coarse = (table[table["complete"]] for table in tables.values())
+    assert len(fine) == len(coarse) >= 2
+    np.testing.assert_allclose(fine["level_1000"], coarse["level_1000"], atol=0.01)
+    assert not np.allclose(fine["first_score"], coarse["first_score"], rtol=1e-3)
+
+
 def test_files_of_both_resolutions_are_refused_together(shared, classify, tmp_path):
     files = [street(tmp_path / "day.csv"), shared / "sensors/nti_xl2_long_RTA_3rd_Log.txt"]
     status, _, said = classify(*files, "-o", tmp_path / "out.csv")

@@ -11,6 +11,7 @@ from spectral_transcoder.evaluation.tagging import TRANSCODERS
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
 from spectral_transcoder.experiments.engine.plans import Plan, Setting
 from spectral_transcoder.experiments.presence.inputs import (
+    PERIODS_MS,
     annotated,
     chosen_pipeline,
     dataset_name,
@@ -64,7 +65,7 @@ def presence_plans(options: argparse.Namespace) -> dict[str, Plan]:
                 "dataset": (dataset_name(options),),
                 "classifier": tuple(CLASSIFIERS),
             },
-            hidden={"window_s": WINDOWS_S},
+            hidden={"window_s": WINDOWS_S, "period_ms": PERIODS_MS},
             meant={factor: values for factor, values in meant.items() if values},
         )
     return plans
@@ -109,7 +110,7 @@ def provenance(setting: Setting, experiment: Experiment) -> dict:
     else:
         made["sounds"] = {name: file_sha256(options.recordings / name) for name in annotations.recordings}
     try:
-        pipeline = chosen_pipeline(options, setting.classifier, setting.transcoder)
+        pipeline = chosen_pipeline(options, setting.classifier, setting.transcoder, setting.period_ms)
     except SpectralTranscoderError:
         return made | {"weights": None}
     return made | {"weights": file_sha256(pipeline.weights), "transcoder": file_sha256(pipeline.model)}

@@ -13,7 +13,11 @@ from spectral_transcoder.evaluation.tagging import TRANSCODERS, TaggingPipeline,
 from spectral_transcoder.experiments.engine.plans import RESERVED
 from spectral_transcoder.experiments.presence.options import SOUND
 from spectral_transcoder.models.registry import TRUE_MELS
+from spectral_transcoder.signal.third_octaves import SECOND_OCTAVES, THIRD_OCTAVES
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
+
+EVERY_SECOND_MS = 1000
+PERIODS_MS = (125, EVERY_SECOND_MS)  # of the levels that transcoders found by name start from
 
 
 def dataset_name(options: argparse.Namespace) -> str:
@@ -49,10 +53,13 @@ def trained_transcoders(options: argparse.Namespace) -> dict[str, str]:
     return named
 
 
-def chosen_pipeline(options: argparse.Namespace, classifier: str, transcoder: str) -> TaggingPipeline:
-    """Return the classifier with the transcoder of that name; see `tagging.find_pipeline`."""
+def chosen_pipeline(
+    options: argparse.Namespace, classifier: str, transcoder: str, period_ms: int = PERIODS_MS[0]
+) -> TaggingPipeline:
+    """Return the classifier with the transcoder of that name for levels of a period; see `tagging.find_pipeline`."""
     asked = trained_transcoders(options).get(transcoder, transcoder)
-    return find_pipeline(classifier, asked, options.models_path, options.reference_models_path)
+    third_octaves = SECOND_OCTAVES if period_ms == EVERY_SECOND_MS else THIRD_OCTAVES
+    return find_pipeline(classifier, asked, options.models_path, options.reference_models_path, third_octaves)
 
 
 @lru_cache

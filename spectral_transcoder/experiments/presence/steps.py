@@ -55,7 +55,7 @@ def evaluate(setting: Setting, experiment: Experiment) -> None:
 def window_scorer(setting: Setting, experiment: Experiment) -> Callable[[str], np.ndarray]:
     """Return what gives the label scores of a recording's windows by its name: (n_windows, n_labels)."""
     options = experiment.options
-    pipeline = chosen_pipeline(options, setting.classifier, setting.transcoder)
+    pipeline = chosen_pipeline(options, setting.classifier, setting.transcoder, setting.period_ms)
     length = window_length(setting.classifier, setting.window_s)
     if setting.input != LEVELS:
         return lambda name: sound_window_scores(pipeline, sound_path(options.recordings, name), length)

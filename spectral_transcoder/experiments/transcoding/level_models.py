@@ -165,7 +165,8 @@ class LevelModelTask:
         through = self.sizes["through"]
         if through not in TRAINED_THROUGH:
             return None
-        return load_transcoder(model_entry(through).require(self.record.name))
+        every_second = self.dataset.third_octaves.frames_per_second == 1
+        return load_transcoder(model_entry(through).require(self.record.name, every_second=every_second))
 
 
 def teacher_of(setting: Setting) -> str:

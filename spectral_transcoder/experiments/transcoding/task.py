@@ -30,7 +30,7 @@ from spectral_transcoder.models.classifiers import (
     load_classifier,
 )
 from spectral_transcoder.models.engines import choose_engine
-from spectral_transcoder.models.registry import FETCH_COMMAND, model_entry
+from spectral_transcoder.models.registry import FETCH_COMMAND, is_every_second, model_entry
 from spectral_transcoder.models.transcoders import NETWORKS, TEXTURES, Transcoder, TranscoderSettings
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.training.recipe import Recipe
@@ -71,7 +71,9 @@ def provenance(setting: Setting, experiment: Experiment) -> dict[str, str | None
             classifier_record(setting.teacher).path_in(experiment.options.models_path)
         )
     if setting.values.get("through") in TRAINED_THROUGH:
-        depends["model"] = hash_of(model_entry(setting.through).find(setting.classifier))
+        every_second = is_every_second(setting.values)
+        found = model_entry(setting.through).find(setting.classifier, every_second=every_second)
+        depends["model"] = hash_of(found)
     return depends
 
 
@@ -114,7 +116,8 @@ def _hash_of(path: Path, n_bytes: int, changed_ns: int) -> str:
 
 def find_published_model(setting: Setting) -> Path | None:
     """Return the path of the published transcoder that a setting of the plan `published` scores, or None."""
-    return model_entry(setting.transcoder).find(setting.classifier, published_only=True)
+    entry, every_second = model_entry(setting.transcoder), is_every_second(setting.values)
+    return entry.find(setting.classifier, published_only=True, every_second=every_second)
 
 
 def published_model(setting: Setting) -> Path:

@@ -6,7 +6,14 @@ import pytest
 import scipy.stats
 import soundfile
 
-from spectral_transcoder.signal.third_octaves import ThirdOctaves
+from spectral_transcoder.evaluation.tagging import find_pipeline
+from spectral_transcoder.evaluation.window_scores import (
+    WindowLength,
+    recording_class_scores,
+    sound_window_scores,
+)
+from spectral_transcoder.models.classifiers import classifier_record
+from spectral_transcoder.signal.third_octaves import SECOND_OCTAVES, ThirdOctaves
 
 SR = 32000
 SCRIPT, PLOT = "exp_presence/main_doce_presence.py", "exp_presence/plot_agreement.py"
@@ -88,6 +95,19 @@ def test_levels_have_a_plan_of_their_own(run, recordings, tmp_path):
 def test_windows_may_be_longer(run, tmp_path):
     run(SCRIPT, "-s", f"sound/{SELECT}+window_s=3", "-c", "-p")
     assert len(written(tmp_path, "scores/*window_s=3*_windows.csv")) == 4  # one for each recording
+
+
+def test_levels_may_be_every_second(run, tmp_path):
+    """Through PINV of levels every second; the scores are those of a pipeline that is built by hand."""
+    run(SCRIPT, "-s", f"sound/{SELECT}+period_ms=1000", "-c", "-p")
+    scores = written(tmp_path, "scores/*period_ms=1000*_scores.csv")
+    pipeline = find_pipeline("MiniYamNet", "pinv", third_octaves=SECOND_OCTAVES)
+    by_hand = sound_window_scores(pipeline, tmp_path / "made/c.wav", WindowLength(1))
+    expected = recording_class_scores(by_hand, classifier_record("MiniYamNet").labels, "tvb")
+    assert pipeline.load_transcoder().third_octaves == SECOND_OCTAVES
+    np.testing.assert_allclose(
+        scores.loc[2, ["traffic", "birds"]].to_numpy(float), expected[[0, 2]], rtol=1e-5
+    )
 
 
 def test_pictures_and_table(run, tmp_path):
