@@ -13,7 +13,7 @@ Takes a second for each 10 s of sound on one core.
 import argparse
 from pathlib import Path
 
-from spectral_transcoder.models.names import CLASSIFIER_NAMES
+from spectral_transcoder.models.names import CLASSIFIER_NAMES, TRANSCODER_HELP
 from spectral_transcoder.signal.names import PERIODS_S
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
@@ -69,10 +69,7 @@ def parse_arguments() -> argparse.Namespace:
         help="default: the best that has been downloaded",
     )
     add("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
-    add(
-        "--transcoder",
-        help="pinv, pinv_texture, cnn_mels, cnn_logits, cnn_texture, cnn_grid or a path (default: the best)",
-    )
+    add("--transcoder", help=TRANSCODER_HELP)
     add("--window_s", type=cli.positive, default=1, help="duration of the windows (default 1)")
     add(
         "--period",

@@ -11,7 +11,7 @@ checked against torch within 1e-4 with onnxruntime; sizes and latencies are prin
 import argparse
 from pathlib import Path
 
-from spectral_transcoder.models.names import CLASSIFIER_NAMES
+from spectral_transcoder.models.names import CLASSIFIER_NAMES, TRANSCODER_HELP
 from spectral_transcoder.signal.names import PERIODS_S
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.paths import EXPORT
@@ -49,10 +49,7 @@ def parse_arguments() -> argparse.Namespace:
         help="default: the best that has been downloaded",
     )
     parser.add_argument("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
-    parser.add_argument(
-        "--transcoder",
-        help="pinv, pinv_texture, cnn_mels, cnn_logits, cnn_texture, cnn_grid or a path (default: the best)",
-    )
+    parser.add_argument("--transcoder", help=TRANSCODER_HELP)
     parser.add_argument(
         "--period",
         type=float,

@@ -1,6 +1,6 @@
-"""Names of the classifiers, for command lines that are read before anything heavy is imported.
+"""Names of classifiers and transcoders, for command lines that are read before anything heavy is imported.
 
-`classifiers.py` holds the records of these names; a test compares the two.
+`classifiers.py` and `registry.py` hold the records of these names; a test compares them.
 """
 
 EFFICIENTATS = tuple(f"EfficientAT-mn{width}" for width in ("04", "05", "10", "20", "30", "40"))
@@ -9,3 +9,8 @@ CLASSIFIER_NAMES = ("PANN", *EFFICIENTATS, "YamNet", *SMALL_YAMNETS)
 ADDED_CLASSIFIERS = (*SMALL_YAMNETS, *EFFICIENTATS)  # those that the paper does not have
 SMALLEST_CLASSIFIER = "YamNetMobile"  # of those that are downloaded
 STUDENT = "MiniYamNet"  # the embedded one, which distill_classifier.py makes
+TRANSCODER_NAMES = (
+    *("pinv", "pinv_texture", "cnn_mels", "cnn_logits", "cnn_texture", "cnn_grid"),
+    *("adapted", "student"),  # models from levels to scores
+)
+TRANSCODER_HELP = f"{', '.join(TRANSCODER_NAMES)} or a path (default: the best)"

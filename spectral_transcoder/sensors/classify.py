@@ -133,8 +133,7 @@ class SensorClassifier:
         classifier : str, optional
             A classifier's name; the best that is here by default.
         transcoder : str, optional
-            pinv, pinv_texture, cnn_mels, cnn_logits, cnn_texture, cnn_grid or a path; the best for the
-            classifier by default.
+            One of `models.names.TRANSCODER_NAMES` or a path; the best for the classifier by default.
         weights : Path, optional
             The classifier's file, where it is not in `pretrained_models/`.
         device : str

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spectral_transcoder.models.names import CLASSIFIER_NAMES
+from spectral_transcoder.models.names import CLASSIFIER_NAMES, TRANSCODER_HELP
 from spectral_transcoder.signal.reading import add_reading_options
 from spectral_transcoder.utils import cli
 
@@ -67,10 +67,7 @@ def add_model_options(group: argparse._ArgumentGroup) -> None:
         help="default: the best that has been downloaded",
     )
     group.add_argument("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
-    group.add_argument(
-        "--transcoder",
-        help="pinv, pinv_texture, cnn_mels, cnn_logits, cnn_texture, cnn_grid or a path (default: the best)",
-    )
+    group.add_argument("--transcoder", help=TRANSCODER_HELP)
     group.add_argument(
         "--batch_size", type=cli.positive, default=16, help="seconds computed together (default 16)"
     )
