@@ -28,12 +28,11 @@ def main() -> None:
     from spectral_transcoder.datasets.chunks import open_dataset
     from spectral_transcoder.evaluation.teacher_comparison import candidates, compare
     from spectral_transcoder.evaluation.teacher_scores import teacher_scores
-    from spectral_transcoder.evaluation.transcoding_metrics import Clips
     from spectral_transcoder.models.classifiers import classifier_record, load_classifier
 
     dataset = open_dataset(args.dataset_path or args.data_path / DATASETS, args.dataset)
     split = dataset.split("eval")
-    levels, clips = torch.tensor(np.array(split.third_octaves)), Clips.from_fnames(split.fnames)
+    levels = torch.tensor(np.array(split.third_octaves))
     records = [classifier_record(name) for name in args.classifier]
     if len({record.front_end for record in records}) > 1:
         raise UsageError(
@@ -48,7 +47,7 @@ def main() -> None:
 
     rows = []
     for transcoder, several in candidates(records, dataset.third_octaves).items():
-        for name, figures in compare(several, levels, clips, classifiers, references).items():
+        for name, figures in compare(several, levels, split.fnames, classifiers, references).items():
             rows.append({"transcoder": transcoder, "classifier": name, **figures})
             share, weighted = figures["ptopafc_percent"], figures["ptopafc_weighted_percent"]
             shares = f"PTopA/FC {share:.1f} %, class-weighted {weighted:.1f} %"

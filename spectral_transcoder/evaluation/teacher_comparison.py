@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from spectral_transcoder.evaluation.transcoding_metrics import Clips, logit_metrics, top_hits, weighted_share
+from spectral_transcoder.evaluation.transcoding_metrics import (
+    Clips,
+    chunk_numbers,
+    logit_metrics,
+    top_hits,
+    weighted_share,
+)
 from spectral_transcoder.models.classifiers import Classifier, ClassifierRecord
 from spectral_transcoder.models.registry import best_transcoder, describe
 from spectral_transcoder.models.transcoders import (
@@ -72,7 +78,7 @@ def load_with_noises(path: Path) -> list[Transcoder]:
 def compare(
     transcoders: Sequence[Transcoder],
     levels: torch.Tensor,
-    clips: Clips,
+    fnames: np.ndarray,
     classifiers: dict[str, Classifier],
     references: dict[str, np.ndarray],
 ) -> dict[str, dict[str, Any]]:
@@ -84,8 +90,8 @@ def compare(
         One, or several that differ in their noise.
     levels : torch.Tensor
         (n, frames, bands) third octaves of seconds.
-    clips : Clips
-        Which seconds are of which clip.
+    fnames : np.ndarray
+        (n,) names of the seconds, `<file>_<number>`: a texture's noise follows the number, as in experiment 1.
     classifiers : dict of str to Classifier
         By name; they take the transcoders' Mels.
     references : dict of str to np.ndarray
@@ -97,7 +103,8 @@ def compare(
         By the classifier's name: `noises`, how many there are, and each metric of `measure` as mean and, with
         `_std` behind its name, as standard deviation over them (NaN of one).
     """
-    mels_of = [transcoder.transcode_seconds(levels).numpy() for transcoder in transcoders]
+    clips, positions = Clips.from_fnames(fnames), torch.from_numpy(chunk_numbers(fnames))
+    mels_of = [each.transcode_seconds(levels, positions=positions).numpy() for each in transcoders]
     rows = {}
     for name, classifier in classifiers.items():
         found = [measure(references[name], classifier.scores(mels), clips) for mels in mels_of]

@@ -426,11 +426,18 @@ def test_transcoders_are_compared_by_teacher_and_classifier(
     assert set(table["classifier"]) == {"YamNetMobile"}
     assert table.loc["PINV", "noises"] == 1
     assert table.loc["PINV with texture", "noises"] == 3
-    # the reference plan scores the same transcoder
-    selector = f"reference/{WHERE}+transcoder=pinv"
-    _, experiment = compute(selector)
-    bce = np.load(experiment.file("metric", setting_of(experiment, selector, "metric"), "logit_bce.npy"))
-    assert table.loc["PINV", "bce"] == pytest.approx(bce.mean(), rel=1e-4)
+    # the reference plan scores the same transcoders, with the same noise under each second
+    _, experiment = compute(
+        f"reference/{WHERE}+transcoder=pinv,reference/{WHERE}+transcoder=pinv_texture+seed=0+1+2"
+    )
+
+    def mean_bce(selector: str) -> float:
+        setting = setting_of(experiment, f"reference/{WHERE}+{selector}", "metric")
+        return float(np.load(experiment.file("metric", setting, "logit_bce.npy")).mean())
+
+    assert table.loc["PINV", "bce"] == pytest.approx(mean_bce("transcoder=pinv"), rel=1e-4)
+    textured = [mean_bce(f"transcoder=pinv_texture+seed={seed}") for seed in range(3)]
+    assert table.loc["PINV with texture", "bce"] == pytest.approx(np.mean(textured), rel=1e-4)
     code, _, told = call_script(script, *where, "--classifier", "VGGish")
     assert (code, "VGGish" in told) == (2, True)
 
