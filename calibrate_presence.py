@@ -12,12 +12,16 @@ Takes a second for each 10 s of sound on one core.
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spectral_transcoder.models.names import CLASSIFIER_NAMES, TRANSCODER_HELP
 from spectral_transcoder.signal.names import PERIODS_S
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import AUDIO
+
+if TYPE_CHECKING:
+    from spectral_transcoder.sensors.presence_calibration import PresenceCalibration
 
 
 def main() -> None:
@@ -34,8 +38,6 @@ def main() -> None:
     )
     from spectral_transcoder.signal.sound_files import find_audio
 
-    if bool(args.sounds) == bool(args.annotations):
-        raise UsageError("calibrated on what? Give sounds, or --annotations")
     classifier = choose_classifier(args.classifier, args.weights)
     transcoder, which = choose_transcoder(
         classifier.record.name, args.transcoder, third_octaves=record_of_frames(args.period)
@@ -47,13 +49,18 @@ def main() -> None:
         calibration = calibrate_by_people(model, annotated, args.annotations.parent, args.window_s)
     else:
         calibration = calibrate_by_true_mels(model, find_audio(args.sounds, AUDIO), args.window_s)
+    describe(calibration)
+    print(f"written: {save_calibration(calibration, model, args.output)}")
+
+
+def describe(calibration: "PresenceCalibration") -> None:
+    """Print how often each class is present, its threshold, and how good its probability is."""
     made = calibration.provenance
     for name, one in calibration.classes.items():
         print(
             f"{name}: present in {100 * made['present_share'][name]:.1f} % of {made['windows']} windows; threshold "
             f"{one.threshold:.4f}; Brier score {made['brier_score'][name]:.4f}"
         )
-    print(f"written: {save_calibration(calibration, model, args.output)}")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -79,7 +86,10 @@ def parse_arguments() -> argparse.Namespace:
         help="of the levels in s (0.125 or 1)",
     )
     add("--output", type=Path, help="folder of the file (default: beside the classifier's weights)")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if bool(args.sounds) == bool(args.annotations):
+        raise UsageError("calibrated on what? Give sounds, or --annotations")
+    return args
 
 
 if __name__ == "__main__":

@@ -17,89 +17,39 @@ the project, are replaced with --force only; --output says where else others go.
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from spectral_transcoder.models.names import CLASSIFIER_NAMES, SMALLEST_CLASSIFIER, STUDENT
 from spectral_transcoder.signal.reading import add_reading_options, reading_of
+from spectral_transcoder.training.recipe import HELD_OUT, Recipe
 from spectral_transcoder.utils import cli
-from spectral_transcoder.utils.errors import DatasetError, UsageError
-from spectral_transcoder.utils.files import atomic_path, sha256
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
-
-HELD_OUT = 8  # a validation second for as many training seconds
 
 
 def main() -> int:
     """Train the student, measure it, and write the weights and how they were made."""
     args = parse_arguments()
-    import torch
-
-    from spectral_transcoder.models.checkpoints import write_tensors
-    from spectral_transcoder.models.classifiers import Classifier, classifier_record, load_classifier
-    from spectral_transcoder.training.distillation import agreement, read_sounds, scored_splits, sounds_digest
-    from spectral_transcoder.training.loop import fit
-    from spectral_transcoder.training.losses import score_loss
-    from spectral_transcoder.training.recipe import Recipe
+    from spectral_transcoder.models.classifiers import classifier_record
+    from spectral_transcoder.training.distillation import read_sounds
+    from spectral_transcoder.training.student_training import Distillation, make_student
 
     recipe = Recipe(
         args.epochs, args.learning_rate, seed=args.seed, warmup_steps=100, schedule="cosine", clip_norm=1.0
     )
-    student_record, teacher_record = classifier_record(args.student), classifier_record(args.teacher)
-    if (student_record.front_end, student_record.n_labels) != (
-        teacher_record.front_end,
-        teacher_record.n_labels,
-    ):
-        raise UsageError(
-            f"--teacher {args.teacher}: expected one with {student_record.front_end.name}'s Mels and labels"
-        )
-    weights = args.weights or teacher_record.path_in(args.models_path)
-    teacher = load_classifier(args.teacher, weights)
-    sr = teacher.record.front_end.sr
-    sounds, unreadable = read_sounds(args.folders, sr, reading_of(args))
-    held_out, left_out = read_sounds(args.evaluate_on, sr, reading_of(args))
+    weights = args.weights or classifier_record(args.teacher).path_in(args.models_path)
+    made = Distillation(args.teacher, args.student, weights, args.seconds, recipe, args.output)
+    sounds, unreadable = read_sounds(args.folders, made.sr, reading_of(args))
+    held_out, left_out = read_sounds(args.evaluate_on, made.sr, reading_of(args))
     print(f"{len(sounds)} sounds to learn from, {len(held_out)} to evaluate on")
 
-    if len(sounds) < 2:
-        raise DatasetError(
-            f"sounds that can be read in {', '.join(map(str, args.folders))}: {len(sounds)}; expected 2 or more, "
-            "since those that validate are none of those that teach"
-        )
-    splits = scored_splits(list(sounds.values()), teacher, args.seconds, HELD_OUT, args.seed)
+    learned, measured = list(sounds.values()), list(held_out.values())
+    card = make_student(made, args.folders, learned, args.evaluate_on, measured)
 
-    torch.manual_seed(args.seed)
-    student = student_record.build()
-    origin = {
-        "teacher": args.teacher,
-        "teacher_sha256": sha256(weights),
-        "seconds": args.seconds,
-        "sounds": len(sounds),
-        "sounds_sha256": sounds_digest(sounds.values()),
-    }
-    state_path = args.output.with_suffix(".training_state")
-    history = fit(student, score_loss, splits, recipe, state_path, origin, report=print_losses)
-
-    card = {**origin, "recipe": asdict(recipe), "best_valid_loss": min(history["valid"])}
-    card["folders"] = [folder.name for folder in args.folders]
-    if held_out:
-        card["agreement"] = agreement(teacher, Classifier(student_record, student), list(held_out.values()))
-        card["agreement"]["folders"] = [folder.name for folder in args.evaluate_on]
-    write_tensors(args.output, student.state_dict())
-    with atomic_path(args.output.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    state_path.unlink()
     print(json.dumps(card.get("agreement", {}), indent=2))
     for reason in unreadable + left_out:
         print(f"error: {reason}", file=sys.stderr)
-    print(f"written: {args.output}, {args.output.with_suffix('.json')}")
+    print(f"written: {made.output}, {made.card_path}")
     return 1 if unreadable or left_out else 0
-
-
-def print_losses(history: dict[str, list[float]]) -> None:
-    """Print the losses of the last epoch."""
-    print(
-        f"epoch {len(history['train'])}: train {history['train'][-1]:.5f}, valid {history['valid'][-1]:.5f}"
-    )
 
 
 def parse_arguments() -> argparse.Namespace:

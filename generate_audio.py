@@ -40,11 +40,7 @@ def main() -> int:
 
     args.device = cli.choose_device(args.device)
     files = find_audio(args.files, AUDIO)
-    twice = [stem for stem, count in Counter(path.stem for path in files).items() if count > 1]
-    if twice:
-        raise UsageError(
-            f"several files are called {twice[0]}: their output would mix, give them to two --output"
-        )
+    refuse_equal_names(files)
     transcoders, models = transcoders_for("PANN", device=args.device, of_mels=True)
     refuse_overwriting(
         files, *(output for file in files for output in output_paths(args.output, file.stem, transcoders))
@@ -75,9 +71,17 @@ def main() -> int:
     return 1 if failures else 0
 
 
+def refuse_equal_names(files: list[Path]) -> None:
+    """Raise UsageError where the output of two files would have one name."""
+    twice = [stem for stem, count in Counter(path.stem for path in files).items() if count > 1]
+    if twice:
+        raise UsageError(
+            f"several files are called {twice[0]}: their output would mix, give them to two --output"
+        )
+
+
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-
     parser = cli.Parser(__doc__)
     parser.add_argument(
         "files", nargs="+", help="sounds or folders of sounds; bare names are looked for in audio/"

@@ -6,6 +6,7 @@ Input: nothing, or a sound, whose mean level in each band is then drawn at the b
 Output: results/band_centres.png, or results/band_centres_<file>.png. Takes a few seconds.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -17,11 +18,7 @@ from spectral_transcoder.utils.paths import AUDIO, RESULTS
 
 def main() -> None:
     """Draw a row for each analysis."""
-    parser = cli.Parser(__doc__)
-    parser.add_argument("--audio", help="a sound whose mean levels are drawn (default: centres alone)")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the figure (default results)")
-    add_reading_options(parser)
-    args = parser.parse_args()
+    args = parse_arguments()
     from spectral_transcoder.signal.audio import read_audio
     from spectral_transcoder.signal.mel_plots import mel_centres_hz
     from spectral_transcoder.signal.mel_spectrograms import PANN_MELS, YAMNET_MELS
@@ -43,6 +40,15 @@ def main() -> None:
     for remark in recording.remarks if recording else ():
         print(f"note: {remark}", file=sys.stderr)
     print(f"written: {path}")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = cli.Parser(__doc__)
+    parser.add_argument("--audio", help="a sound whose mean levels are drawn (default: centres alone)")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the figure (default results)")
+    add_reading_options(parser)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

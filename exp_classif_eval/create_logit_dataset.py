@@ -21,7 +21,6 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from spectral_transcoder.datasets.names import LABELLED_CORPUS_NAMES
 from spectral_transcoder.models.names import CLASSIFIER_NAMES
@@ -30,9 +29,6 @@ from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.parallel import available_cores
 from spectral_transcoder.utils.paths import DATASETS, REFERENCE_MODELS
-
-if TYPE_CHECKING:
-    from spectral_transcoder.evaluation.tagging import TaggingPipeline
 
 N_SHOWN = 20  # unreadable clips that are listed; the manifests have them all
 
@@ -43,12 +39,16 @@ def main() -> int:
     from spectral_transcoder.datasets.labelled import open_labelled_corpus
     from spectral_transcoder.evaluation.prediction_writer import create_logits
     from spectral_transcoder.evaluation.predictions import LogitFolder
+    from spectral_transcoder.evaluation.tagging import find_pipelines
     from spectral_transcoder.models.engines import choose_engine
 
     args.device = cli.choose_device(args.device)
     corpus, audio_folder = open_labelled_corpus(args.audio_dataset_name, args.audio_dataset_path)
     engine = choose_engine(args.engine, len(corpus.files), args.device)
-    pipelines, missing = find_pipelines(args, engine)
+    pipelines, missing = find_pipelines(
+        args.classifier, args.transcoder, args.models_path, args.reference_models_path
+    )
+    pipelines = [replace(pipeline, engine=engine, reading=reading_of(args)) for pipeline in pipelines]
     if not pipelines:
         raise MissingFileError("; ".join(missing))
     for reason in missing:
@@ -61,34 +61,18 @@ def main() -> int:
     )
 
     unreadable = create_logits(corpus, audio_folder, root, pipelines, args.jobs, args.device, args.force)
-    for reason in list(unreadable.values())[:N_SHOWN]:
-        print(f"error: {reason}", file=sys.stderr)
-    if unreadable:
-        print(f"error: {len(unreadable)} clips could not be read; the manifests list all", file=sys.stderr)
+    report_unreadable(unreadable)
     ending = cli.completeness(len(corpus.files) - len(unreadable), len(unreadable))
     print(f"{LogitFolder(corpus.record.name, root).folder} is {ending}")
     return 1 if unreadable or any(missing.values()) else 0
 
 
-def find_pipelines(args: argparse.Namespace, engine: str) -> "tuple[list[TaggingPipeline], dict[str, bool]]":
-    """Return the pipelines that can be had, and why others cannot: {reason: whether they were asked for by name}."""
-    from spectral_transcoder.evaluation.tagging import TRANSCODERS, find_pipeline
-    from spectral_transcoder.models.classifiers import CLASSIFIERS, classifier_record
-
-    pipelines: list[TaggingPipeline] = []
-    missing: dict[str, str] = {}
-    had: set[str] = set()
-    for classifier in args.classifier or CLASSIFIERS:
-        here = classifier_record(classifier).path_in(args.models_path).is_file()
-        for transcoder in args.transcoder or TRANSCODERS:
-            try:
-                pipeline = find_pipeline(classifier, transcoder, args.models_path, args.reference_models_path)
-                pipelines.append(replace(pipeline, engine=engine, reading=reading_of(args)))
-                had |= {classifier, transcoder}
-            except MissingFileError as error:
-                missing[str(error)] = transcoder if here else classifier
-    named = {*(args.classifier or ()), *(args.transcoder or ())} - had
-    return pipelines, {reason: name in named for reason, name in missing.items()}
+def report_unreadable(unreadable: dict[str, str]) -> None:
+    """Print why clips could not be read, the first of them one by one."""
+    for reason in list(unreadable.values())[:N_SHOWN]:
+        print(f"error: {reason}", file=sys.stderr)
+    if unreadable:
+        print(f"error: {len(unreadable)} clips could not be read; the manifests list all", file=sys.stderr)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -74,11 +74,8 @@ def read_scores(options: argparse.Namespace) -> dict:
     scores = {}
     for setting in current(experiment, computed):
         table = pd.read_csv(experiment.file("output", setting, "scores.csv"), dtype={RECORDING: str})
-        own = (
-            table.set_index(RECORDING)
-            .loc[list(annotations.recordings), list(annotations.classes)]
-            .to_numpy(float)
-        )
+        of_recording = table.set_index(RECORDING)
+        own = of_recording.loc[list(annotations.recordings), list(annotations.classes)].to_numpy(float)
         window = f", {setting.window_s} s" if setting.window_s else ""
         every = ", levels every second" if setting.period_ms == EVERY_SECOND_MS else ""
         scores[f"{setting.classifier}, {setting.transcoder}, {setting.input}{window}{every}"] = own

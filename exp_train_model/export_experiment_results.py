@@ -26,35 +26,37 @@ PER_CLIP = {"ptopafc": "ptopafc_hits"}  # a share has one value; its significanc
 
 def main() -> None:
     """Write a picture for each classifier of which there is a result."""
-    parser = cli.Parser(__doc__)
-    cli.add_data_path(parser)
-    add_table_options(parser)
-    add_options(parser)
-    options = parser.parse_args()
-    from spectral_transcoder.experiments.transcoding.experiment import SHOWN, build_experiment
-    from spectral_transcoder.experiments.transcoding.paper import compare, paper_table
-    from spectral_transcoder.utils.plotting import save
+    options = parse_arguments()
+    from spectral_transcoder.experiments.transcoding.experiment import build_experiment
 
     experiment = build_experiment(options)
-    written = []
-    for classifier in options.classifier.split(","):
-        columns = {name: read_column(experiment, name, classifier, options) for name in SHOWN}
-        n_clips = max((len(values) for column in columns.values() for values in column.values()), default=0)
-        if not n_clips:
-            print(f"{classifier}: no results on {options.dataset} yet")
-            continue
-        records = {record.name: record for record in experiment.metrics}
-        compared = {
-            name: compare(column, records[name], of_hits=name in PER_CLIP) for name, column in columns.items()
-        }
-        written.append(EXPORT / f"results_training_{classifier}.png")
-        save(paper_table(classifier, compared, records, n_clips), written[-1])
-        print(f"written: {written[-1]}")
-    if not written:
+    written = [write_table(experiment, name, options) for name in options.classifier.split(",")]
+    if not any(written):
         raise MissingFileError(
             "no results: compute them with python3 exp_train_model/launch_experiment/launch_exp_py.py "
             f"--exp_type restricted --dataset {options.dataset}"
         )
+
+
+def write_table(experiment: "Experiment", classifier: str, options: argparse.Namespace) -> bool:
+    """Write the picture of a classifier's table; return whether there are results to write."""
+    from spectral_transcoder.experiments.transcoding.experiment import SHOWN
+    from spectral_transcoder.experiments.transcoding.paper import compare, paper_table
+    from spectral_transcoder.utils.plotting import save
+
+    columns = {name: read_column(experiment, name, classifier, options) for name in SHOWN}
+    n_clips = max((len(values) for column in columns.values() for values in column.values()), default=0)
+    if not n_clips:
+        print(f"{classifier}: no results on {options.dataset} yet")
+        return False
+    records = {record.name: record for record in experiment.metrics}
+    compared = {
+        name: compare(column, records[name], of_hits=name in PER_CLIP) for name, column in columns.items()
+    }
+    path = EXPORT / f"results_training_{classifier}.png"
+    save(paper_table(classifier, compared, records, n_clips), path)
+    print(f"written: {path}")
+    return True
 
 
 def read_column(
@@ -75,6 +77,15 @@ def read_column(
         if path.is_file() and not store.is_outdated(setting):
             column[row.name] = np.load(path)
     return column
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = cli.Parser(__doc__)
+    cli.add_data_path(parser)
+    add_table_options(parser)
+    add_options(parser)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

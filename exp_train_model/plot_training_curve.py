@@ -28,12 +28,7 @@ TRAIN = "train"
 
 def main() -> None:
     """Draw each model's curve."""
-    parser = cli.Parser(__doc__)
-    parser.add_argument("-s", "--select", help="which settings (default: the paper's CNNs)")
-    add_table_options(parser)
-    cli.add_data_path(parser)
-    add_options(parser)
-    options = parser.parse_args()
+    options = parse_arguments()
     import numpy as np
 
     from spectral_transcoder.datasets.splits import SPLITS
@@ -54,6 +49,16 @@ def main() -> None:
         losses = {split: np.load(path.with_name(f"{path.name}_{split}.npy")) for split in SPLITS}
         draw_losses(losses, f"{setting.plan}: {setting.chain}", output)
         print(f"written: {output} ({setting.plan}/{setting.chain})")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = cli.Parser(__doc__)
+    parser.add_argument("-s", "--select", help="which settings (default: the paper's CNNs)")
+    add_table_options(parser)
+    cli.add_data_path(parser)
+    add_options(parser)
+    return parser.parse_args()
 
 
 def papers_networks(options: argparse.Namespace) -> str:

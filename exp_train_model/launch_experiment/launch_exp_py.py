@@ -10,6 +10,7 @@ exp_train_model/export_experiment_results.py makes the table. On the whole of TA
 300 h (detailed) were published for a V100. What is done is not computed again, and what was stopped goes on.
 """
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -24,13 +25,7 @@ MAIN_SCRIPT = Path(__file__).resolve().parent.parent / "main_doce_training.py"
 
 def main() -> int:
     """Run the selection through the experiment's own command line."""
-    parser = cli.Parser(
-        __doc__,
-        allow_abbrev=False,  # --data would be --dataset here, and --data_path there
-        epilog="Further options are those of exp_train_model/main_doce_training.py: -c N, -f, -p, --data_path, …",
-    )
-    add_selection_options(parser)
-    options, further = parser.parse_known_args()
+    options, further = parse_arguments()
     compute = compute_option(further)
     from spectral_transcoder.experiments.engine.cli import run_experiment
     from spectral_transcoder.experiments.transcoding.experiment import build_experiment, load_steps
@@ -48,6 +43,17 @@ def main() -> int:
     )
     print(f"{options.exp_type} experiment on {options.dataset}: {(time.monotonic() - start) / 60:.1f} min")
     return status
+
+
+def parse_arguments() -> tuple[argparse.Namespace, list[str]]:
+    """Read the command line: the options that select, and those of the experiment, as they were given."""
+    parser = cli.Parser(
+        __doc__,
+        allow_abbrev=False,  # --data would be --dataset here, and --data_path there
+        epilog="Further options are those of exp_train_model/main_doce_training.py: -c N, -f, -p, --data_path, …",
+    )
+    add_selection_options(parser)
+    return parser.parse_known_args()
 
 
 def compute_option(further: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ Output: jobs; their ids in spectral_transcoder_data/training_experiments/train_e
 What is done, or waits or runs already, is not submitted again. Takes seconds.
 """
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -20,6 +21,26 @@ from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 def main() -> int:
     """Submit the job files, or print the states of their settings."""
+    options = parse_arguments()
+    from spectral_transcoder.slurm.job_files import chosen_of, read_job_files
+    from spectral_transcoder.slurm.launcher import Launcher
+    from spectral_transcoder.slurm.queue import has_slurm
+
+    files = read_job_files()
+    only = chosen_of(files, options.files)
+    if not has_slurm() and not options.dry_run:
+        print(f"there is no SLURM on this machine; to compute here:\n{files[0].local}", file=sys.stderr)
+        return 1
+    os.chdir(PROJECT_ROOT)  # where relative paths of job files begin, and where jobs say they come from
+    launcher = Launcher(files)
+    if options.status:
+        launcher.status(only)
+        return 0
+    return launcher.launch(only, options.resubmit, options.dry_run)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
     parser = cli.Parser(__doc__)
     parser.add_argument(
         "files",
@@ -34,23 +55,9 @@ def main() -> int:
         "--resubmit", action="store_true", help="submit what has failed instead of what is new"
     )
     options = parser.parse_args()
-    from spectral_transcoder.slurm.job_files import chosen_of, read_job_files
-    from spectral_transcoder.slurm.launcher import Launcher
-    from spectral_transcoder.slurm.queue import has_slurm
-
     if options.status and options.resubmit:
         parser.error("argument --resubmit: not allowed with argument --status")
-    files = read_job_files()
-    only = chosen_of(files, options.files)
-    if not has_slurm() and not options.dry_run:
-        print(f"there is no SLURM on this machine; to compute here:\n{files[0].local}", file=sys.stderr)
-        return 1
-    os.chdir(PROJECT_ROOT)  # where relative paths of job files begin, and where jobs say they come from
-    launcher = Launcher(files)
-    if options.status:
-        launcher.status(only)
-        return 0
-    return launcher.launch(only, options.resubmit, options.dry_run)
+    return options
 
 
 if __name__ == "__main__":

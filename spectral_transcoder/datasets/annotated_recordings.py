@@ -8,10 +8,14 @@ recordings are sounds in a folder, or third-octave levels in one .npz file with 
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RECORDING = "recording"
 PERIOD_IN_NAME = re.compile(r"(\d+(?:[.]\d+)?)ms")
@@ -46,16 +50,7 @@ def read_times_of_presence(path: Path) -> AnnotatedRecordings:
     DatasetError
         No column `recording`, no class, a recording twice, or times that are not in 0 … 1.
     """
-    import pandas as pd  # here, since sensors do without it unless people's tables are read
-
-    if not path.is_file():
-        raise MissingFileError(
-            f"no times of presence at {path}: expected a csv with a column {RECORDING} and one for each class"
-        )
-    try:
-        table = pd.read_csv(path, dtype={RECORDING: str})
-    except (ValueError, pd.errors.ParserError) as error:
-        raise DatasetError(f"{path} is no csv: {error}") from error
+    table = read_table(path)
     classes = [name for name in table.columns if name != RECORDING]
     if RECORDING not in table or not classes or table.empty:
         raise DatasetError(
@@ -69,6 +64,20 @@ def read_times_of_presence(path: Path) -> AnnotatedRecordings:
         row = int(np.flatnonzero(~((times >= 0) & (times <= 1)).all(axis=1))[0])
         raise DatasetError(f"{path}, {table[RECORDING][row]}: expected times of presence in 0 … 1")
     return AnnotatedRecordings(tuple(table[RECORDING]), tuple(classes), times)
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """Return a csv of recordings, whose names are text; raise MissingFileError or DatasetError where it is none."""
+    import pandas as pd  # here, since sensors do without it unless people's tables are read
+
+    if not path.is_file():
+        raise MissingFileError(
+            f"no times of presence at {path}: expected a csv with a column {RECORDING} and one for each class"
+        )
+    try:
+        return pd.read_csv(path, dtype={RECORDING: str})
+    except (ValueError, pd.errors.ParserError) as error:
+        raise DatasetError(f"{path} is no csv: {error}") from error
 
 
 @dataclass(frozen=True)

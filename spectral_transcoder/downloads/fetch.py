@@ -121,16 +121,8 @@ class Downloader:
             self.progress.file(remote.name, remote.size, part.position) as move_bar,
             requests.Session() as session,
         ):
-            errors = []
-            for location in job.locations:
-                try:
-                    self._fetch_verified(location, part, session, move_bar)
-                except DownloadError as error:
-                    errors.append(error)
-                else:
-                    self.progress.say(f"fetched {remote.name} ({readable_size(part.position)})")
-                    return
-        raise errors[0] if len(errors) == 1 else DownloadError("; ".join(map(str, errors)))
+            self._fetch_from_one(job.locations, part, session, move_bar)
+            self.progress.say(f"fetched {remote.name} ({readable_size(part.position)})")
 
     def _work(
         self,
@@ -153,6 +145,22 @@ class Downloader:
                 ended.put((job, error))
             except Exception as error:
                 ended.put((job, error))
+
+    def _fetch_from_one(
+        self,
+        locations: Sequence[Location],
+        part: PartFile,
+        session: requests.Session,
+        move_bar: Callable[[int], None],
+    ) -> None:
+        """Receive a file from the first place that has it; raise what all of them answered where none has."""
+        errors = []
+        for location in locations:
+            try:
+                return self._fetch_verified(location, part, session, move_bar)
+            except DownloadError as error:
+                errors.append(error)
+        raise errors[0] if len(errors) == 1 else DownloadError("; ".join(map(str, errors)))
 
     def _fetch_verified(
         self, location: Location, part: PartFile, session: requests.Session, move_bar: Callable[[int], None]

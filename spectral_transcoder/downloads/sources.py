@@ -169,21 +169,25 @@ def _accept(answer: requests.Response, part: PartFile) -> bool:
     if status == 206:
         return _accept_rest(answer, part)
     if status == 416 and part.position:
-        length = _content_range(answer)[1]
-        if length == part.position and part.total in (None, length):
-            part.total = length
-            return False
-        wrong = (
-            f"the server's file has {length} bytes, with {part.position} in hand and {part.total} expected"
-        )
-        part.restart()
-        raise Interruption(wrong)
+        _accept_end(answer, part)
+        return False
     reason = f"answered {status} {answer.reason}"
     if status in STATUS_WORTH_RETRYING or status >= 500:
         raise Interruption(
             reason, _retry_after_s(answer.headers.get("Retry-After"), answer.headers.get("Date"))
         )
     raise DownloadError(f"{answer.url}: {reason}")
+
+
+def _accept_end(answer: requests.Response, part: PartFile) -> None:
+    """Take a part for the whole file where the server's has as many bytes; else begin again."""
+    length = _content_range(answer)[1]
+    if length == part.position and part.total in (None, length):
+        part.total = length
+        return
+    wrong = f"the server's file has {length} bytes, with {part.position} in hand and {part.total} expected"
+    part.restart()
+    raise Interruption(wrong)
 
 
 def _accept_rest(answer: requests.Response, part: PartFile) -> bool:

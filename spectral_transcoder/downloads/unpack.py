@@ -4,7 +4,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -96,11 +96,16 @@ def _targets(archive: Path, place: Callable[[str], str | None]) -> dict[str, str
             _refuse(archive, member.name, f"goes where {taken[target.casefold()]!r} goes already")
         taken[target.casefold()] = member.name
         targets[member.name] = target
-    for target in targets.values():
-        for parent in PurePosixPath(target).parents:
-            if str(parent).casefold() in taken:
-                _refuse(archive, target, "lies inside what is a file")
+    _refuse_files_as_folders(archive, targets.values())
     return targets
+
+
+def _refuse_files_as_folders(archive: Path, targets: Collection[str]) -> None:
+    """Refuse an archive in which a file would lie inside another file."""
+    files = {target.casefold() for target in targets}
+    for target in targets:
+        if any(str(parent).casefold() in files for parent in PurePosixPath(target).parents):
+            _refuse(archive, target, "lies inside what is a file")
 
 
 def _refuse_unsafe_name(archive: Path, name: str) -> None:

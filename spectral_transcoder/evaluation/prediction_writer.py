@@ -11,7 +11,7 @@ are made again.
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -100,14 +100,8 @@ def create_logits(
         for pipeline in pipelines:
             prepare(logits, pipeline, force)
         batches = missing_batches(logits, corpus.files, pipelines)
-        unreadable: dict[str, str] = {}
         with full_disk_reported(logits.folder):
-            for batch, outcomes in compute(batches, audio_folder, jobs, device):
-                for file, outcome in zip(batch.files, outcomes, strict=True):
-                    if isinstance(outcome, str):
-                        unreadable[file] = outcome
-                    else:
-                        write(logits, file, outcome)
+            unreadable = write_batches(logits, compute(batches, audio_folder, jobs, device))
         if len(unreadable) == len(corpus.files):
             raise DatasetError(f"no clip could be read; the first: {next(iter(unreadable.values()))}")
         os.sync()
@@ -115,8 +109,8 @@ def create_logits(
             "clips": sha256(logits.clips_path),
             "sounds": sounds,
             "unreadable": unreadable,
+            "synthetic": is_synthetic(audio_folder.parent),
         }
-        inputs["synthetic"] = is_synthetic(audio_folder.parent)
         for pipeline in pipelines:
             finish(logits, pipeline, inputs)
     return unreadable
@@ -253,6 +247,20 @@ def predict_extracted(batch: Batch, outcomes: Sequence[Features | str], device: 
         [{pipeline: scores[row] for pipeline, scores in predictions.items()} for row in range(len(readable))]
     )
     return [outcome if isinstance(outcome, str) else next(predicted) for outcome in outcomes]
+
+
+def write_batches(
+    logits: LogitFolder, computed: Iterable[tuple[Batch, list[Scores | str]]]
+) -> dict[str, str]:
+    """Write the outputs of batches as they come; return why files could not be read."""
+    unreadable: dict[str, str] = {}
+    for batch, outcomes in computed:
+        for file, outcome in zip(batch.files, outcomes, strict=True):
+            if isinstance(outcome, str):
+                unreadable[file] = outcome
+            else:
+                write(logits, file, outcome)
+    return unreadable
 
 
 def write(logits: LogitFolder, file: str, scores: Scores) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from spectral_transcoder.models.classifiers import (
+    CLASSIFIERS,
     LONGEST_FRAMES,
     Classifier,
     classifier_record,
@@ -159,6 +160,39 @@ def find_pipeline(
     if pipeline.model is not None and (trained := pipeline.load_transcoder()) is not None:
         check(trained, pipeline)
     return pipeline
+
+
+def find_pipelines(
+    classifiers: Sequence[str] | None, transcoders: Sequence[str] | None, models: Path, references: Path
+) -> tuple[list[TaggingPipeline], dict[str, bool]]:
+    """Return the pipelines that can be had, and why others cannot be.
+
+    Parameters
+    ----------
+    classifiers, transcoders : list of str, optional
+        Names, as `find_pipeline` takes them; by default all that are known.
+    models, references : Path
+        The folders of the classifiers' weights and of trained transcoders.
+
+    Returns
+    -------
+    pipelines : list of TaggingPipeline
+    missing : dict of str to bool
+        {reason: whether what is missing was asked for by name, and is in no pipeline}.
+    """
+    pipelines: list[TaggingPipeline] = []
+    missing: dict[str, str] = {}
+    had: set[str] = set()
+    for classifier in classifiers or CLASSIFIERS:
+        here = classifier_record(classifier).path_in(models).is_file()
+        for transcoder in transcoders or TRANSCODERS:
+            try:
+                pipelines.append(find_pipeline(classifier, transcoder, models, references))
+                had |= {classifier, transcoder}
+            except MissingFileError as error:
+                missing[str(error)] = transcoder if here else classifier
+    named = {*(classifiers or ()), *(transcoders or ())} - had
+    return pipelines, {reason: name in named for reason, name in missing.items()}
 
 
 def refuse_name(name: str) -> None:

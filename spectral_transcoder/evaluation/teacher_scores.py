@@ -1,7 +1,6 @@
 """A classifier's scores and embeddings of the true Mels of a dataset, computed once: what teaches, and what is
 compared with."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from spectral_transcoder.models.classifiers import (
     load_classifier,
 )
 from spectral_transcoder.models.engines import choose_engine
+from spectral_transcoder.utils.arrays import cached_array
 from spectral_transcoder.utils.files import atomic_path, sha256
-from spectral_transcoder.utils.locks import exclusive_lock
 from spectral_transcoder.utils.paths import PRETRAINED_MODELS
 
 CHUNKS_PER_BLOCK = 512
@@ -128,24 +127,15 @@ def _cached(
     engine: str,
 ) -> np.ndarray:
     """Return the scores that `compute` gives of a classifier, a memory map; computed once for data and weights."""
-    scores_path = dataset.folder / "oracles" / f"{dataset.name}_{name}.npy"
-    provenance_path = scores_path.with_suffix(".json")
     weights = record.require(record.path_in(models))
-    provenance = {"dataset": dataset.provenance, "weights": sha256(weights)}
-    # processes and jobs that start together compute them once
-    with exclusive_lock(scores_path.with_suffix(".lock")):
-        if not (
-            provenance_path.is_file()
-            and json.loads(provenance_path.read_text(encoding="utf-8")) == provenance
-        ):
-            # scores and provenance never disagree, wherever this is stopped
-            provenance_path.unlink(missing_ok=True)
-            scores = compute(load_classifier(record.name, weights, device, engine))
-            with atomic_path(scores_path) as temporary:
-                np.save(temporary, scores)
-            with atomic_path(provenance_path) as temporary:
-                temporary.write_text(json.dumps(provenance), encoding="utf-8")
-        return np.load(scores_path, mmap_mode="r")
+
+    def write(path: Path) -> None:
+        scores = compute(load_classifier(record.name, weights, device, engine))
+        with atomic_path(path) as temporary:
+            np.save(temporary, scores)
+
+    path = dataset.folder / "oracles" / f"{dataset.name}_{name}.npy"
+    return cached_array(path, {"dataset": dataset.provenance, "weights": sha256(weights)}, write)
 
 
 def by_block(compute: Callable[[np.ndarray], np.ndarray], mels: np.ndarray, description: str) -> np.ndarray:

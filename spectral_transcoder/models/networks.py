@@ -3,6 +3,7 @@
 Each takes third-octave levels in dB [B, n, 29], one second each, and returns log Mels [B, T, 64].
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -14,6 +15,23 @@ from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
 from spectral_transcoder.utils.errors import UsageError
 
 CPU_BATCH = 8  # seconds whose 64-channel images fit in a processor's cache together
+
+
+def convolutions(channels: Sequence[int], dilations: Sequence[int], kernel_size: int) -> nn.Sequential:
+    """Return convolutions over (time, Mel) that keep the image's size, a ReLU between each two.
+
+    `channels` are those before the first, between each two, and behind the last; `dilations`, over Mel bands, are
+    one for each.
+    """
+    layers: list[nn.Module] = []
+    for (c_in, c_out), spacing in zip(pairwise(channels), dilations, strict=True):
+        margin = (kernel_size - 1) // 2 * spacing
+        layers += [
+            nn.ReplicationPad2d((margin, margin, 1, 1)),
+            nn.Conv2d(c_in, c_out, (3, kernel_size), dilation=(1, spacing)),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers[:-1]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class CNN(nn.Module):
@@ -57,17 +75,7 @@ class CNN(nn.Module):
         n_inner = max(nb_layers, 2) - 2
         channels = [2 if texture else 1, *[nb_channels] * (n_inner + 1), 1]
         dilations = [1, *[max(dilation, 1)] * n_inner, 1]
-        layers: list[nn.Module] = []
-        for (c_in, c_out), spacing in zip(pairwise(channels), dilations, strict=True):
-            margin = (kernel_size - 1) // 2 * spacing
-            layers += [
-                nn.ReplicationPad2d((margin, margin, 1, 1)),
-                nn.Conv2d(c_in, c_out, (3, kernel_size), dilation=(1, spacing)),
-                nn.ReLU(inplace=True),
-            ]
-        self.mod_conv = nn.Sequential(*layers[:-1]).to(
-            memory_format=torch.channels_last  # type: ignore[call-overload]
-        )
+        self.mod_conv = convolutions(channels, dilations, kernel_size)
         if texture:
             nn.init.zeros_(self.mod_conv[-1].weight)
             nn.init.zeros_(self.mod_conv[-1].bias)

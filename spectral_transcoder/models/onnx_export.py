@@ -100,15 +100,7 @@ def export_onnx(
     """
     chain = Chain(transcoder, classifier).eval()
     model = trace(chain, "mels" if classifier is None else "scores", transcoder.third_octaves)
-    metadata = {
-        "description": description,
-        "made_by": f"spectral_transcoder {spectral_transcoder.__version__}, torch {torch.__version__}",
-        "input": f"third-octave levels of one second, dB re full scale + {transcoder.third_octaves.offset_db:g}",
-        "bands_hz": " ".join(f"{hz:.1f}" for hz in transcoder.third_octaves.centres_hz),
-    }
-    if classifier is not None:
-        metadata["labels"] = "\n".join(classifier.record.labels)
-    onnx.helper.set_model_props(model, metadata)
+    onnx.helper.set_model_props(model, metadata_of(transcoder.third_octaves, classifier, description))
     content = model.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     difference, relative = largest_difference(session, chain)
@@ -119,6 +111,21 @@ def export_onnx(
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
     return OnnxModel(Path(path), len(content) / 1e6, difference, relative, median_latency_ms(session))
+
+
+def metadata_of(
+    third_octaves: ThirdOctaves, classifier: Classifier | None, description: str
+) -> dict[str, str]:
+    """Return what an exported file says of itself: models, versions, input, bands, and labels in their order."""
+    metadata = {
+        "description": description,
+        "made_by": f"spectral_transcoder {spectral_transcoder.__version__}, torch {torch.__version__}",
+        "input": f"third-octave levels of one second, dB re full scale + {third_octaves.offset_db:g}",
+        "bands_hz": " ".join(f"{hz:.1f}" for hz in third_octaves.centres_hz),
+    }
+    if classifier is not None:
+        metadata["labels"] = "\n".join(classifier.record.labels)
+    return metadata
 
 
 def trace(chain: nn.Module, output: str, third_octaves: ThirdOctaves) -> onnx.ModelProto:

@@ -164,16 +164,21 @@ def draw_year(axis: Axes, days: pd.Series, year: int, quantity: Quantity) -> Sca
     )
     for day, column in zip(every[np.isnan(values)], week[np.isnan(values)], strict=True):
         axis.add_patch(missing_day(column, day.day_of_week))
+    axis.set(ylim=(DAYS, 0), xlim=(0, grid.shape[1]))
+    axis.set_title(quantity.title, fontsize="medium", loc="left")
+    name_months_and_weekdays(axis, every)
+    return image
+
+
+def name_months_and_weekdays(axis: Axes, every: pd.DatetimeIndex) -> None:
+    """Write the months below the weeks of a year, and the days of the week beside them, without a frame."""
     months = [day for day in every if day.day == 1]
     starts = [(day.day_of_year - 1 + every[0].day_of_week) / DAYS for day in months]
     axis.set_xticks(np.array(starts) + 1.5, [f"{day:%b}" for day in months], fontsize="small")
-    axis.tick_params(length=0)
     axis.set_yticks(np.arange(DAYS) + 0.5, WEEKDAYS, fontsize="x-small")
-    axis.set(ylim=(DAYS, 0), xlim=(0, grid.shape[1]))
-    axis.set_title(quantity.title, fontsize="medium", loc="left")
+    axis.tick_params(length=0)
     for side in axis.spines.values():
         side.set_visible(False)
-    return image
 
 
 def missing_day(column: int, weekday: int) -> Patch:

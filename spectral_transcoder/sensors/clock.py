@@ -6,6 +6,7 @@ few stretches describe a long file.
 """
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -332,9 +333,13 @@ def keep_stretches(stretches: list[Stretch], n_rows: int) -> tuple[KeptStretch, 
             stretch, taken=tuple((other.start_s, other.last_s) for other in overlapping)
         )
         accepted.append(stretch)
+    return number_series([kept[index] for index in sorted(kept)])
+
+
+def number_series(parts: Iterable[KeptStretch]) -> tuple[KeptStretch, ...]:
+    """Return stretches in their order in the file, each with its series: one begins where the time goes back."""
     numbered, series, last_s = [], 0, -np.inf
-    for index in sorted(kept):
-        part = kept[index]
+    for part in parts:
         if part.stretch.start_s < last_s or part.own_series:
             series += 1
         last_s = part.stretch.last_s

@@ -156,6 +156,18 @@ class FrameFilter:
         self.last_levels: NDArray[np.float32] | None = None
         self.constant: ConstantStretch | None = None  # the stretch that the last row belongs to
 
+    def _keep_later(self, block: LevelBlock) -> LevelBlock:
+        """Return the rows that are later than all before them in their series."""
+        if block.series != self.series:
+            self.series, self.last_epoch_s = block.series, -np.inf
+        later = block.epoch_s > np.maximum.accumulate(np.append(self.last_epoch_s, block.epoch_s[:-1]))
+        refuse_disorder(block, later)
+        self.findings.add_rows(NOT_LATER, block, ~later)
+        block = block.select(later)
+        if len(block):
+            self.last_epoch_s = block.epoch_s[-1]
+        return block
+
     def keep(self, block: LevelBlock) -> LevelBlock:
         """Return the block without rows that are out of order, no numbers, or above 200 dB.
 
@@ -166,15 +178,7 @@ class FrameFilter:
         LevelsError
             Most rows are not in order of time, or do not follow each other.
         """
-        if block.series != self.series:
-            self.series, self.last_epoch_s = block.series, -np.inf
-        later = block.epoch_s > np.maximum.accumulate(np.append(self.last_epoch_s, block.epoch_s[:-1]))
-        refuse_disorder(block, later)
-        self.findings.add_rows(NOT_LATER, block, ~later)
-        block = block.select(later)
-        if len(block):
-            self.last_epoch_s = block.epoch_s[-1]
-
+        block = self._keep_later(block)
         levels = block.levels_db[:, block.present]
         possible: NDArray[np.bool_] = np.asarray((np.isfinite(levels) | np.isneginf(levels)).all(axis=1))
         loudest = np.where(possible[:, None], levels, 0).max(axis=1, initial=0)

@@ -66,6 +66,17 @@ class Stop:
         self.asked = True
 
 
+def standard_input(stop: Stop) -> Iterator[bytes]:
+    """Give what arrives on standard input until it ends, or until `stop` is asked."""
+    handle = sys.stdin.fileno()
+    while not stop.asked:
+        if select.select([handle], [], [], POLL_S)[0]:
+            read = os.read(handle, FIRST_BYTES)
+            if not read:
+                return
+            yield read
+
+
 def follow_bytes(source: str | Path, stop: Stop) -> Iterator[bytes]:
     """Give what arrives on standard input until it ends, or what is added to a file until `stop` is asked.
 
@@ -75,13 +86,7 @@ def follow_bytes(source: str | Path, stop: Stop) -> Iterator[bytes]:
         No such file.
     """
     if str(source) == STDIN:
-        handle = sys.stdin.fileno()
-        while not stop.asked:
-            if select.select([handle], [], [], POLL_S)[0]:
-                read = os.read(handle, FIRST_BYTES)
-                if not read:
-                    return
-                yield read
+        yield from standard_input(stop)
         return
     path = Path(source)
     if not path.is_file():

@@ -179,14 +179,12 @@ def survey_file(path: str | Path, options: ReadOptions) -> SurveyedFile:
         surveys = survey_rows(in_order(source, reversed_sensors, Findings()))
     if not surveys:
         raise LevelsError(f"{path}: {source.description.format} without a row of levels")
-    clocks = {}
-    for sensor, survey in surveys.items():
-        name = f"{path}, {sensor}" if sensor else str(path)
-        if not source.description.timed:
-            clocks[sensor] = Clock(source.description.period_s or Clock().period_s)
-            continue
-        clock = read_clock(survey, source.description.period_s, options.period_s, name)
-        clocks[sensor] = Clock(clock.period_s, reversed_sensors[sensor].reversed, clock.kept)
+    clocks = {
+        sensor: file_clock(
+            source, survey, reversed_sensors[sensor], options, f"{path}, {sensor}" if sensor else str(path)
+        )
+        for sensor, survey in surveys.items()
+    }
     n_rows = sum(survey.n_rows for survey in surveys.values())
     present, remarks = bands_with_levels(source, surveys, n_rows)
     periods = sorted({clock.period_s for clock in clocks.values()})
@@ -196,6 +194,17 @@ def survey_file(path: str | Path, options: ReadOptions) -> SurveyedFile:
         notes.append(f"{path}: the newest row comes first: turned round")
     duration_s = sum(survey.n_rows * clocks[sensor].period_s for sensor, survey in surveys.items())
     return SurveyedFile(source, options, clocks, present, n_rows, duration_s, tuple(notes))
+
+
+def file_clock(
+    source: LevelsFile, survey: ClockSurvey, turned: Clock, options: ReadOptions, name: str
+) -> Clock:
+    """Return the clock of a sensor in a file: as the file states it, or as its times show it."""
+    stated_s = source.description.period_s
+    if not source.description.timed:
+        return Clock(stated_s or Clock().period_s)
+    clock = read_clock(survey, stated_s, options.period_s, name)
+    return Clock(clock.period_s, turned.reversed, clock.kept)
 
 
 def survey_rows(rows: Iterable[Rows]) -> dict[str, ClockSurvey]:

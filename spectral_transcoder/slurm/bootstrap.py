@@ -28,15 +28,7 @@ def enter(root: str, job_file: str, job: dict) -> None:
     job : dict
         Its `JOB`, see `job_files.JobFile`; or a `script` with the `commands` of an array's tasks.
     """
-    if "commands" in job:
-        arguments = command_arguments(job)
-    elif "SLURM_JOB_ID" in os.environ:
-        arguments = [*SUPERVISOR, *experiment_arguments(job)]
-    elif shutil.which("sbatch"):
-        arguments = [LAUNCHER, job_file]
-    else:
-        print("there is no SLURM here: computing on this machine")
-        arguments = [MAIN_SCRIPT, *experiment_arguments(job)]
+    arguments = arguments_of(job_file, job)
     sys.stdout.flush()
     os.chdir(root)
     os.environ["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -47,6 +39,18 @@ def enter(root: str, job_file: str, job: dict) -> None:
         line = load.format(modules, " ".join(map(shlex.quote, command)))
         command = ["bash", "-lc", line]  # a login shell: it knows `module`
     os.execvp(command[0], command)
+
+
+def arguments_of(job_file: str, job: dict) -> "list[str]":
+    """Return what python is to run: a task, the job under its supervisor, the launcher, or the experiment here."""
+    if "commands" in job:
+        return command_arguments(job)
+    if "SLURM_JOB_ID" in os.environ:
+        return [*SUPERVISOR, *experiment_arguments(job)]
+    if shutil.which("sbatch"):
+        return [LAUNCHER, job_file]
+    print("there is no SLURM here: computing on this machine")
+    return [MAIN_SCRIPT, *experiment_arguments(job)]
 
 
 def experiment_arguments(job: dict) -> "list[str]":

@@ -110,6 +110,16 @@ def _cut(file: SurveyedFile, hours: float) -> list[CityTask]:
     return [CityTask((path,), (start, start + span_s), share) for start in starts]
 
 
+def tasks_beside(kept: Sequence[CityTask], tasks: Sequence[CityTask]) -> list[CityTask]:
+    """Return what tasks have beyond those that are kept: whole ones first, then the new files of others."""
+    known = {file for task in kept for file in task.files}
+    whole = [task for task in tasks if not known & set(task.files)]
+    grown = [task for task in tasks if known & set(task.files) and not set(task.files) <= known]
+    return whole + [
+        CityTask(tuple(file for file in task.files if file not in known), None, task.hours) for task in grown
+    ]
+
+
 @dataclass(frozen=True)
 class CityTaskState:
     """A task, and what is known of it.
@@ -180,14 +190,8 @@ class City:
                 raise UsageError(
                     f"{self.folder} was planned with {' '.join(before)}, not {' '.join(options)}: choose another output"
                 )
-        known = {file for task in kept for file in task.files}
-        added = [task for task in tasks if not known & set(task.files)]
-        if part_known := [task for task in tasks if known & set(task.files) and not set(task.files) <= known]:
-            added += [
-                CityTask(tuple(file for file in task.files if file not in known), None, task.hours)
-                for task in part_known
-            ]
-        content = {"options": list(options), "tasks": [asdict(task) for task in [*kept, *added]]}
+        tasks = [*kept, *tasks_beside(kept, tasks)]
+        content = {"options": list(options), "tasks": [asdict(task) for task in tasks]}
         with atomic_path(self._plan_path) as temporary:
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
 

@@ -55,10 +55,6 @@ def job_files(
     UsageError
         There are more arrays than chains at a time (see `arrays`).
     """
-    pairs = dict.fromkeys((setting.dataset, setting.classifier) for setting in settings)
-    first = [{"plan": REFERENCE, "dataset": dataset, "classifier": name} for dataset, name in pairs]
-    reference = {setting.id(): setting for setting in select(experiment.plans, repr(first))}
-    reference |= {setting.id(): setting for setting in settings if setting.plan == REFERENCE}
     others = chain_selectors(experiment.plans, [setting for setting in settings if setting.plan != REFERENCE])
 
     common: dict[str, Any] = {
@@ -68,7 +64,7 @@ def job_files(
         "environment": cluster.environment,
         "local": local,
     }
-    selectors = tuple(chain_selectors(experiment.plans, reference.values()))
+    selectors = tuple(chain_selectors(experiment.plans, reference_settings(experiment, settings)))
     name = f"{REFERENCE}-{_digest(selectors, options)}"
     files = [JobFile(path=REFERENCE_FILE, name=name, settings=selectors, **common)]
     for selector, (setting, *_) in others.items():
@@ -78,6 +74,15 @@ def job_files(
     if array is None or not others:
         return files
     return [files[0], *arrays(files[1], tuple(others), array)]
+
+
+def reference_settings(experiment: Experiment, settings: Sequence[Setting]) -> list[Setting]:
+    """Return the reference settings of every dataset and classifier of a selection, and the selected ones."""
+    pairs = dict.fromkeys((setting.dataset, setting.classifier) for setting in settings)
+    first = [{"plan": REFERENCE, "dataset": dataset, "classifier": name} for dataset, name in pairs]
+    reference = {setting.id(): setting for setting in select(experiment.plans, repr(first))}
+    reference |= {setting.id(): setting for setting in settings if setting.plan == REFERENCE}
+    return list(reference.values())
 
 
 def chain_selectors(plans: Mapping[str, Plan], settings: Iterable[Setting]) -> dict[str, list[Setting]]:

@@ -182,13 +182,7 @@ class Launcher:
     ) -> tuple[State, str]:
         """Return the state of a chain, and what there is to say of it."""
         settings = select(self.experiment.plans, selector)
-        states: set[State] = set()
-        first: dict[State, tuple[Setting, RunRecord]] = {}
-        for setting in settings:
-            state, record = self.store.look(setting)
-            states.add(state)
-            if record is not None:
-                first.setdefault(state, (setting, record))
+        states, first = self._look(settings)
         if states == {State.DONE}:
             return State.DONE, ""
         if queued and queued.state in WAITING:
@@ -203,6 +197,17 @@ class Launcher:
         if recorded:
             return State.FAILED, f"{last_line(recorded['log']) or NEVER_STARTED}\nlog: {recorded['log']}"
         return State.PENDING, "not submitted"
+
+    def _look(self, settings: list[Setting]) -> tuple[set[State], dict[State, tuple[Setting, RunRecord]]]:
+        """Return the states of settings, and the first setting of each state that has a record."""
+        states: set[State] = set()
+        first: dict[State, tuple[Setting, RunRecord]] = {}
+        for setting in settings:
+            state, record = self.store.look(setting)
+            states.add(state)
+            if record is not None:
+                first.setdefault(state, (setting, record))
+        return states, first
 
     def _has_succeeded(self, settings: list[Setting], recorded: Submission) -> bool:
         """Whether the last step has ended well since the recorded job was submitted, whatever changed later."""

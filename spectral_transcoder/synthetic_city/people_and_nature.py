@@ -1,5 +1,7 @@
 """What lives in a street: voices, steps, birds, dogs, music, weather. Each returns (round(duration_s·sr),) float32."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from spectral_transcoder.synthetic_city import signals
@@ -75,28 +77,36 @@ def speak(
     breath = 0.04 * signals.noise(n_samples, rng)
 
     time = np.linspace(0, n_syllables, n_samples, dtype=np.float32)
+    syllable = np.minimum(time.astype(int), n_syllables - 1)
     nucleus = np.sqrt(np.abs(np.sin(np.pi * np.clip((time % 1 - 0.2) / 0.78, 0, 1))))
     loudness = (spoken * rng.uniform(0.6, 1, n_syllables)).astype(np.float32)
-    voiced = nucleus * loudness[np.minimum(time.astype(int), n_syllables - 1)]
+    voice = signals.filter_along(
+        (glottis + breath) * (nucleus * loudness[syllable]), sr, vocal_tract(knots, n_syllables, tract, rng)
+    )
+    hiss = signals.shaped_noise(n_samples, sr, signals.band(3500, 9000), rng)
+    sibilant = (rng.uniform(size=n_syllables) < 0.4) * spoken
+    bursts = np.sin(np.pi * np.clip((time % 1) / 0.28, 0, 1)) * sibilant[syllable]
+    return voice + 0.12 * voice.std() * hiss * bursts.astype(np.float32)
 
+
+def vocal_tract(
+    knots: np.ndarray, n_syllables: int, tract: float, rng: np.random.Generator
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Return a filter for `signals.filter_along`, whose formants go from one vowel to the next.
+
+    `knots` (2·n_syllables,) are where syllables begin and end, 0 to 1; `tract` is that of `speak`.
+    """
     targets = np.repeat(FORMANTS_HZ[rng.integers(len(FORMANTS_HZ), size=n_syllables)], 2, axis=0) * tract
     targets *= rng.normal(1, 0.04, targets.shape)
 
-    def vocal_tract(positions: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    def gain(positions: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
         total = np.full((len(positions), frequencies.shape[1]), 0.004, dtype=np.float32)
         for formant, (width, amplitude) in enumerate(zip(WIDTHS_HZ, FORMANT_AMPLITUDES, strict=True)):
             centre = np.interp(positions[:, 0], knots, targets[:, formant]).astype(np.float32)[:, None]
             total += np.float32(amplitude) / (1 + ((frequencies - centre) / np.float32(width * tract)) ** 2)
         return total
 
-    voice = signals.filter_along((glottis + breath) * voiced, sr, vocal_tract)
-    hiss = signals.shaped_noise(n_samples, sr, signals.band(3500, 9000), rng)
-    sibilant = (rng.uniform(size=n_syllables) < 0.4) * spoken
-    bursts = (
-        np.sin(np.pi * np.clip((time % 1) / 0.28, 0, 1))
-        * sibilant[np.minimum(time.astype(int), n_syllables - 1)]
-    )
-    return voice + 0.12 * voice.std() * hiss * bursts.astype(np.float32)
+    return gain
 
 
 def voices(duration_s: float, sr: int, rng: np.random.Generator) -> np.ndarray:

@@ -5,8 +5,8 @@ transcoder has a noise texture, and kept beside the dataset; a training then tak
 """
 
 import hashlib
-import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,8 @@ from spectral_transcoder.models.classifiers import Classifier
 from spectral_transcoder.models.student import StudentNetwork
 from spectral_transcoder.models.transcoders import TEXTURES, Transcoder
 from spectral_transcoder.training.losses import Chunks
+from spectral_transcoder.utils.arrays import cached_array
 from spectral_transcoder.utils.files import atomic_path
-from spectral_transcoder.utils.locks import exclusive_lock
 
 FOLDER = "embeddings"
 LEVEL_NOISE_DB, GAIN_NOISE_DB = 0.5, 2.0  # of a student's training levels: of each value, and of each window
@@ -115,22 +115,16 @@ def cached_embeddings(
     n_noises = n_noises if transcoder.settings.network in TEXTURES else 1
     network, window_s = transcoder.settings.network, windows.window_s
     name = f"{dataset.name}_{windows.split.name}_{classifier.record.name}_{network}_{window_s}s_{n_noises}"
-    path = dataset.folder / FOLDER / f"{name}.npy"
-    provenance_path = path.with_suffix(".json")
-    settings = json.loads(json.dumps(asdict(transcoder.settings)))
     provenance = {
         "dataset": dataset.provenance,
         "weights": weights_sha256,
-        "transcoder": settings,
+        "transcoder": asdict(transcoder.settings),
         "transcoder_weights": weights_digest(transcoder.network),
     }
-    with exclusive_lock(path.with_suffix(".lock")):
-        if not (provenance_path.is_file() and json.loads(provenance_path.read_text("utf-8")) == provenance):
-            provenance_path.unlink(missing_ok=True)
-            write_embeddings(path, windows, transcoder, classifier, n_noises)
-            with atomic_path(provenance_path) as temporary:
-                temporary.write_text(json.dumps(provenance), encoding="utf-8")
-    return np.load(path, mmap_mode="r")
+    write = partial(
+        write_embeddings, windows=windows, transcoder=transcoder, classifier=classifier, n_noises=n_noises
+    )
+    return cached_array(dataset.folder / FOLDER / f"{name}.npy", provenance, write)
 
 
 def weights_digest(network: nn.Module) -> str:

@@ -135,17 +135,7 @@ def fit(
     """
     fabric = fabric or make_fabric("cpu")
     optimizer = make_optimizer(network, recipe)
-    run_of: dict[str, Any] = {
-        "format": STATE_FORMAT,
-        "recipe": asdict(recipe),
-        "provenance": provenance or {},
-    }
-    state = run_of | {"history": {split: [] for split in SPLITS}, "best": copy_weights(network)}
-    stopped = load_training_state(state_path) if state_path.is_file() else {}
-    if all(stopped.get(key) == value for key, value in run_of.items()):
-        state = stopped
-        network.load_state_dict(state["weights"])
-        optimizer.load_state_dict(state["optimizer"])
+    state = begin_or_resume(network, optimizer, recipe, provenance or {}, state_path)
     history, best = state["history"], state["best"]
     wrapped, optimizer = fabric.setup(network, optimizer)
     run = TrainingRun(fabric, wrapped, optimizer, loss_function, recipe, splits)
@@ -153,8 +143,7 @@ def fit(
         losses = run.epoch(epoch)
         if not all(map(math.isfinite, losses.values())):
             network.load_state_dict(best)
-            values = ", ".join(f"{split} {loss:g}" for split, loss in losses.items())
-            raise DivergedError(f"training diverged in epoch {epoch + 1} ({values}): lower the learning rate")
+            raise diverged(epoch, losses)
         for split, loss in losses.items():
             history[split].append(loss)
         if losses["valid"] == min(history["valid"]):
@@ -166,6 +155,29 @@ def fit(
             write_tensors(state_path, state | weights)
     network.load_state_dict(best)
     return history
+
+
+def begin_or_resume(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    recipe: Recipe,
+    provenance: dict[str, Any],
+    state_path: Path,
+) -> dict[str, Any]:
+    """Return the state that a run begins with, or that it was stopped in: then network and optimizer have it."""
+    run_of = {"format": STATE_FORMAT, "recipe": asdict(recipe), "provenance": provenance}
+    stopped = load_training_state(state_path) if state_path.is_file() else {}
+    if any(stopped.get(key) != value for key, value in run_of.items()):
+        return run_of | {"history": {split: [] for split in SPLITS}, "best": copy_weights(network)}
+    network.load_state_dict(stopped["weights"])
+    optimizer.load_state_dict(stopped["optimizer"])
+    return stopped
+
+
+def diverged(epoch: int, losses: dict[str, float]) -> DivergedError:
+    """Return the error that names the losses of an epoch."""
+    values = ", ".join(f"{split} {loss:g}" for split, loss in losses.items())
+    return DivergedError(f"training diverged in epoch {epoch + 1} ({values}): lower the learning rate")
 
 
 def load_training_state(path: Path) -> dict[str, Any]:

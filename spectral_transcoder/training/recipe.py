@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from spectral_transcoder.utils.errors import UsageError
 
+HELD_OUT = 8  # in a distillation, a validation second for as many training seconds
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -3,8 +3,14 @@
 import torch
 from torch import nn
 
-from spectral_transcoder.models.classifiers import CLASSIFIERS
+from spectral_transcoder.models.classifiers import CLASSIFIERS, Classifier
 from spectral_transcoder.synthetic_city.demo_street import street_scene
+
+
+def random_classifier(name, seed):
+    """Return a classifier as its network begins."""
+    torch.manual_seed(seed)
+    return Classifier(CLASSIFIERS[name], CLASSIFIERS[name].build())
 
 
 def write_random_classifier(folder, name, seed=0):

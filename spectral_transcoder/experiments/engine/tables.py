@@ -1,7 +1,7 @@
 """Tables of results: a row per computed setting, written as text, CSV, HTML, LaTeX or a picture."""
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,17 +83,9 @@ def results_table(
     UsageError
         No plan of the selection has the factor `over`.
     """
-    chains = {setting.chain: setting.last() for setting in settings}
-    rows = [
-        (setting, read_metrics(experiment, setting, metrics))
-        for setting in current(experiment, chains.values())
-    ]
-    rows = [(setting, found) for setting, found in rows if found]
-    if not rows:
-        raise SpectralTranscoderError("no results in this selection: -l lists its states, -c computes it")
-    metrics = [metric for metric in metrics if any(metric.name in found for _, found in rows)]
+    rows = read_rows(experiment, settings, metrics)
     classifiers = {setting.values.get("classifier") for setting, _ in rows}
-    metrics = [metric.of(classifiers) for metric in metrics]
+    with_values = [metric for metric in metrics if any(metric.name in found for _, found in rows)]
     counts = None
     if over:
         rows, counts = _average(rows, over)
@@ -107,21 +99,43 @@ def results_table(
         shown[f"{over}s"] = values[f"{over}s"] = counts
     remarks = pd.DataFrame([experiment.remarks(setting, experiment) for setting, _ in rows])
     shown, values = shown.join(remarks), values.join(remarks)
-    n_left = shown.shape[1]
+    table = Table(f"{experiment.project.name}, {title}".rstrip(", "), shown, values, shown.shape[1])
     published = [experiment.published(setting) for setting, _ in rows]
-    for metric in metrics:
-        reduced = [found.get(metric.name, ()) for _, found in rows]
-        shown[heading(metric)] = [_format(metric, numbers) for numbers in reduced]
-        for position, suffix in enumerate(("", "_std")[: max(map(len, reduced))]):
-            values[f"{metric.name}{suffix}"] = [
-                row[position] if position < len(row) else np.nan for row in reduced
-            ]
-        if any(metric.name in figures for figures in published):
-            figures = pd.Series([figures.get(metric.name, np.nan) for figures in published])
-            name = f"{metric.name} published"
-            shown[name] = [_format(metric, [figure]) for figure in figures]
-            values[name] = figures
-    return Table(f"{experiment.project.name}, {title}".rstrip(", "), shown, values, n_left)
+    for metric in with_values:
+        _add_metric(table, metric.of(classifiers), [found for _, found in rows], published)
+    return table
+
+
+def read_rows(
+    experiment: Experiment, settings: Iterable[Setting], metrics: Sequence[MetricRecord]
+) -> list[Row]:
+    """Return what the last steps of the selected chains have: a row for each that is of today and has a metric."""
+    chains = {setting.chain: setting.last() for setting in settings}
+    rows = [
+        (setting, read_metrics(experiment, setting, metrics))
+        for setting in current(experiment, chains.values())
+    ]
+    rows = [(setting, found) for setting, found in rows if found]
+    if not rows:
+        raise SpectralTranscoderError("no results in this selection: -l lists its states, -c computes it")
+    return rows
+
+
+def _add_metric(
+    table: Table, metric: MetricRecord, rows: Sequence[Found], published: Sequence[Mapping[str, float]]
+) -> None:
+    """Add the columns of a metric to a table, and of its published figures where any row has one."""
+    reduced = [found.get(metric.name, ()) for found in rows]
+    table.shown[heading(metric)] = [_format(metric, numbers) for numbers in reduced]
+    for position, suffix in enumerate(("", "_std")[: max(map(len, reduced))]):
+        table.values[f"{metric.name}{suffix}"] = [
+            row[position] if position < len(row) else np.nan for row in reduced
+        ]
+    if any(metric.name in figures for figures in published):
+        figures = pd.Series([figures.get(metric.name, np.nan) for figures in published])
+        name = f"{metric.name} published"
+        table.shown[name] = [_format(metric, [figure]) for figure in figures]
+        table.values[name] = figures
 
 
 def current(experiment: Experiment, settings: Collection[Setting]) -> list[Setting]:

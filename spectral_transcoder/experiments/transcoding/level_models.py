@@ -5,7 +5,6 @@ student on the levels; evaluate and metric compare with the classifier on the tr
 """
 
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -189,16 +188,8 @@ def train(setting: Setting, experiment: Experiment) -> None:
     """Train the model of a setting; it goes on from the last epoch where it was stopped."""
     task = LevelModelTask.of(setting, experiment)
     torch.manual_seed(task.recipe.seed)
-    model, chunks_of = task.build(), student_chunks
-    network: nn.Module
-    if isinstance(model, AdaptedModel):
-        chunks_of = partial(adaptation_chunks, model=model, classifier=task.load_classifier())
-        network = HeadOnRows(model.adaptation)
-    else:
-        network = StudentOnLevels(model.network)
-    splits = {split: chunks_of(task, split) for split in SPLITS}
-    if isinstance(model, AdaptedModel):
-        model.adaptation.standardise(splits["train"].levels[:, : task.record.embedding_size])
+    model = task.build()
+    network, splits = network_and_chunks(model, task)
     state_path = experiment.file("model", setting, "training_state")
     provenance = {"dataset": task.dataset.provenance, "weights": hash_of(task.weights), **task.sizes}
     provenance["teacher"] = hash_of(task.teacher.path_in(task.models))
@@ -218,6 +209,18 @@ def train(setting: Setting, experiment: Experiment) -> None:
     }
     model.save(experiment.file("model", setting, "model"))
     state_path.unlink(missing_ok=True)
+
+
+def network_and_chunks(
+    model: AdaptedModel | Student, task: LevelModelTask
+) -> tuple[nn.Module, dict[str, Chunks]]:
+    """Return what is trained of a model, and what it is trained on by split: a head, or a whole student."""
+    if not isinstance(model, AdaptedModel):
+        return StudentOnLevels(model.network), {split: student_chunks(task, split) for split in SPLITS}
+    classifier = task.load_classifier()
+    splits = {split: adaptation_chunks(task, split, model, classifier) for split in SPLITS}
+    model.adaptation.standardise(splits["train"].levels[:, : task.record.embedding_size])
+    return HeadOnRows(model.adaptation), splits
 
 
 def student_chunks(task: LevelModelTask, split: str) -> Chunks:

@@ -2,7 +2,7 @@
 
 import glob
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from spectral_transcoder.sensors.readers import (
@@ -52,6 +52,19 @@ TABLES: tuple[Callable[[TableHead, ReadOptions], TableLayout | None], ...] = (
 )
 
 
+def files_of(name: str | Path, suffixes: Collection[str]) -> list[Path]:
+    """Return the files that a name means: itself, those of a folder that have one of the suffixes, or of a pattern."""
+    path = Path(name)
+    if path.is_dir():
+        below = files_below(path, skipped_suffixes=(".parts",))
+        wanted = (file for file in below if file.suffix.lower() in suffixes and not is_output(file))
+        return [file for file in wanted if file.is_file()]
+    if path.exists():  # a name that exists is itself, whatever brackets and stars it has
+        return [path]
+    matches = (Path(match) for match in glob.glob(str(name), recursive=True))  # noqa: PTH207, absolute patterns too
+    return [file for file in matches if file.is_file() and not passed_over(file)]
+
+
 def find_files(names: Iterable[str | Path], from_audio: bool = False) -> list[Path]:
     """Return the files that names mean: files, folders or patterns such as `sensors/*.csv`, in natural order.
 
@@ -66,16 +79,7 @@ def find_files(names: Iterable[str | Path], from_audio: bool = False) -> list[Pa
     suffixes = readable_suffixes() if from_audio else LEVEL_SUFFIXES
     found: list[Path] = []
     for name in names:
-        path = Path(name)
-        if path.is_dir():
-            below = files_below(path, skipped_suffixes=(".parts",))
-            wanted = (file for file in below if file.suffix.lower() in suffixes and not is_output(file))
-            files = [file for file in wanted if file.is_file()]
-        elif path.exists():  # a name that exists is itself, whatever brackets and stars it has
-            files = [path]
-        else:
-            matches = (Path(match) for match in glob.glob(str(name), recursive=True))  # noqa: PTH207, absolute patterns too
-            files = [file for file in matches if file.is_file() and not passed_over(file)]
+        files = files_of(name, suffixes)
         if not files:
             kind = "sounds" if from_audio else "files of levels"
             raise MissingFileError(f"no {kind} at {name}: expected a file, a folder of them, or a pattern")

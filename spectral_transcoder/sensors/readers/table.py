@@ -74,6 +74,13 @@ class TableLayout:
     period_s: float | None = None
     end_mark: bytes = b""
 
+    @property
+    def needed_columns(self) -> list[int]:
+        """Positions of the columns of bands, times and the sensor's name, sorted."""
+        times = self.times.columns if self.times else ()
+        sensor = () if self.sensor is None else (self.sensor,)
+        return sorted({*self.bands.columns.values(), *times, *sensor})
+
 
 def table_layout(
     head: TableHead,
@@ -239,12 +246,7 @@ class TableFile:
 
     def _read(self, block: bytes, bad_rows: "BadRows") -> pa.RecordBatch:
         """Return the needed columns of some lines as text, named by their position."""
-        wanted = {
-            *self.layout.bands.columns.values(),
-            *(self.layout.times.columns if self.layout.times else ()),
-        }
-        wanted |= set() if self.layout.sensor is None else {self.layout.sensor}
-        names = [str(column) for column in sorted(wanted)]
+        names = [str(column) for column in self.layout.needed_columns]
         bad_rows.refused = 0
         try:
             table = pa.csv.read_csv(

@@ -73,6 +73,15 @@ def write_tables(folder: Path, clips: list[CityClip]) -> None:
     write_text(folder / "dcase-ust-taxonomy.yaml", yaml.safe_dump(taxonomy(), sort_keys=False))
 
 
+def audible_distances_m(scene: Scene) -> dict[str, float]:
+    """Return {fine class: metres} of the events of a scene that annotators may hear."""
+    return {
+        fine: event.distance_m
+        for event in scene.events
+        if (fine := KINDS[event.kind].sonyc) and event.received_db >= AUDIBLE_DB
+    }
+
+
 def annotate(clip: CityClip, columns: list[str]) -> list[dict[str, Any]]:
     """Return the rows of a clip, one for each annotator, as dictionaries.
 
@@ -84,11 +93,7 @@ def annotate(clip: CityClip, columns: list[str]) -> list[dict[str, Any]]:
     split = clip.tags["split"]
     common = {"split": split, "audio_filename": clip.path.name}
     common |= place_and_time(clip.tags["sensor_id"], rng)
-    truth = {
-        fine: event.distance_m
-        for event in clip.scene.events
-        if (fine := KINDS[event.kind].sonyc) and event.received_db >= AUDIBLE_DB
-    }
+    truth = audible_distances_m(clip.scene)
     rows = []
     asked: set[str] = set()
     for volunteer in 1 + rng.choice(200, VOLUNTEERS, replace=False):
