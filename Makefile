@@ -30,11 +30,11 @@ CITY := dataset=city+classifier=MiniYamNet
 NETWORK := kernel_size=5+nb_layers=5+dilation=1+nb_channels=16+epoch=10+learning_rate=-3
 MLP := mlp/$(CITY)+epoch=10+learning_rate=-3+hidden1=100+hidden2=1000+transcoder=mlp
 CNN := cnn/$(CITY)+$(NETWORK)+recipe=steady
-TAUGHT := hybridts/$(CITY)+$(NETWORK)+prop_logit=100
-TAUGHT := $(TAUGHT)+transcoder=cnn_pinv,$(TAUGHT)+transcoder=cnn_texture+recipe=steady
+HYBRID := hybridts/$(CITY)+$(NETWORK)+prop_logit=100
+HYBRID := $(HYBRID)+transcoder=cnn_pinv,$(HYBRID)+transcoder=cnn_texture+recipe=steady
 ADAPTED := adapt/$(CITY)+epoch=10+learning_rate=-3
 STUDENT := student/$(CITY)+epoch=10+learning_rate=-3+nb_channels=16
-STUDY := reference/$(CITY)+transcoder=oracle+pinv+pinv_texture,$(MLP),$(CNN),$(TAUGHT),$(ADAPTED),$(STUDENT)
+STUDY := reference/$(CITY)+transcoder=oracle+pinv+pinv_texture,$(MLP),$(CNN),$(HYBRID),$(ADAPTED),$(STUDENT)
 
 demo: $(INSTALLED)
 	$(PY) make_city.py TAU --clips 160 --output city
@@ -43,7 +43,7 @@ demo: $(INSTALLED)
 	    --audio_dataset_path city/TAU-urban-acoustic-scenes-2020-mobile-development
 	$(TRAIN) -s "$(STUDY)" -c
 	$(TRAIN) -s "$(STUDY)" -d -e demo_training.png
-	$(PY) exp_train_model/plot_training_curve.py $(DEMO) -s "$(CNN),$(TAUGHT)"
+	$(PY) exp_train_model/plot_training_curve.py $(DEMO) -s "$(CNN),$(HYBRID)"
 	$(PY) exp_classif_eval/create_logit_dataset.py $(DEMO) --audio_dataset_name URBAN-SOUND-8K \
 	    --audio_dataset_path city/URBAN-SOUND-8K --classifier MiniYamNet --transcoder self,pinv,pinv_texture,cnn_texture
 	$(SCORE) -s "reference/dataset=URBAN-SOUND-8K+classifier=MiniYamNet+transcoder=self+pinv+pinv_texture+cnn_texture" \

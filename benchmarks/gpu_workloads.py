@@ -17,6 +17,7 @@ from spectral_transcoder.experiments.transcoding.paper import SELECTIONS
 from spectral_transcoder.experiments.transcoding.plans import train_plans
 from spectral_transcoder.models import end_to_end
 from spectral_transcoder.models.classifiers import CLASSIFIERS, Classifier, classifier_record
+from spectral_transcoder.models.names import PUBLISHED_CLASSIFIERS
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.signal.mel_spectrograms import MelFrontEnd
 from spectral_transcoder.training.loop import LossFunction, TrainingRun, make_fabric
@@ -244,7 +245,7 @@ def peak_memory(device: torch.device) -> int:
 
 def workloads_of(experiment: str, epochs: int) -> list[Workload]:
     """Return the trainings of an experiment on the whole of TAU, one for each setting."""
-    selection = SELECTIONS[experiment]("full", ["PANN", "YamNet"], epochs)
+    selection = SELECTIONS[experiment]("full", list(PUBLISHED_CLASSIFIERS), epochs)
     settings = {}
     for setting in select(train_plans(), repr(selection)):
         if "epoch" in setting.values:

@@ -1,8 +1,6 @@
 """The disk that downloads go to: room enough, one command at a time, files that are whole."""
 
 import contextlib
-import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -11,9 +9,7 @@ from pathlib import Path
 from spectral_transcoder.downloads.progress import readable_size
 from spectral_transcoder.utils.errors import DownloadError
 from spectral_transcoder.utils.files import full_disk_reported
-
-# What file systems answer that have no locks: Lustre mounted without them, some network folders.
-NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
+from spectral_transcoder.utils.locks import Lock, take_lock
 
 
 def require_space(folder: Path, fetch_bytes: int, unpack_bytes: int) -> None:
@@ -65,14 +61,11 @@ def only_one(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
             f"cannot write in {folder} ({error.strerror}): choose another --output"
         ) from error
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        answer = take_lock(lock, by_process=False)
+        if answer is Lock.THEIRS:
             say(f"another download into {folder} is under way: waiting for its end")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
+            take_lock(lock, wait=True, by_process=False)
+        elif answer is Lock.NONE:
             say(f"{folder} is on a file system without locks: do not start two downloads into it at once")
         yield
 

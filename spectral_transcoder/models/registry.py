@@ -18,6 +18,7 @@ from enum import Enum
 from pathlib import Path
 
 from spectral_transcoder.models.classifiers import CLASSIFIERS, classifier_record
+from spectral_transcoder.models.names import PUBLISHED_CLASSIFIERS
 from spectral_transcoder.signal.names import EVERY_SECOND
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
@@ -26,7 +27,6 @@ SUFFIX = "_model"
 FETCH_COMMAND = "python3 download_pretrained_models.py --models transcoders"
 TRAIN_COMMAND = "exp_train_model/main_doce_training.py"
 PUBLISHED_DATASET = "full"  # the published ones were trained on the whole of TAU; ours are not
-PUBLISHED_TEACHERS = ("PANN", "YamNet")
 
 ADAPTED, STUDENT = "adapted", "student"  # models from levels to scores, which make no Mels of their own
 TRUE_MELS = "self"  # the name of the true Mels, as in the paper's experiment 2
@@ -139,7 +139,7 @@ class ModelEntry:
         others = [other for other in trained_models(folder) if self.describes(identifier_factors(other))]
         teachers = sorted({identifier_factors(other).get("classifier", "?") for other in others})
         why = f" (there are such for {', '.join(teachers)})" if teachers else ""
-        if classifier in PUBLISHED_TEACHERS:
+        if classifier in PUBLISHED_CLASSIFIERS:
             how = f"the published ones come with: {FETCH_COMMAND}"
         else:
             how = f"none was published; {TRAIN_COMMAND} trains one, to be given by its path"

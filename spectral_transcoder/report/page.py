@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import jinja2
@@ -81,19 +82,13 @@ def write_page(report: Report, folder: Path) -> Path:
 
     Sounds and pictures of the page that was there before are removed, unless this one shows them too.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.undefined = jinja2.StrictUndefined
-    text = environment.get_template("report.html").render(
+    text = render(
+        "report.html",
         title=TITLE,
         report=report,
-        style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
         script=(TEMPLATES / "compare.js").read_text(encoding="utf-8"),
         curve_size=(WIDTH, HEIGHT),
         dynamic_range_db=DYNAMIC_RANGE_DB,
-        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        versions=versions(),
     )
     path = folder / PAGE
     before = shown_media(path)
@@ -102,6 +97,20 @@ def write_page(report: Report, folder: Path) -> Path:
     for old in before - shown_media(path):
         old.unlink(missing_ok=True)
     return path
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page made from a template, with the style, the time and the versions that all pages have."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.undefined = jinja2.StrictUndefined
+    return environment.get_template(template).render(
+        style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        versions=versions(),
+        **values,
+    )
 
 
 def shown_media(path: Path) -> set[Path]:

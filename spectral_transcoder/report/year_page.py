@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 
-from spectral_transcoder.experiments.engine.run_store import versions
-from spectral_transcoder.report.page import MEDIA, PAGE, TEMPLATES
+from spectral_transcoder.report.page import MEDIA, PAGE, render
 from spectral_transcoder.report.year_pictures import (
     MOST_SIDE_BY_SIDE,
     draw_calendar,
@@ -68,20 +65,14 @@ def write_year(
     ]
     for name in ("hours", "days"):
         write_table(statistics, name, folder / f"{name}.csv")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.undefined = jinja2.StrictUndefined
-    text = environment.get_template("year.html").render(
+    text = render(
+        "year.html",
         title=TITLE,
-        style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
         span=span_of(statistics),
         header=header_of(summaries),
         rows=[[name or "sensor", *formatted(summary)] for name, summary in summaries.items()],
         together=together,
         sensors=sensors,
-        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        versions=versions(),
     )
     with atomic_path(folder / PAGE) as temporary:
         temporary.write_text(text, encoding="utf-8")

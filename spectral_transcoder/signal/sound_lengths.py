@@ -46,7 +46,7 @@ class SoundLength:
     frames, block_frames : int or None, int
         The number of frames that a compressed wav declares, and how many each of its blocks holds.
     usable : bool
-        Whether what is there of a file that was cut can be read, and told from what is not.
+        Whether what is there of a file that was cut can be read, and distinguished from what is not.
     """
 
     fault: str | None = None

@@ -1,4 +1,4 @@
-"""Job files: Python with `#SBATCH` lines first, written, read and told apart from others' files."""
+"""Job files: Python with `#SBATCH` lines first, written, read, and distinguished from others' files."""
 
 import ast
 import pprint

@@ -1,7 +1,6 @@
 """Submits job files, each setting once and the reference first, and says what became of them."""
 
 import contextlib
-import fcntl
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from spectral_transcoder.slurm.job_files import JobFile, in_words
 from spectral_transcoder.slurm.queue import QueuedJob, has_slurm, queued_jobs, submission, submit
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.locks import Lock, exclusive_lock
 from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 WAITING = {"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
@@ -247,14 +247,11 @@ class Launcher:
     @contextlib.contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
         """Hold the lock under which launchers submit: the next one sees in the queue what this one has submitted."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as lock:
-            try:
-                fcntl.lockf(lock, fcntl.LOCK_EX)
-            except OSError as error:
+        with exclusive_lock(self.folder / ".lock") as answer:
+            if answer is Lock.NONE:
                 raise SpectralTranscoderError(
-                    f"{self.folder}: no locks on this file system ({error})"
-                ) from error
+                    f"{self.folder} is on a file system without locks: choose another folder with --data_path"
+                )
             yield
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import errno
-import fcntl
+import functools
 import hashlib
 import os
 import tempfile
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
+from spectral_transcoder.utils.locks import Lock, take_lock
 
 
 @contextlib.contextmanager
@@ -57,14 +58,11 @@ def _open_temporary(path: Path) -> tuple[int, Path]:
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
     temporary = path.with_name(f".{path.stem[:100]}-{digest}-unfinished{path.suffix}")
     handle = os.open(temporary, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # another writer may have renamed it between the two calls
-        if os.path.samestat(os.fstat(handle), temporary.stat()):
+    with contextlib.suppress(OSError):  # renamed by another writer, which may happen between the two calls
+        ours = take_lock(handle, by_process=False) is Lock.OURS
+        if ours and os.path.samestat(os.fstat(handle), temporary.stat()):
             os.truncate(handle, 0)
             return handle, temporary
-    except OSError:  # held, renamed, or a file system without locks
-        pass
     os.close(handle)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem[:100]}-", suffix=path.suffix, dir=path.parent)
     return handle, Path(name)
@@ -139,6 +137,22 @@ def sha256(path: str | Path) -> str:
     """Return the sha256 of a file, in hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_once(path: Path) -> str:
+    """Return the sha256 of a file, computed once in this process while the file stays as it is."""
+    status = path.stat()
+    return _sha256_of(path, status.st_size, status.st_mtime_ns)
+
+
+def sha256_or_none(path: Path | None) -> str | None:
+    """Return what `sha256_once` does; None where there is no file."""
+    return None if path is None or not path.is_file() else sha256_once(path)
+
+
+@functools.cache
+def _sha256_of(path: Path, n_bytes: int, changed_ns: int) -> str:
+    return sha256(path)
 
 
 def _umask() -> int:

@@ -1,6 +1,7 @@
 """Files are whole or not there."""
 
 import errno
+import hashlib
 import os
 import signal
 import stat
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from spectral_transcoder.utils import files
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
-from spectral_transcoder.utils.files import atomic_path, refuse_overwriting
+from spectral_transcoder.utils.files import atomic_path, refuse_overwriting, sha256_once, sha256_or_none
 
 
 def names(folder):
@@ -136,3 +138,16 @@ def test_an_output_that_is_an_input_is_refused_in_any_spelling(tmp_path, monkeyp
         refuse_overwriting([tmp_path / "other.csv", day], tmp_path / "fine.json", output)
     assert refused.value.status == 2
     refuse_overwriting([day], tmp_path / "fine.json", tmp_path / "day.csv.json")
+
+
+def test_a_checksum_is_computed_once_while_the_file_stays_as_it_is(tmp_path, monkeypatch):
+    path, n_read = tmp_path / "weights", []
+    path.write_bytes(b"one")
+    sha256 = files.sha256
+    monkeypatch.setattr(files, "sha256", lambda path: n_read.append(path) or sha256(path))
+    assert [sha256_once(path) for _ in range(3)] == [hashlib.sha256(b"one").hexdigest()] * 3
+    assert len(n_read) == 1
+    path.write_bytes(b"three")
+    assert sha256_or_none(path) == hashlib.sha256(b"three").hexdigest()
+    assert sha256_or_none(tmp_path / "missing") is None
+    assert sha256_or_none(None) is None

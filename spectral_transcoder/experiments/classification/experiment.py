@@ -15,7 +15,7 @@ from spectral_transcoder.experiments.classification.options import ALL_FOLDS
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord, Step
 from spectral_transcoder.experiments.engine.plans import Factors, Modality, Plan, Setting
 from spectral_transcoder.experiments.published import classification_figures
-from spectral_transcoder.models.names import ADDED_CLASSIFIERS
+from spectral_transcoder.models.names import ADDED_CLASSIFIERS, PUBLISHED_CLASSIFIERS
 from spectral_transcoder.training.heads import HEADS
 from spectral_transcoder.utils.files import sha256
 
@@ -23,7 +23,6 @@ FOLDER = Path("classification_experiments", "classif_exp")
 KINDS = {"model": "heads", "output": "predictions", "metric": "metrics", "score": "scores"}
 STEPS = ("train", "evaluate", "metric")
 PUBLISHED_TRANSCODERS = ("self", "cnn")  # `self` is the true Mels here
-CLASSIFIERS = ("PANN", "YamNet")
 N_SEEDS = (1, 2, 3, 5, 10)
 
 Kinds = Mapping[
@@ -82,7 +81,7 @@ def classif_plans(kinds: Kinds | None = None, test_folds: str = ALL_FOLDS) -> di
     where: Factors = {
         "transcoder": PUBLISHED_TRANSCODERS,
         "dataset": tuple(LABELLED_CORPORA),
-        "classifier": CLASSIFIERS,
+        "classifier": PUBLISHED_CLASSIFIERS,
     }
     meant: dict[str, Sequence[Modality]] = meant_by_outputs(kinds)
     if test_folds != ALL_FOLDS:
@@ -104,10 +103,10 @@ def meant_by_outputs(kinds: Kinds) -> dict[str, Sequence[Modality]]:
     if not there:
         return {}
     found = {classifier for classifier, _ in there}
-    classifiers = [name for name in CLASSIFIERS if name in found] or sorted(found)
+    classifiers = [name for name in PUBLISHED_CLASSIFIERS if name in found] or sorted(found)
     transcoders = {transcoder for classifier, transcoder in there if classifier in classifiers}
     published = [name for name in PUBLISHED_TRANSCODERS if name in transcoders]
-    is_papers = classifiers[0] in CLASSIFIERS
+    is_papers = classifiers[0] in PUBLISHED_CLASSIFIERS
     return {
         "dataset": list(kinds),
         "classifier": classifiers,

@@ -67,17 +67,17 @@ class ScoringData:
         """Return the indices of the clips of some parts."""
         return np.flatnonzero(np.isin(self.corpus.parts, parts))
 
-    def taught_by(self, part: str) -> np.ndarray:
-        """Return the indices of the clips that may teach what is tested on a part."""
+    def clips_to_learn_from(self, part: str) -> np.ndarray:
+        """Return the indices of the clips that a head tested on a part may be trained on."""
         others = [fold for fold in self.corpus.folds if fold != part]
         return self.rows(others if self.corpus.record.folds else [TRAIN])
 
     def training_rows(self, part: str) -> np.ndarray:
-        """Return what `taught_by` does; raise DatasetError where there is none."""
-        rows = self.taught_by(part)
+        """Return what `clips_to_learn_from` does; raise DatasetError where there is none."""
+        rows = self.clips_to_learn_from(part)
         if not len(rows):
             raise DatasetError(
-                f"{self.corpus.record.name} has no clips but those of {part}: nothing teaches a head"
+                f"{self.corpus.record.name} has no clips but those of {part}: expected others to train a head on"
             )
         return rows
 
@@ -119,20 +119,20 @@ def evaluate(setting: Setting, experiment: Experiment) -> None:
 
 
 def grouped_scores(data: ScoringData) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return the scores of labels grouped into classes, of all clips, (1, n, K), and of those that may teach.
+    """Return the scores of labels grouped into classes, of all clips, (1, n, K), and of those it may be trained on.
 
     The latter by tested part: {part: (1, n_training, K)}.
     """
     outputs = data.outputs
     scores = class_scores(outputs, label_names(outputs.shape[1]), data.corpus.record.grouping)[1][None]
-    return scores, {part: scores[:, data.taught_by(part)] for part in data.tested}
+    return scores, {part: scores[:, data.clips_to_learn_from(part)] for part in data.tested}
 
 
 def thresholds_of(data: ScoringData, training_scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return {"thresholds <part>": (n_seeds, K)}, chosen on the clips that teach; nothing for exclusive classes."""
+    """Return {"thresholds <part>": (n_seeds, K)}, chosen on training clips; nothing for exclusive classes."""
     if data.corpus.record.single_label:
         return {}
-    labels = {part: data.corpus.labels[data.taught_by(part)] for part in data.tested}
+    labels = {part: data.corpus.labels[data.clips_to_learn_from(part)] for part in data.tested}
     return {
         f"{THRESHOLDS} {part}": np.array(
             [metrics.best_thresholds(labels[part], of_seed) for of_seed in training_scores[part]]

@@ -8,8 +8,6 @@ model that another launcher is evaluating.
 
 import contextlib
 import enum
-import errno
-import fcntl
 import json
 import os
 import socket
@@ -27,10 +25,10 @@ from spectral_transcoder.experiments.engine.experiment import Experiment
 from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.locks import Lock, take_lock
 from spectral_transcoder.utils.versions import versions_of
 
 LOCK_TRIES, LOCK_PAUSE_S = 5, 0.05  # somebody who lists the states holds a lock for a moment
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
 PACKAGES = ("torch", "numpy", "doce")
 HELD: set[Path] = set()  # paths of the locks that this process holds
 
@@ -142,10 +140,6 @@ class RunStore:
     def locked(self, setting: Setting) -> Iterator[None]:
         """Hold the lock of a setting's chain.
 
-        POSIX locks hold between the nodes of a cluster on NFS, GPFS and Lustre (mounted with `flock`). The
-        system lets go of them when the process ends, in whatever way, and the processes that a step starts
-        do not inherit them.
-
         Raises
         ------
         RunningElsewhere
@@ -229,14 +223,12 @@ class RunStore:
 
 def _lock(file: IO[str], path: Path) -> None:
     for _ in range(LOCK_TRIES):
-        try:
-            return fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in NO_LOCKS:
-                raise SpectralTranscoderError(
-                    f"{path.parent} is on a file system without locks: choose another folder with --data_path"
-                ) from error
-            if error.errno not in (errno.EACCES, errno.EAGAIN):
-                raise
+        answer = take_lock(file)
+        if answer is Lock.OURS:
+            return
+        if answer is Lock.NONE:
+            raise SpectralTranscoderError(
+                f"{path.parent} is on a file system without locks: choose another folder with --data_path"
+            )
         time.sleep(LOCK_PAUSE_S)
     raise RunningElsewhere(str(path))

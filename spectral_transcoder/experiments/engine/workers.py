@@ -113,7 +113,7 @@ class Workers:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise Interrupted where this process computes when it is told to stop: by SIGTERM, or by SLURM's SIGUSR1.
+    """Raise Interrupted where this process computes when it is asked to stop: by SIGTERM, or by SLURM's SIGUSR1.
 
     So temporary files go, and locks are let go of. The processes of a training on several devices end too.
     """

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +21,7 @@ from spectral_transcoder.experiments.presence.inputs import (
 from spectral_transcoder.experiments.presence.options import LEVELS, SOUND
 from spectral_transcoder.models.classifiers import CLASSIFIERS
 from spectral_transcoder.utils.errors import SpectralTranscoderError
-from spectral_transcoder.utils.files import sha256
+from spectral_transcoder.utils.files import sha256_or_none
 
 FOLDER = Path("presence_experiments", "presence_exp")
 KINDS = {"output": "scores", "metric": "metrics", "score": "agreement"}
@@ -106,27 +105,14 @@ def provenance(setting: Setting, experiment: Experiment) -> dict:
     annotations = annotated(options)
     made: dict = {"times": [list(annotations.recordings), annotations.times_of_presence.tolist()]}
     if setting.input == LEVELS:
-        made |= {"levels": file_sha256(options.levels), "period": options.period, "offset": options.offset}
+        made |= {"levels": sha256_or_none(options.levels), "period": options.period, "offset": options.offset}
     else:
-        made["sounds"] = {name: file_sha256(options.recordings / name) for name in annotations.recordings}
+        made["sounds"] = {name: sha256_or_none(options.recordings / name) for name in annotations.recordings}
     try:
         pipeline = chosen_pipeline(options, setting.classifier, setting.transcoder, setting.period_ms)
     except SpectralTranscoderError:
         return made | {"weights": None}
-    return made | {"weights": file_sha256(pipeline.weights), "transcoder": file_sha256(pipeline.model)}
-
-
-def file_sha256(path: Path | None) -> str | None:
-    """Return a file's sha256, computed once while it stays the same, or None where there is none."""
-    if path is None or not path.is_file():
-        return None
-    status = path.stat()
-    return _sha256_of(path, status.st_size, status.st_mtime_ns)
-
-
-@cache
-def _sha256_of(path: Path, size: int, changed_ns: int) -> str:
-    return sha256(path)
+    return made | {"weights": sha256_or_none(pipeline.weights), "transcoder": sha256_or_none(pipeline.model)}
 
 
 def intervals(setting: Setting, experiment: Experiment) -> dict[str, str]:

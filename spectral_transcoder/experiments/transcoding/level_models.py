@@ -23,7 +23,7 @@ from spectral_transcoder.experiments.engine.options import dataset_folder
 from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.transcoding.epoch_report import EpochReport
 from spectral_transcoder.experiments.transcoding.plans import ADAPTED, OWN_TEACHER, TRAINED_THROUGH
-from spectral_transcoder.experiments.transcoding.task import dataset_name, file_hash, hash_of
+from spectral_transcoder.experiments.transcoding.task import dataset_name
 from spectral_transcoder.models.adaptation import AdaptedModel, AdaptedSettings
 from spectral_transcoder.models.classifiers import (
     Classifier,
@@ -46,7 +46,7 @@ from spectral_transcoder.training.loop import fit, make_fabric
 from spectral_transcoder.training.losses import Chunks
 from spectral_transcoder.training.recipe import Recipe
 from spectral_transcoder.utils.errors import UsageError
-from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.files import atomic_path, sha256_once, sha256_or_none
 
 WARMUP_STEPS = 50
 WEIGHT_DECAY = 0.05
@@ -122,7 +122,7 @@ class LevelModelTask:
         """Return the classifier's scores on the true Mels of windows: (n_windows, n_labels)."""
         return window_teacher_scores(self.dataset, windows, self.record.name, models=self.models)
 
-    def taught_scores(self, windows: ChunkWindows) -> np.ndarray:
+    def training_scores(self, windows: ChunkWindows) -> np.ndarray:
         """Return the scores that are learned: (n_windows, n_labels), of the classifier's labels.
 
         Another teacher scores windows of its own length; its scores of what a window shares with them count.
@@ -191,8 +191,8 @@ def train(setting: Setting, experiment: Experiment) -> None:
     model = task.build()
     network, splits = network_and_chunks(model, task)
     state_path = experiment.file("model", setting, "training_state")
-    provenance = {"dataset": task.dataset.provenance, "weights": hash_of(task.weights), **task.sizes}
-    provenance["teacher"] = hash_of(task.teacher.path_in(task.models))
+    provenance = {"dataset": task.dataset.provenance, "weights": sha256_or_none(task.weights), **task.sizes}
+    provenance["teacher"] = sha256_or_none(task.teacher.path_in(task.models))
     with experiment.progress(task.recipe.epochs, "training", "epoch") as progress:
         report = EpochReport(experiment.file("loss", setting, "losses"), progress)
         fabric = make_fabric("cpu")
@@ -226,7 +226,7 @@ def network_and_chunks(
 def student_chunks(task: LevelModelTask, split: str) -> Chunks:
     """Return what a student is trained on: levels of windows, and the classifier's scores."""
     windows = task.windows(split)
-    return Chunks(windows.frames(), scores=torch.from_numpy(task.taught_scores(windows)))
+    return Chunks(windows.frames(), scores=torch.from_numpy(task.training_scores(windows)))
 
 
 def adaptation_chunks(
@@ -235,9 +235,9 @@ def adaptation_chunks(
     """Return what a head is trained on: embeddings and logits of windows, and the classifier's scores."""
     windows = task.windows(split)
     embeddings = cached_embeddings(
-        task.dataset, windows, model.transcoder, classifier, task.sizes["noises"], file_hash(task.weights)
+        task.dataset, windows, model.transcoder, classifier, task.sizes["noises"], sha256_once(task.weights)
     )
-    return head_chunks(embeddings, task.taught_scores(windows), classifier)
+    return head_chunks(embeddings, task.training_scores(windows), classifier)
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """Options of experiment 1, read before anything heavy is imported."""
 
 from spectral_transcoder.experiments.engine.options import add_dataset_path
+from spectral_transcoder.models.names import PUBLISHED_CLASSIFIERS
 from spectral_transcoder.utils.cli import Container, add_engine_option, add_models_path, positive
 
 EXPERIMENT_TYPES = ("restricted", "detailed")
@@ -35,5 +36,6 @@ def add_selection_options(parser: Container) -> None:
 def add_table_options(parser: Container) -> None:
     """Add the options that say of which data the paper's table is."""
     parser.add_argument("--dataset", default="full", help="what was trained on (default full: all of TAU)")
-    parser.add_argument("--classifier", default="PANN,YamNet", help="a comma list (default PANN,YamNet)")
+    published = ",".join(PUBLISHED_CLASSIFIERS)
+    parser.add_argument("--classifier", default=published, help=f"a comma list (default {published})")
     parser.add_argument("--epoch", type=int, default=200, help="epochs of training (default 200)")

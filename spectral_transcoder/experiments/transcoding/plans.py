@@ -7,12 +7,12 @@ were trained elsewhere.
 from collections.abc import Iterable, Sequence
 
 from spectral_transcoder.experiments.engine.plans import Factors, Modality, Plan
-from spectral_transcoder.models.names import ADDED_CLASSIFIERS
+from spectral_transcoder.models.names import ADDED_CLASSIFIERS, PUBLISHED_CLASSIFIERS
 
 STEPS = ("train", "evaluate", "metric")
 TRAINING_DATASETS = ("TEST", "full", "urban")
 MEL_DATASETS = (*TRAINING_DATASETS, "urban_mel_time", "urban_mel_freq")
-CLASSIFIERS = ("YamNet", "PANN")
+CLASSIFIERS = PUBLISHED_CLASSIFIERS[::-1]  # in the order of the published plans
 LEARNING_RATES = (-3, -4, -5)  # powers of ten
 
 # The weights of reference_models/, scored without training: a plan of this project's own.

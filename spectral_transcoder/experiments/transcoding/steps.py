@@ -21,7 +21,7 @@ from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.transcoding import level_models
 from spectral_transcoder.experiments.transcoding.epoch_report import EpochReport
 from spectral_transcoder.experiments.transcoding.plans import LEVEL_MODELS
-from spectral_transcoder.experiments.transcoding.task import Task, hash_of, published_model
+from spectral_transcoder.experiments.transcoding.task import Task, published_model
 from spectral_transcoder.models import end_to_end
 from spectral_transcoder.models.transcoders import Transcoder, load_transcoder
 from spectral_transcoder.training.loop import DivergedError, LossFunction, fit, launch, make_fabric
@@ -32,7 +32,7 @@ from spectral_transcoder.training.losses import (
     mel_loss,
     score_loss,
 )
-from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.files import atomic_path, sha256_or_none
 from spectral_transcoder.utils.progress import Progress
 
 CHUNKS_PER_BLOCK = 256
@@ -73,7 +73,7 @@ def train_process(
     provenance = {
         "dataset": dataset.provenance,
         "classifier": task.classifier,
-        "weights": hash_of(task.record.path_in(task.models)) if task.learns_scores else None,
+        "weights": sha256_or_none(task.record.path_in(task.models)) if task.learns_scores else None,
         "precision": fabric.strategy.precision.precision,
     }
     if report.progress is None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,7 +34,7 @@ from spectral_transcoder.models.transcoders import NETWORKS, TEXTURES, Transcode
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.training.recipe import Recipe
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
-from spectral_transcoder.utils.files import sha256
+from spectral_transcoder.utils.files import sha256_or_none
 
 INPUTS = {"urban_mel_time": "mel_time", "urban_mel_freq": "mel_freq"}  # what transcoders of these start from
 STEADY: dict[str, Any] = {"warmup_steps": 50, "schedule": "cosine", "clip_norm": 1.0}
@@ -63,17 +62,17 @@ def provenance(setting: Setting, experiment: Experiment) -> dict[str, str | None
     depends: dict[str, str | None] = {"dataset": manifest["fingerprint"] if manifest else None}
     if setting.step != "train" or setting.ts:
         weights = classifier_record(setting.classifier).path_in(experiment.options.models_path)
-        depends["weights"] = hash_of(weights)
+        depends["weights"] = sha256_or_none(weights)
     if setting.plan == "published":
-        depends["model"] = hash_of(find_published_model(setting))
+        depends["model"] = sha256_or_none(find_published_model(setting))
     if setting.plan in LEVEL_MODELS and setting.teacher != OWN_TEACHER:
-        depends["teacher"] = hash_of(
+        depends["teacher"] = sha256_or_none(
             classifier_record(setting.teacher).path_in(experiment.options.models_path)
         )
     if setting.values.get("through") in TRAINED_THROUGH:
         every_second = is_every_second(setting.values)
         found = model_entry(setting.through).find(setting.classifier, every_second=every_second)
-        depends["model"] = hash_of(found)
+        depends["model"] = sha256_or_none(found)
     return depends
 
 
@@ -96,22 +95,6 @@ def missing(setting: Setting, experiment: Experiment) -> str | None:
     if weights.is_file() or (setting.step == "train" and not setting.ts):
         return None
     return f"no weights of {record.name} at {weights}; fetch them with: {record.fetch_command}"
-
-
-def hash_of(path: Path | None) -> str | None:
-    """Return the sha256 of a file, computed once while it stays as it is; None of no file."""
-    return None if path is None or not path.is_file() else file_hash(path)
-
-
-def file_hash(path: Path) -> str:
-    """Return the sha256 of a file that is there, computed once while it stays as it is."""
-    stat = path.stat()
-    return _hash_of(path, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache
-def _hash_of(path: Path, n_bytes: int, changed_ns: int) -> str:
-    return sha256(path)
 
 
 def find_published_model(setting: Setting) -> Path | None:

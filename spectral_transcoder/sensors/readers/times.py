@@ -21,14 +21,14 @@ YEAR_FIRST = re.compile(r"\d{4}([/.-])\d{1,2}\1\d{1,2}")
 ZONE_SUFFIX = re.compile(r":\d\d(?:[.,]\d+)?\s*(?:Z|UTC|[+-]\d\d:?\d\d)$")
 FIXED_OFFSET = re.compile(r"(?:UTC|GMT)?([+-]\d{1,2})(?::?(\d\d))?")
 SECOND_HALF_FROM_S = -10.0  # a step back within the repeated hour: its second half begins
-PRESENT_DAY_S = 1e8  # 1973: epochs beyond are told by their size, smaller ones by their steps
+PRESENT_DAY_S = 1e8  # 1973: epochs beyond are recognised by their size, smaller ones by their steps
 STEP_S = (0.009, 1.02)
 
 
 def epoch_unit(times: NDArray[np.float64]) -> float:
     """Return how many seconds one is in the unit of numbers since 1970: 1, 1e-3, 1e-6 or 1e-9.
 
-    Numbers of today differ by a thousand from unit to unit; smaller ones are told by the step from row to row,
+    Numbers of today differ by a thousand from unit to unit; smaller ones are recognised by the step from row to row,
     which lies between 10 ms and 1 s.
     """
     known = times[np.isfinite(times) & (times > 0)]
@@ -173,7 +173,7 @@ class TimeReader:
     repeated : list of float
         Where local time was set back: seconds since 1970 of the first row of each second half.
     unclear : int
-        Rows within a repeated hour of which the half could not be told; the first is taken.
+        Rows within a repeated hour of which the half is not known; the first is taken.
     """
 
     layout: TimeLayout
