@@ -90,8 +90,14 @@ def parse_arguments() -> argparse.Namespace:
     if args.output is None and args.student != STUDENT:
         parser.error(f"--student {args.student}: say with --output where its weights go")
     args.output = args.output or REFERENCE_MODELS / f"{STUDENT}.pth"
-    if args.output.exists() and not args.force:
-        parser.error(f"{args.output} is there: --force replaces it, --output writes elsewhere")
+    card = args.output.with_suffix(".json")
+    if card == args.output:
+        parser.error(
+            f"--output {args.output}: expected weights, such as mine.pth; the card beside them is .json"
+        )
+    for path in (args.output, card):
+        if path.exists() and not args.force:
+            parser.error(f"{path} is there: --force replaces it, --output writes elsewhere")
     return args
 
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from spectral_transcoder.models.names import CLASSIFIER_NAMES, TRANSCODER_HELP
 from spectral_transcoder.signal.names import PERIODS_S
 from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.files import refuse_foreign, refuse_overwriting
 from spectral_transcoder.utils.paths import EXPORT
 
 
 def main() -> None:
     """Export both files and print how they compare with torch."""
     args = parse_arguments()
-    from spectral_transcoder.models.onnx_export import TOLERANCE, export_onnx
+    from spectral_transcoder.models.onnx_export import TOLERANCE, export_onnx, is_own_export
     from spectral_transcoder.sensors.levels import record_of_frames
     from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 
@@ -29,10 +30,14 @@ def main() -> None:
         classifier.record.name, args.transcoder, third_octaves=record_of_frames(args.period)
     )
     print(f"classifier: {classifier.record.name}; transcoder: {which}")
-    name = f"{classifier.record.name}_{transcoder.name}"
-    for output, behind in (("mels", None), ("scores", transcoder.classifier_behind(classifier))):
+    paths = [
+        args.output / f"{classifier.record.name}_{transcoder.name}_{kind}.onnx" for kind in ("mels", "scores")
+    ]
+    refuse_overwriting([path for path in (args.weights, args.transcoder) if path], *paths)
+    refuse_foreign(paths, is_own_export)
+    for path, behind in zip(paths, (None, transcoder.classifier_behind(classifier)), strict=True):
         chain = which if behind is None else f"{which}, then {classifier.record.name}"
-        model = export_onnx(args.output / f"{name}_{output}.onnx", transcoder, behind, chain)
+        model = export_onnx(path, transcoder, behind, chain)
         print(
             f"written: {model.path}: {model.size_mb:.2f} MB; {model.difference:.1e} from torch, {model.relative:.1e} "
             f"of the range (at most {TOLERANCE}); {model.latency_ms:.1f} ms for a second of levels on this processor"

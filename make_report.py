@@ -27,11 +27,12 @@ def main() -> None:
 
     from spectral_transcoder.models.classifiers import available_classifiers
     from spectral_transcoder.report.gather import COMMANDS, EXPERIMENTS, Places, curves_of
-    from spectral_transcoder.report.page import MEDIA, Report, write_page
+    from spectral_transcoder.report.page import MEDIA, TITLE, Report, claim_folder, write_page
     from spectral_transcoder.report.provenance import provenance_of
     from spectral_transcoder.report.runs import find_datasets
     from spectral_transcoder.report.sounds import bring_sound, find_sounds
 
+    claim_folder(args.output, TITLE)
     folders = find_sounds(args.generated_audio)[: args.sounds]
     classifiers = available_classifiers()
     left_out: list[str] = []

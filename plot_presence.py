@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import DatasetError, LevelsError, MissingFileError, UsageError
+from spectral_transcoder.utils.files import refuse_overwriting
 from spectral_transcoder.utils.paths import EXPORT
 
 if TYPE_CHECKING:
@@ -31,12 +32,16 @@ PLACE_COLUMNS = ["sensor", "latitude", "longitude"]
 def main() -> None:
     """Gather the rows, draw, and write the page."""
     args = parse_arguments()
-    from spectral_transcoder.report.year_page import write_year
+    from spectral_transcoder.report.page import PAGE
+    from spectral_transcoder.report.year_page import TABLES, write_year
     from spectral_transcoder.sensors.long_term import gather_statistics
     from spectral_transcoder.sensors.result_files import find_results
 
     places = None if args.coordinates is None else read_places(args.coordinates)
-    statistics = gather_statistics(tables_of(find_results(args.results)), args.timezone)
+    results = find_results(args.results)
+    inputs = [*results, *([args.coordinates] if args.coordinates else [])]
+    refuse_overwriting(inputs, *(args.output / name for name in (PAGE, *TABLES.values())))
+    statistics = gather_statistics(tables_of(results), args.timezone)
     if not statistics:
         raise MissingFileError(f"no rows of classify_thirdo.py in {', '.join(map(str, args.results))}")
     if places is not None:

@@ -17,6 +17,7 @@ from spectral_transcoder.models.names import CLASSIFIER_NAMES
 from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.files import refuse_overwriting
 from spectral_transcoder.utils.paths import AUDIO, RESULTS
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ def main() -> None:
 
     front_end = classifier_record(args.classifier).front_end
     transcoders, _ = transcoders_for(args.classifier)
-    recording = read_audio(find_audio([args.audio], AUDIO)[0], reading_of(args))
+    sound = find_audio([args.audio], AUDIO)[0]
+    recording = read_audio(sound, reading_of(args))
+    path = args.output / f"spectro_dcase2023_{front_end.name}_{recording.name}.png"
+    refuse_overwriting([sound], path)
     if not 0 <= args.start_s <= max(0, recording.duration_s - 1 / front_end.sr):
         raise UsageError(f"--start_s {args.start_s}: {recording.name} lasts {recording.duration_s:.2f} s")
 
@@ -53,7 +57,6 @@ def main() -> None:
     panels[model_entry("self").title] = one_second(
         front_end.mels, recording, args.start_s, front_end.sr, front_end
     )
-    path = args.output / f"spectro_dcase2023_{front_end.name}_{recording.name}.png"
     plot_mels(panels, front_end, path, f"{front_end.name} Mels of {recording.name}, from {args.start_s:g} s")
     for remark in recording.remarks:
         print(f"note: {remark}", file=sys.stderr)

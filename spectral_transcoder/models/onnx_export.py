@@ -25,6 +25,7 @@ from spectral_transcoder.utils.files import atomic_path
 OPSET = 17
 TOLERANCE = 1e-4
 INPUT = "levels_db"
+MADE_BY = "spectral_transcoder"
 CHECKED_BATCHES = (1, 3, 17)  # beyond 8 seconds the torch network splits its batch on a processor
 
 
@@ -113,13 +114,19 @@ def export_onnx(
     return OnnxModel(Path(path), len(content) / 1e6, difference, relative, median_latency_ms(session))
 
 
+def is_own_export(path: Path) -> bool:
+    """Whether `export_onnx` wrote a file: its metadata say so."""
+    content = path.read_bytes()
+    return b"made_by" in content and f"{MADE_BY} ".encode() in content
+
+
 def metadata_of(
     third_octaves: ThirdOctaves, classifier: Classifier | None, description: str
 ) -> dict[str, str]:
     """Return what an exported file says of itself: models, versions, input, bands, and labels in their order."""
     metadata = {
         "description": description,
-        "made_by": f"spectral_transcoder {spectral_transcoder.__version__}, torch {torch.__version__}",
+        "made_by": f"{MADE_BY} {spectral_transcoder.__version__}, torch {torch.__version__}",
         "input": f"third-octave levels of one second, dB re full scale + {third_octaves.offset_db:g}",
         "bands_hz": " ".join(f"{hz:.1f}" for hz in third_octaves.centres_hz),
     }

@@ -16,7 +16,7 @@ from spectral_transcoder.report.runs import DatasetRecord
 from spectral_transcoder.report.sounds import Sound
 from spectral_transcoder.report.tables import ReportTable
 from spectral_transcoder.signal.mel_plots import DYNAMIC_RANGE_DB
-from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.files import atomic_path, refuse_foreign
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGE, MEDIA = "index.html", "media"
@@ -113,10 +113,43 @@ def render(template: str, **values: Any) -> str:
     )
 
 
+def claim_folder(folder: Path, title: str, *beside: str) -> None:
+    """Make a folder a page's own, before anything is written to it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the page, its media and what is `beside` it go; it need not exist.
+    title : str
+        The page's title, by which it is known again.
+    *beside : str
+        Names of further files.
+
+    Raises
+    ------
+    UsageError
+        There is no such page yet, and something of these names is there.
+    """
+    if is_page(folder / PAGE, title):
+        return
+    media = folder / MEDIA
+    empty = media.is_dir() and not any(media.iterdir())
+    names = [PAGE, *beside, *(() if empty else (MEDIA,))]
+    refuse_foreign((folder / name for name in names), lambda _: False)
+    with atomic_path(folder / PAGE) as temporary:  # whoever is stopped goes on in a folder of his own
+        temporary.write_text(f"<!doctype html>\n<title>{title}</title>\n<p>It is being made.\n", "utf-8")
+
+
+def is_page(path: Path, title: str) -> bool:
+    """Whether a file is a page of that title."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return f"<title>{title}</title>" in text
+
+
 def shown_media(path: Path) -> set[Path]:
     """Return the files that a page shows, a set of Path; none where there is no page, or one that is not ours."""
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    if f"<title>{TITLE}</title>" not in text:
+    if not is_page(path, TITLE):
         return set()
+    text = path.read_text(encoding="utf-8", errors="replace")
     names = re.findall(rf'src="{MEDIA}/([^"/]+)"', text)
     return {file for name in names if (file := path.parent / MEDIA / unquote(name)).is_file()}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from spectral_transcoder.report.page import MEDIA, PAGE, render
+from spectral_transcoder.report.page import MEDIA, PAGE, claim_folder, render
 from spectral_transcoder.report.year_pictures import (
     MOST_SIDE_BY_SIDE,
     draw_calendar,
@@ -19,6 +19,7 @@ from spectral_transcoder.sensors.long_term import SensorStatistics
 from spectral_transcoder.utils.files import atomic_path
 
 TITLE = "Spectral Transcoder: a year of sensors"
+TABLES = {"hours": "hours.csv", "days": "days.csv"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def write_year(
     places : pd.DataFrame, optional
         sensor, latitude and longitude: a map is drawn.
     """
+    claim_folder(folder, TITLE, *TABLES.values())
     media = folder / MEDIA
     summaries = {name: own.summary() for name, own in statistics.items()}
     together = draw_together(list(statistics.values()), media)
@@ -63,8 +65,8 @@ def write_year(
         (name or "sensor", draw_sensor(own, media, f"sensor_{number}"))
         for number, (name, own) in enumerate(statistics.items(), start=1)
     ]
-    for name in ("hours", "days"):
-        write_table(statistics, name, folder / f"{name}.csv")
+    for name, file_name in TABLES.items():
+        write_table(statistics, name, folder / file_name)
     text = render(
         "year.html",
         title=TITLE,

@@ -39,11 +39,16 @@ class CityClip:
     subtype: str
     tags: dict[str, Any]
 
+    @property
+    def scene_path(self) -> Path:
+        """The file that lists its events, in `scenes/` beside the folder of the wav."""
+        return self.path.parent.parent / "scenes" / f"{self.path.stem}.json"
+
 
 def make_clip(clip: CityClip) -> None:
     """Render a clip: the scene's record first, the wav last."""
     write_text(
-        clip.path.parent.parent / "scenes" / f"{clip.path.stem}.json",
+        clip.scene_path,
         json.dumps({**clip.scene.annotation, **clip.tags}, indent=1) + "\n",
     )
     with atomic_path(clip.path) as temporary, writing_reported(clip.path):

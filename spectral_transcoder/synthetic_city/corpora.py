@@ -6,6 +6,7 @@ events of each clip.
 """
 
 import json
+import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ import numpy as np
 from spectral_transcoder.synthetic_city.clips import CityClip, make_clip, write_text
 from spectral_transcoder.synthetic_city.layouts import sonyc_ust, tau, urbansound8k
 from spectral_transcoder.utils.errors import DatasetError, UsageError
+from spectral_transcoder.utils.files import refuse_foreign
 from spectral_transcoder.utils.parallel import in_processes
 
 RECORD = "city.json"  # in the folder of each corpus: what it was made from
@@ -60,8 +62,8 @@ def make_corpus(
     Raises
     ------
     UsageError
-        Unknown layout or kind, too few clips, or a folder that holds a corpus of other parameters or of more
-        clips.
+        Unknown layout or kind, too few clips, a folder that holds a corpus of other parameters or of more clips, or
+        a clip that was not made here.
     DatasetError
         The folder's record of its parameters is damaged.
     """
@@ -80,6 +82,7 @@ def make_corpus(
     clips = [drawn.draw_clip(folder, index, clip_generator(layout, seed, index)) for index in range(n_clips)]
     clips = [replace(clip, scene=clip.scene.without(without)) for clip in clips]
     claim(folder, {"layout": layout, "clips": n_clips, "seed": seed, "without": sorted(without)})
+    refuse_foreign((clip.path for clip in clips if not clip.scene_path.is_file()), lambda _: False)
     missing = [clip for clip in clips if not clip.path.exists()]
     for done, _ in enumerate(in_processes(make_clip, missing, max(1, min(jobs, len(missing)))), start=1):
         if report:
@@ -111,7 +114,7 @@ def claim(folder: Path, parameters: dict[str, Any]) -> None:
                 f"{folder} holds a city of {found}, asked for was {parameters}: choose another folder, "
                 "or the same parameters and as many clips or more"
             )
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
         raise UsageError(f"{folder} holds something else than a synthetic city: choose another folder")
     write_text(path, json.dumps(parameters, indent=1) + "\n")
 

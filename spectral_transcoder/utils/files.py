@@ -6,7 +6,7 @@ import functools
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
@@ -121,6 +121,28 @@ def refuse_overwriting(inputs: Iterable[str | Path], *outputs: str | Path) -> No
         if same is not None:
             raise UsageError(
                 f"the output {output} is the input {same}, which would be lost: choose another output"
+            )
+
+
+def refuse_foreign(outputs: Iterable[Path], is_ours: Callable[[Path], bool]) -> None:
+    """Refuse outputs that are there and were not written by this project.
+
+    Parameters
+    ----------
+    outputs : iterable of Path
+        Files that will be written.
+    is_ours : callable
+        (path of a file) -> whether this project wrote it.
+
+    Raises
+    ------
+    UsageError
+        Something else is there: the message names it.
+    """
+    for output in outputs:
+        if os.path.lexists(output) and not (output.is_file() and is_ours(output)):
+            raise UsageError(
+                f"{output} is there already and was not written by this script: choose another output, or remove it"
             )
 
 

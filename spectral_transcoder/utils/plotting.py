@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.files import atomic_path, refuse_foreign
 
 TICKS_HZ = (200, 500, 1000, 2000, 4000, 8000, 12500)
 DPI = 150
+PNG, FIRST_BYTES = b"\x89PNG\r\n\x1a\n", 1024
 
 
 def printable(text: str) -> str:
@@ -16,8 +17,16 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def is_own_picture(path: Path) -> bool:
+    """Whether a file is a PNG of matplotlib's, as all of ours are."""
+    with path.open("rb") as file:
+        start = file.read(FIRST_BYTES)
+    return start.startswith(PNG) and b"Matplotlib" in start
+
+
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG, atomically."""
+    """Write a figure as a PNG, atomically; raise UsageError where something else than such a picture is there."""
+    refuse_foreign([path], is_own_picture)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)
 

@@ -10,7 +10,7 @@ import torch
 
 import export_onnx as script
 from spectral_transcoder.models import onnx_export
-from spectral_transcoder.models.classifiers import load_classifier
+from spectral_transcoder.models.classifiers import CLASSIFIERS, load_classifier
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.signal.mel_spectrograms import FRONT_ENDS
 from spectral_transcoder.utils.errors import SpectralTranscoderError
@@ -72,3 +72,27 @@ def test_the_script_says_what_it_made(shared, tmp_path, monkeypatch, capfd):
         "YamNetMobile_pinv_mels.onnx",
         "YamNetMobile_pinv_scores.onnx",
     ]
+
+
+@pytest.mark.parametrize("kind", ["the weights by a link", "the weights", "another file", "a file of ours"])
+def test_the_script_never_writes_over_what_it_did_not_write(tmp_path, call_script, kind):
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(CLASSIFIERS["MiniYamNet"].path.read_bytes())
+    output = tmp_path / "out" / "MiniYamNet_pinv_scores.onnx"
+    output.parent.mkdir()
+    if kind == "the weights by a link":
+        output.symlink_to(weights)
+    elif kind == "the weights":
+        weights = weights.rename(output)
+    elif kind == "another file":
+        output.write_bytes(b"precious")
+    else:
+        transcoder = Transcoder(TranscoderSettings("pinv", "YamNet"))
+        onnx_export.export_onnx(output, transcoder)
+    before, inputs = output.read_bytes(), ["--classifier", "MiniYamNet", "--weights", weights]
+    code, _, stderr = call_script(
+        "export_onnx.py", *inputs, "--transcoder", "pinv", "--output", output.parent
+    )
+    ours = kind == "a file of ours"
+    assert (code, output.name in stderr) == ((0, False) if ours else (2, True)), stderr
+    assert (output.read_bytes() == before) is not ours

@@ -376,11 +376,10 @@ def test_a_training_in_its_first_epoch_is_no_curve_yet(make, data, tmp_path):
 
 
 def test_sounds_of_the_report_before_are_removed(make, data, generated, tmp_path):
-    """What somebody else put there stays, whoever's page lies beside it."""
+    """What somebody else put there stays."""
     media = tmp_path / "report" / "media"
-    media.mkdir(parents=True)
+    make(data, generated)
     (media / "mine.ogg").write_bytes(b"mine")
-    (tmp_path / "report" / "index.html").write_text('<title>My page</title><audio src="media/mine.ogg">')
     make(data, generated)
     assert len(list(media.iterdir())) == 2 * 9 + 1
     make(data, generated, "--sounds", 1)
@@ -434,3 +433,31 @@ def test_wrong_use_is_one_line(call_script, tmp_path, option, told):
     assert code == 2
     assert stderr.startswith(f"error: {told}: expected")
     assert stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["index.html", "media/street_original.ogg", "media"])
+def test_a_folder_that_holds_something_else_is_left_as_it_is(call_script, tmp_path, data, generated, name):
+    mine = tmp_path / "report" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("precious <title>my page</title>")
+    arguments = ("--data_path", data, "--generated_audio", generated, "--output", mine.parent)
+    if "/" in name:
+        arguments = (*arguments[:-1], mine.parent.parent)
+    code, _, stderr = call_script("make_report.py", *arguments)
+    assert (code, "was not written by this script" in stderr) == (2, True), stderr
+    assert mine.read_text() == "precious <title>my page</title>"
+    assert [path for path in (tmp_path / "report").rglob("*") if path.is_file()] == [mine]
+
+
+def test_a_report_that_was_stopped_goes_on(make, data, generated, tmp_path, call_script, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("spectral_transcoder.report.sounds.write_picture", stop)
+        patched.setattr("spectral_transcoder.models.classifiers.available_classifiers", lambda: [])
+        arguments = ("--data_path", data, "--generated_audio", generated, "--output", tmp_path / "report")
+        assert call_script("make_report.py", *arguments)[0] == 130
+    assert "It is being made" in (tmp_path / "report" / "index.html").read_text()
+    assert any((tmp_path / "report" / "media").iterdir())
+    assert "It is being made" not in make(data, generated).text

@@ -129,3 +129,21 @@ def test_landmarks_headings_and_links(visit):
         "[...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.getAttribute('href').slice(1))"
     )
     assert set(targets) <= set(ids)
+
+
+@pytest.mark.parametrize("name", ["index.html", "hours.csv", "DAYS.csv", "media/map.png"])
+def test_a_year_is_never_written_over_what_it_did_not_write(call_script, tmp_path, results, name):
+    table, output = results / "0.parquet", tmp_path / "page"
+    mine = output / name
+    mine.parent.mkdir(parents=True)
+    inputs = [table]
+    if name == "DAYS.csv":  # an input, by a name that some file systems take for the output's
+        mine.write_bytes(b"sensor,latitude,longitude\nparc,47.7,-3.3\n")
+        inputs += ["--coordinates", mine]
+    else:
+        mine.write_bytes(b"precious")
+    before = mine.read_bytes()
+    code, _, stderr = call_script("plot_presence.py", *inputs, "--output", output)
+    assert code == 2, stderr
+    assert mine.read_bytes() == before
+    assert [path for path in output.rglob("*") if path.is_file()] == [mine]

@@ -116,3 +116,26 @@ def test_a_sound_named_like_no_other(tmp_path, call_script):
     code, _, stderr = call_script("plot_band_centres.py", "--audio", path, "--output", tmp_path / "out")
     assert not code, stderr
     assert names(tmp_path / "out") == ["band_centres_été à Nantes.png"]
+
+
+@pytest.mark.parametrize("script", ["plot_spectro_dcase2023.py", "plot_band_centres.py"])
+@pytest.mark.parametrize("kind", ["symbolic link", "hard link", "another file"])
+def test_a_figure_is_never_written_over_what_it_did_not_write(tmp_path, call_script, street, script, kind):
+    sound = tmp_path / "street.wav"
+    sound.write_bytes(street.read_bytes())
+    name = {"plot_spectro_dcase2023.py": "spectro_dcase2023_PANN", "plot_band_centres.py": "band_centres"}
+    output = tmp_path / "out" / f"{name[script]}_street.png"
+    output.parent.mkdir()
+    if kind == "symbolic link":
+        output.symlink_to(sound)
+    elif kind == "hard link":
+        output.hardlink_to(sound)
+    else:
+        output.write_text("precious")
+    before = output.read_bytes()
+    code, _, stderr = call_script(script, "--audio", sound, "--output", output.parent)
+    assert code == 2, stderr
+    assert stderr.count("\n") == 1
+    assert str(output) in stderr
+    assert (output.read_bytes(), sound.read_bytes()) == (before, street.read_bytes())
+    assert output.is_symlink() == (kind == "symbolic link")

@@ -334,3 +334,36 @@ def test_events_may_be_cut_by_both_ends_of_a_scene():
     assert min(event.offset_s - event.onset_s for event in events) >= 0.299
     assert 0.2 < np.mean([event.onset_s == 0 for event in events]) < 0.9
     assert 0.2 < np.mean([event.offset_s == 3 for event in events]) < 0.9
+
+
+def test_a_clip_that_was_not_made_here_is_neither_written_over_nor_taken_for_one(tmp_path):
+    clips = make_corpus("URBAN-SOUND-8K", tmp_path / "urban", 20)
+    at_once = make_corpus("URBAN-SOUND-8K", tmp_path / "other", 21)
+    foreign = tmp_path / "urban" / "audio" / at_once[-1].path.name
+    foreign.write_bytes(b"precious")
+    table = (tmp_path / "urban" / "metadata" / "UrbanSound8K.csv").read_bytes()
+    with pytest.raises(UsageError, match=f"{foreign.name} is there already"):
+        make_corpus("URBAN-SOUND-8K", tmp_path / "urban", 21)
+    assert foreign.read_bytes() == b"precious"
+    assert (tmp_path / "urban" / "metadata" / "UrbanSound8K.csv").read_bytes() == table
+    assert len(clips) == 20
+
+
+@pytest.mark.parametrize("kind", ["file", "link to a file", "link to a folder", "corpus"])
+def test_the_script_leaves_alone_what_it_did_not_write(tmp_path, call_script, kind):
+    folder = tmp_path / "out" / "URBAN-SOUND-8K"
+    folder.parent.mkdir()
+    mine = tmp_path / "mine"
+    if kind in ("link to a folder", "corpus"):
+        mine = (folder if kind == "corpus" else tmp_path / "mine") / "audio" / "100032-3-0-0.wav"
+        mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"precious")
+    if kind == "file":
+        folder.write_bytes(b"precious")
+    elif kind != "corpus":
+        folder.symlink_to(tmp_path / "mine")
+    before = sorted(tmp_path.rglob("*"))
+    code, _, stderr = call_script("make_city.py", "URBAN-SOUND-8K", "--clips", 20, "--output", folder.parent)
+    assert (code, "holds something else" in stderr) == (2, True), stderr
+    assert mine.read_bytes() == b"precious"
+    assert sorted(tmp_path.rglob("*")) == before

@@ -13,7 +13,13 @@ import pytest
 
 from spectral_transcoder.utils import files
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
-from spectral_transcoder.utils.files import atomic_path, refuse_overwriting, sha256_once, sha256_or_none
+from spectral_transcoder.utils.files import (
+    atomic_path,
+    refuse_foreign,
+    refuse_overwriting,
+    sha256_once,
+    sha256_or_none,
+)
 
 
 def names(folder):
@@ -151,3 +157,21 @@ def test_a_checksum_is_computed_once_while_the_file_stays_as_it_is(tmp_path, mon
     assert sha256_or_none(path) == hashlib.sha256(b"three").hexdigest()
     assert sha256_or_none(tmp_path / "missing") is None
     assert sha256_or_none(None) is None
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link to it", "link to nothing"])
+def test_an_output_that_is_not_ours_is_refused_and_stays(tmp_path, kind):
+    mine, output = tmp_path / "mine", tmp_path / "output"
+    mine.write_text("precious")
+    if kind == "file":
+        output.write_text("precious")
+    elif kind == "folder":
+        output.mkdir()
+    else:
+        output.symlink_to(mine if kind == "link to it" else tmp_path / "nothing")
+    with pytest.raises(UsageError, match="output is there already and was not written by this script"):
+        refuse_foreign([tmp_path / "new", output], lambda path: path.read_text() == "ours")
+    assert mine.read_text() == "precious"
+    mine.write_text("ours")
+    if kind == "link to it":
+        refuse_foreign([output], lambda path: path.read_text() == "ours")
