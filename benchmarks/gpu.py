@@ -21,6 +21,9 @@ import platform
 import re
 from pathlib import Path
 
+import spectral_transcoder  # noqa: F401 - first, so that threads that wait sleep
+
+# isort: split
 import torch
 from gpu_checks import check_all
 from gpu_workloads import Corpus, Workload, available_workloads, hours_of, measure, workloads_of

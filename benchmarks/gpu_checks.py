@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import spectral_transcoder  # noqa: F401 - first, so that threads that wait sleep
+
+# isort: split
 import torch
 from torch import nn
 

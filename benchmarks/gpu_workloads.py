@@ -5,6 +5,9 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
+import spectral_transcoder  # noqa: F401 - first, so that threads that wait sleep
+
+# isort: split
 import numpy as np
 import torch
 from gpu_yardsticks import Traffic, synchronize

@@ -15,6 +15,9 @@ import argparse
 from itertools import combinations
 from pathlib import Path
 
+import spectral_transcoder  # noqa: F401 - first, so that threads that wait sleep
+
+# isort: split
 import numpy as np
 import pandas as pd
 import torch

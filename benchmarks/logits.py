@@ -20,6 +20,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import spectral_transcoder  # noqa: F401 - first, so that threads that wait sleep
+
+# isort: split
 import librosa
 import numpy as np
 import soundfile

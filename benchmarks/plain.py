@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import spectral_transcoder  # noqa: F401 - first, so that threads that wait sleep
+
+# isort: split
 import librosa
 import numpy as np
 

@@ -7,6 +7,9 @@ one bare 64 → 64 convolution; the inversion of 10 s with librosa's. Takes a mi
 results/benchmarks.json.
 """
 
+import spectral_transcoder  # noqa: F401 - first, so that threads that wait sleep
+
+# isort: split
 import librosa
 import numpy as np
 import torch

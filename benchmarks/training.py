@@ -11,6 +11,9 @@ what was measured is kept in results/benchmarks.json.
 
 from collections.abc import Callable
 
+import spectral_transcoder  # noqa: F401 - first, so that threads that wait sleep
+
+# isort: split
 import torch
 from record import Figure, keep
 from timing import medians_s
