@@ -2,9 +2,10 @@
 
 libsndfile reads what is there and does not say what is missing. So the header is read here, by the container's own
 specification: RIFF (with RIFX, RF64 and BW64), Wave64, AIFF and AIFF-C, CAF, AU, IFF (8SVX, 16SV), NIST SPHERE, AVR,
-MATLAB 5, MPC 2000, SDS and Ogg. FLAC and MP3 show that they were cut when they are decoded; of VOC, WVE and MATLAB 4
-libsndfile's log says it. XI, PAF, PVF, SD2, IRCAM and MP3 without a Xing header say nothing of their length that
-could be missed.
+MATLAB 5, MPC 2000, SDS, XI, Ogg and the frames of MP3. FLAC and MP3 with a Xing header show that they were cut when
+they are decoded too; of VOC, WVE and MATLAB 4 libsndfile's log says it. The headers of PAF, PVF, IRCAM and SD2, and of
+the XI files that libsndfile writes, say nothing of the length: of PAF, PVF and IRCAM, a cut within a frame is seen;
+one between two frames, or one of an MP3 without a Xing header between two of its own, leaves nothing to see it by.
 """
 
 import io
@@ -14,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
+
+from spectral_transcoder.signal.mpeg_frames import missing_bytes
 
 # Lengths that programs write which cannot go back to the header: sox 0x7FFFF000 (wav) and 0x7F000000 (AIFF),
 # arecord 0x80000000, ffmpeg 0xFFFFFFFF, GStreamer 0; several subtract the header's bytes.
@@ -309,6 +312,52 @@ def _fault_if_cut(size: int, start: int, length: int) -> SoundLength:
     return SoundLength(f"its header promises {length} bytes of samples, {max(size - start, 0)} are there")
 
 
+def _survey_xi(file: BinaryIO, size: int) -> SoundLength:
+    """Survey a FastTracker instrument: the lengths of its samples are in a table; libsndfile writes noughts there."""
+    file.seek(296)
+    (n_sounds,) = struct.unpack("<H", file.read(2))
+    lengths = [struct.unpack("<I36x", file.read(40))[0] for _ in range(n_sounds)]
+    return _fault_if_cut(size, 298 + 40 * n_sounds, sum(lengths))
+
+
+def _survey_paf(file: BinaryIO, size: int) -> SoundLength:
+    """Survey Ensoniq's PARIS: 24 bits are in blocks of 32 bytes for each channel."""
+    file.seek(0)
+    order = ">" if file.read(4) == b" paf" else "<"
+    file.seek(16)
+    form, n_channels = struct.unpack(f"{order}II", file.read(8))
+    return _fault_within_frame(size, 2048, {0: 2, 1: 32, 2: 1}.get(form, 0) * n_channels)
+
+
+def _survey_pvf(file: BinaryIO, size: int) -> SoundLength:
+    """Survey a Portable Voice Format file: its header is two lines of text."""
+    file.seek(0)
+    head = file.read(64).split(b"\n")
+    n_channels, _, bits = map(int, head[1].split()[:3])
+    return _fault_within_frame(size, len(head[0]) + len(head[1]) + 2, n_channels * bits // 8)
+
+
+def _survey_ircam(file: BinaryIO, size: int) -> SoundLength:
+    """Survey an IRCAM file; the lowest bits of its coding are the bytes of a sample."""
+    file.seek(0)
+    order = "<" if file.read(1) == b"\x64" else ">"
+    file.seek(8)
+    n_channels, coding = struct.unpack(f"{order}II", file.read(8))
+    return _fault_within_frame(size, 1024, n_channels * (coding & 0xF))
+
+
+def _fault_within_frame(size: int, start: int, frame_bytes: int) -> SoundLength:
+    """Return a fault where the samples end within a frame, or within a block."""
+    if frame_bytes <= 0 or size < start or (size - start) % frame_bytes == 0:
+        return SoundLength()
+    return SoundLength(f"its last {(size - start) % frame_bytes} bytes are no whole frame of {frame_bytes}")
+
+
+def _survey_mpeg(file: BinaryIO, size: int) -> SoundLength:
+    missing = missing_bytes(file)
+    return SoundLength(f"its last frame lacks {missing} bytes") if missing else SoundLength()
+
+
 def _survey_ogg(file: BinaryIO, size: int) -> SoundLength:
     """Survey Ogg: its last page is whole, and is marked as the last one of its stream."""
     file.seek(max(0, size - OGG_PAGE_BYTES))
@@ -337,6 +386,11 @@ SURVEYS: tuple[tuple[bytes, Callable[[BinaryIO, int], SoundLength]], ...] = (
     (rb"\x01\x04", _survey_mpc2000),
     (rb"\xf0\x7e.\x01", _survey_sds),
     (rb"OggS", _survey_ogg),
+    (rb"Extended Ins", _survey_xi),
+    (rb" paf|fap ", _survey_paf),
+    (rb"PVF1\n", _survey_pvf),
+    (rb"\x64\xa3[\x00-\x04]\x00|\x00[\x00-\x04]\xa3\x64", _survey_ircam),
+    (rb"ID3|\xff[\xe2-\xff]", _survey_mpeg),
 )
 
 

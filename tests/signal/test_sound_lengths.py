@@ -15,7 +15,7 @@ from spectral_transcoder.utils.errors import AudioError
 SR = 8000
 N_FRAMES = 3 * SR
 ACCEPTING = Reading(accept_truncated=True)
-# formats whose headers do not say how much there is, so that nothing can be missed
+# formats whose headers do not say how much there is: a cut between two frames cannot be seen
 WITHOUT_LENGTH = {"PAF", "PVF", "IRCAM", "XI"}
 # formats of which libsndfile opens nothing that was cut, or makes up what is missing
 UNREADABLE_WHEN_CUT = {
@@ -158,6 +158,52 @@ def test_every_format_that_was_cut(tmp_path, kind, subtype, n_channels):
     beginning = slice(0, n_read if subtype.startswith(("PCM", "FLOAT", "DOUBLE")) else n_read - 4096)
     np.testing.assert_allclose(recording.samples[beginning], expected[:n_read][beginning], atol=1e-3)
     assert "truncated" in recording.remarks[0]
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+@pytest.mark.parametrize(
+    ("kind", "subtype", "frame_bytes"),
+    [
+        ("PAF", "PCM_16", 2),
+        ("PAF", "PCM_24", 32),
+        ("PVF", "PCM_16", 2),
+        ("PVF", "PCM_32", 4),
+        ("IRCAM", "PCM_16", 2),
+        ("IRCAM", "FLOAT", 4),
+    ],
+)
+@pytest.mark.parametrize("endian", ["LITTLE", "BIG"])
+def test_a_cut_within_a_frame_is_seen_where_the_header_has_no_length(
+    tmp_path, kind, subtype, frame_bytes, n_channels, endian
+):
+    path = tmp_path / "a.sound"
+    try:
+        soundfile.write(path, sound(n_channels), SR, subtype=subtype, format=kind, endian=endian)
+    except soundfile.SoundFileError:
+        pytest.skip("soundfile does not write that")
+    whole, frame = path.read_bytes(), frame_bytes * n_channels
+    half = len(whole) - N_FRAMES // 20 * frame  # the header is in front, whole frames behind it
+    for missing in range(1, min(frame, 5)):
+        path.write_bytes(whole[: half - missing])
+        with pytest.raises(AudioError, match=rf"no whole frame of {frame}"):
+            read_audio(path)
+        assert "truncated" in read_audio(path, ACCEPTING).remarks[0]
+
+
+def test_an_instrument_with_a_table_of_lengths_that_was_cut(tmp_path):
+    """As FastTracker writes it; libsndfile writes noughts in the table."""
+    path = tmp_path / "a.xi"
+    soundfile.write(path, sound(), SR, subtype="DPCM_16", format="XI")
+    whole = bytearray(path.read_bytes())
+    struct.pack_into("<I", whole, 298, len(whole) - 338)
+    path.write_bytes(whole)
+    assert len(read_audio(path).samples) == N_FRAMES
+    path.write_bytes(whole[:-2])
+    with pytest.raises(
+        AudioError, match=rf"promises {2 * N_FRAMES} bytes of samples, {2 * N_FRAMES - 2} are"
+    ):
+        read_audio(path)
+    assert len(read_audio(path, ACCEPTING).samples) == N_FRAMES - 1
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])

@@ -1,0 +1,83 @@
+"""Frames of MPEG audio: lengths by the standard's formula, and files that end within one."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from spectral_transcoder.signal.audio import read_audio
+from spectral_transcoder.signal.mpeg_frames import frame_bytes, missing_bytes
+from spectral_transcoder.signal.reading import Reading
+from spectral_transcoder.utils.errors import AudioError
+
+SR = 44100
+ID3V2 = b"ID3\x04\x00\x00\x00\x00\x01\x02" + bytes(130)  # 1 · 128 + 2 bytes
+ID3V1 = b"TAG" + bytes(125)
+
+
+@pytest.fixture(scope="module")
+def mp3(tmp_path_factory):
+    """Two seconds of noise in frames of 144 · 128000 / 44100 bytes, without the frame of Xing that has the length."""
+    path = tmp_path_factory.mktemp("mp3") / "a.mp3"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(2 * SR), SR)
+    content = path.read_bytes()
+    first = frame_bytes(content[:4])
+    assert b"Xing" in content[:first] or b"Info" in content[:first]
+    return content[first:]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("FFFB9000", 144 * 128000 // 44100),  # MPEG 1, layer III
+        ("FFFB9200", 144 * 128000 // 44100 + 1),  # with padding
+        ("FFFBE400", 144 * 320000 // 48000),
+        ("FFF38000", 72 * 64000 // 22050),  # MPEG 2, layer III
+        ("FFE38000", 72 * 64000 // 11025),  # MPEG 2.5
+        ("FFFD9000", 144 * 160000 // 44100),  # layer II
+        ("FFFF9000", 4 * (12 * 288000 // 44100)),  # layer I
+        ("FFFB0000", 0),  # a free format
+        ("FFFBF000", 0),  # no such rate
+        ("FFFB9C00", 0),  # no such sample rate
+        ("FFF19000", 0),  # AAC
+        ("FFEB9000", 0),  # no such version
+        ("54414700", 0),  # TAG
+        ("FFFB", 0),
+    ],
+)
+def test_the_length_of_a_frame_is_the_standards(header, expected):
+    assert frame_bytes(bytes.fromhex(header)) == expected
+
+
+@pytest.mark.parametrize("before", [b"", ID3V2], ids=["", "ID3v2"])
+@pytest.mark.parametrize("after", [b"", ID3V1, bytes(1000)], ids=["", "ID3v1", "noughts"])
+def test_whole_files_lack_nothing(tmp_path, mp3, before, after):
+    path = tmp_path / "a.mp3"
+    path.write_bytes(before + mp3 + after)
+    with path.open("rb") as file:
+        assert missing_bytes(file) == 0
+    assert len(read_audio(path).samples) >= 2 * SR
+
+
+@pytest.mark.parametrize("before", [b"", ID3V2], ids=["", "ID3v2"])
+def test_a_file_that_ends_within_a_frame_is_refused_or_read_as_far_as_it_goes(tmp_path, mp3, before):
+    path, starts = tmp_path / "a.mp3", [0]
+    while starts[-1] < len(mp3):
+        starts.append(starts[-1] + frame_bytes(mp3[starts[-1] : starts[-1] + 4]))
+    assert starts[-1] == len(mp3)
+    end = starts[len(starts) // 2]
+    for lacking in (1, 200, 400):
+        path.write_bytes(before + mp3[: end - lacking])
+        with pytest.raises(AudioError, match=rf"a\.mp3 .*lacks {lacking} bytes.*--accept_truncated"):
+            read_audio(path)
+        recording = read_audio(path, Reading(accept_truncated=True))
+        assert 0.4 < recording.duration_s / 2 < 0.6
+        assert "truncated" in recording.remarks[0]
+    path.write_bytes(before + mp3[:end])  # between two frames there is nothing to see
+    assert not read_audio(path).remarks
+
+
+def test_what_only_begins_like_a_frame_is_none(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(bytes.fromhex("FFFB9000") + bytes(100))
+    with path.open("rb") as file:
+        assert missing_bytes(file) == 0
