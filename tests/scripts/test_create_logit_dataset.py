@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -272,3 +273,38 @@ def test_hidden_files_among_outputs_are_passed_over(create, tmp_path):
     create("--classifier", "YamNetMobile", "--transcoder", "pinv")
     (outputs(tmp_path) / "._yamnetmobile_pinv.json").write_bytes(b"\0\5\x16\7")
     assert LogitFolder("URBAN-SOUND-8K", tmp_path / "data" / "data").kinds() == [("YamNetMobile", "pinv")]
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+@pytest.mark.parametrize("laid_out", [False, True], ids=["clips of the corpus", "folds that are laid out"])
+def test_clips_in_m4a_have_the_outputs_of_what_ffmpeg_decodes(
+    create, call_script, corpus, models, tmp_path, laid_out
+):
+    """From the script's own command line; the outputs are those of a wav that ffmpeg decoded by itself."""
+    folder = corpus / "URBAN-SOUND-8K"
+    folds = tmp_path / "given" / "fold1"
+    target, wavs = (folds if laid_out else folder / "audio"), tmp_path / "decoded"
+    for path in (folds, wavs):
+        path.mkdir(parents=True)
+    stems = ["11-3-0-1", "12-9-0-2"]
+    for stem in stems:
+        wav, m4a = folder / "audio" / f"{stem}.wav", target / f"{stem}.m4a"
+        subprocess.run(["ffmpeg", "-v", "error", "-i", wav, m4a], check=True)
+        subprocess.run(["ffmpeg", "-v", "error", "-i", m4a, "-c:a", "pcm_f32le", wavs / wav.name], check=True)
+    if laid_out:
+        shutil.rmtree(folder)
+        assert call_script("exp_classif_eval/lay_out_urbansound8k.py", folds.parent, folder)[0] == 0
+    else:
+        table = folder / "metadata" / "UrbanSound8K_recalculated.csv"
+        header, *rows = table.read_text().splitlines()
+        rows = [row.replace(".wav", ".m4a") for row in rows if row.startswith(tuple(stems))]
+        table.write_text("\n".join([header, *rows]) + "\n")
+    status, said, complained = create("--classifier", "YamNetMobile", "--transcoder", "self,pinv")
+    assert status == 0, complained
+    assert "URBAN-SOUND-8K: 2 clips" in said and "is complete" in said
+    for transcoder, suffix in (("self", "gt"), ("pinv", "pinv")):
+        pipeline = find_pipeline("YamNetMobile", transcoder, models)
+        features = [extract_features(wavs / f"{stem}.wav", [pipeline]) for stem in stems]
+        expected = predict(features, [pipeline])[pipeline]
+        found = [np.load(outputs(tmp_path) / f"{stem}_yamnetmobile_{suffix}.npy") for stem in stems]
+        np.testing.assert_allclose(np.stack(found), expected, atol=1e-4)

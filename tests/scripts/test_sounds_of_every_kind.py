@@ -8,8 +8,6 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 
@@ -137,21 +135,3 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(full_disk, call_script, comm
     assert (code, len(lines), "Traceback" in told) == (1, 1, False), told
     assert "no space left" in lines[0]
     assert not [path for path in full_disk.rglob("*") if path.name.startswith(".") and path.is_file()]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "AIFF", "CAF", "W64", "RF64", "MP3", "AU"])
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_damaged_sounds_end_in_a_result_or_one_line(tmp_path, call_script, kind, data):
-    path = tmp_path / "a.wav"
-    soundfile.write(path, samples(duration_s=0.3), SR, format=kind)
-    content = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 8))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    accept = data.draw(st.sampled_from([(), ("--accept_truncated",)]))
-    code, _, told = call_script("plot_band_centres.py", "--audio", path, "--output", tmp_path, *accept)
-    assert code in (0, 1, None)
-    lines = [line for line in told.splitlines() if not line.startswith("note: ")]
-    assert len(lines) == (code == 1)
