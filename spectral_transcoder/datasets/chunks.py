@@ -108,7 +108,7 @@ class ChunkAnalysis:
             "third_octaves": asdict(self.third_octaves),
             "mels": {record.name: record.parameters for record in self.mel_records},
             "mel_time": self.mel_time,
-            **({} if self.reading == AS_USUAL else {"reading": asdict(self.reading)}),
+            **({} if self.reading == AS_USUAL else {"reading": self.reading.to_dict()}),
         }
 
     def arrays(self, recording: Recording, first_s: int, last_s: int) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -171,7 +171,7 @@ def provenance_of(pipeline: TaggingPipeline) -> dict[str, Any]:
         "model": pipeline.model and sha256(pipeline.model),
     }
     if pipeline.reading != AS_USUAL:
-        provenance["reading"] = asdict(pipeline.reading)
+        provenance["reading"] = pipeline.reading.to_dict()
     return json.loads(json.dumps(provenance))
 
 

@@ -87,7 +87,7 @@ def read_audio(path: str | Path, reading: Reading = AS_USUAL) -> Recording:
         numbers, or has no such channel.
     """
     path = Path(path)
-    with open_sound(path, reading.accept_truncated) as sound:
+    with open_sound(path, reading.accept_truncated, reading.decoded_in) as sound:
         channels = sound.read()
     if not len(channels):
         raise AudioError(f"{path} holds no sample that can be read: expected at least one")
@@ -204,11 +204,13 @@ def _fault_in_log(file: soundfile.SoundFile) -> str | None:
 
 
 @contextlib.contextmanager
-def open_sound(path: str | Path, accept_truncated: bool = False) -> Iterator[Sound]:
+def open_sound(
+    path: str | Path, accept_truncated: bool = False, decoded_in: Path | None = None
+) -> Iterator[Sound]:
     """Yield a sound file, open for reading; its header has been checked, its samples have not.
 
     What soundfile does not read is decoded by ffmpeg first, where that is installed and the suffix is one of
-    `FFMPEG_SUFFIXES`.
+    `FFMPEG_SUFFIXES`. The parameters are those of `Reading`.
 
     Raises
     ------
@@ -224,7 +226,10 @@ def open_sound(path: str | Path, accept_truncated: bool = False) -> Iterator[Sou
         with _open_checked(path, path, accept_truncated) as sound:
             yield sound
         return
-    with decoded(path, accept_truncated) as (wav, fault), _open_checked(wav, path, accept_truncated) as sound:
+    with (
+        decoded(path, accept_truncated, decoded_in) as (wav, fault),
+        _open_checked(wav, path, accept_truncated) as sound,
+    ):
         sound.fault = sound.fault or fault
         yield sound
 

@@ -1,7 +1,9 @@
 """How sounds are read, and the options that say so in every script that reads some; nothing heavy is imported."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from spectral_transcoder.utils.cli import Container, whole_number
 
@@ -16,10 +18,18 @@ class Reading:
         Which channel is taken, counted from 1; None averages all of them.
     accept_truncated : bool
         Whether what is there of a file that was cut off is used, and reported, instead of refusing it.
+    decoded_in : Path or None
+        A folder in which what ffmpeg decodes is kept while there is room, for those that read sounds several times;
+        it changes nothing of what is read, and whoever names it removes it.
     """
 
     channel: int | None = None
     accept_truncated: bool = False
+    decoded_in: Path | None = field(default=None, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the samples depend on."""
+        return {"channel": self.channel, "accept_truncated": self.accept_truncated}
 
 
 AS_USUAL = Reading()

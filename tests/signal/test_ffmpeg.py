@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 
@@ -111,3 +112,63 @@ def test_without_ffmpeg_such_a_sound_cannot_be_read(tmp_path, monkeypatch):
     assert "ffmpeg" in find_sounds(tmp_path).left_out["a.m4a"]
     with pytest.raises(AudioError, match=r"a\.m4a cannot be read as audio"):
         read_audio(path)
+
+
+def counting_ffmpeg(folder, monkeypatch):
+    """Put an ffmpeg before the real one that notes its calls; return the file of a line for each."""
+    calls, script = folder / "calls.txt", folder / "bin" / "ffmpeg"
+    script.parent.mkdir()
+    calls.touch()
+    script.write_text(f'#!/bin/sh\necho called >> "{calls}"\nexec "{shutil.which("ffmpeg")}" "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+    return calls
+
+
+@needs_ffmpeg
+def test_what_is_kept_is_decoded_once_and_again_when_the_file_has_changed(tmp_path, monkeypatch):
+    calls, keep = counting_ffmpeg(tmp_path, monkeypatch), tmp_path / "decoded"
+    path = encode(tmp_path / "a.m4a")
+    n_encoded = len(calls.read_text().split())
+    reading = Reading(decoded_in=keep)
+    assert reading == Reading()  # the samples are the same
+    first = read_audio(path, reading).samples
+    np.testing.assert_array_equal(read_audio(path, reading).samples, first)
+    np.testing.assert_array_equal(read_audio(path).samples, first)
+    assert len(calls.read_text().split()) - n_encoded == 2  # the last one did not look there
+    assert [kept.suffix for kept in sorted(keep.iterdir())] == [".txt", ".wav"]
+
+    cut = path.read_bytes()[:-2000]
+    path.write_bytes(cut)
+    for _ in range(2):
+        with pytest.raises(AudioError, match=r"a\.m4a cannot be decoded"):
+            read_audio(path, reading)
+    monkeypatch.setattr("spectral_transcoder.signal.ffmpeg.MOST_KEPT_BYTES", 0)
+    other = encode(tmp_path / "b.m4a")
+    read_audio(other, reading)
+    assert len(list(keep.glob("*.wav"))) == 1
+
+
+@needs_ffmpeg
+def test_what_is_wrong_with_a_sound_is_kept_with_it(tmp_path):
+    whole = encode(tmp_path / "whole.m4a", "-movflags", "faststart")
+    cut = tmp_path / "cut.m4a"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 3 // 4])
+    reading = Reading(accept_truncated=True, decoded_in=tmp_path / "decoded")
+    remarks = [read_audio(cut, reading).remarks for _ in range(2)]
+    assert remarks[0] == remarks[1] == read_audio(cut, Reading(accept_truncated=True)).remarks
+    assert len(remarks[0]) == 1
+
+
+@needs_ffmpeg
+def test_a_dataset_decodes_each_sound_once_and_leaves_nothing_of_that(tmp_path, monkeypatch, call_script):
+    (tmp_path / "sounds").mkdir()
+    for index in range(8):
+        encode(tmp_path / "sounds" / f"{index}.m4a", n_channels=2)
+    calls = counting_ffmpeg(tmp_path, monkeypatch)
+    arguments = ("--layout", "folder", "--audio_dataset_path", tmp_path / "sounds", "--jobs", 1)
+    arguments += ("--output_path", tmp_path / "out")
+    code, _, complained = call_script("exp_train_model/create_mel_tho_dataset.py", *arguments)
+    assert not code, complained
+    assert len(calls.read_text().split()) == 8
+    assert not [path for path in (tmp_path / "out/sounds").iterdir() if path.is_dir()]

@@ -184,7 +184,7 @@ def read_headers(paths: Sequence[Path], reading: Reading) -> list[tuple[int, int
 def read_header(path: Path, reading: Reading = AS_USUAL) -> tuple[int, int, str | None]:
     """Return (number of samples, rate in Hz, None), or (0, 0, reason) of a file that cannot be read."""
     try:
-        with open_sound(path, reading.accept_truncated) as sound:
+        with open_sound(path, reading.accept_truncated, reading.decoded_in) as sound:
             return sound.frames, sound.samplerate, None
     except SpectralTranscoderError as error:
         return 0, 0, str(error)

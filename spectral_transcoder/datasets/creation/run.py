@@ -7,11 +7,13 @@ goes on where it stopped, to the same bytes. Nothing takes its final name before
 comes last.
 """
 
+import contextlib
 import itertools
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,7 @@ from spectral_transcoder.utils.parallel import available_cores, in_processes
 from spectral_transcoder.utils.progress import progress_bar
 from spectral_transcoder.utils.versions import versions_of
 
+DECODED = "decoded"  # the folder of what ffmpeg has decoded, inside the dataset's
 SAVE_EVERY_S = 1.0  # what a kill may cost
 PACKAGES = ("numpy", "torch", "librosa", "soundfile", "soxr", "scikit-learn")  # what the values pass through
 
@@ -99,7 +102,7 @@ def create_dataset(
         raise UsageError(f"{jobs} jobs: expected one or more")
     folder = Path(output_path) / corpus.name
     folder.mkdir(parents=True, exist_ok=True)
-    with sole_writer(folder):
+    with sole_writer(folder), decoded_once(analysis, folder / DECODED) as analysis:
         if (folder / UNFINISHED / manifest_file(corpus.name)).exists():
             publish(folder, corpus.name)
         plan = make_plan(corpus, analysis, variations)
@@ -110,6 +113,15 @@ def create_dataset(
         creation.prepare(force)
         creation.analyse(jobs)
         return creation.finish()
+
+
+@contextlib.contextmanager
+def decoded_once(analysis: ChunkAnalysis, folder: Path) -> Iterator[ChunkAnalysis]:
+    """Give an analysis that keeps what ffmpeg decodes for its length in a folder until it is analysed."""
+    try:
+        yield replace(analysis, reading=replace(analysis.reading, decoded_in=folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Creation:
