@@ -77,8 +77,8 @@ class CNN(nn.Module):
         dilations = [1, *[max(dilation, 1)] * n_inner, 1]
         self.mod_conv = convolutions(channels, dilations, kernel_size)
         if texture:
-            nn.init.zeros_(self.mod_conv[-1].weight)
-            nn.init.zeros_(self.mod_conv[-1].bias)
+            for parameter in self.mod_conv[-1].parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, levels_db: torch.Tensor, positions: torch.Tensor | None = None) -> torch.Tensor:
         """Return log Mels [B, T, n_mels] of third-octave levels in dB [B, n, 29]; positions go to the texture."""
