@@ -167,7 +167,8 @@ class Sound:
     @property
     def _is_open_ended(self) -> bool:
         """Whether it is read until its end, wherever that is."""
-        return self._accept_truncated or self.fault is not None or self._file.frames > LONGEST_SAMPLES
+        unknown = self._length.estimated or self._file.frames > LONGEST_SAMPLES
+        return self._accept_truncated or self.fault is not None or unknown
 
     @property
     def _promised(self) -> int:
@@ -190,7 +191,7 @@ class Sound:
                 break
             n_read += len(block)
             yield block
-        if n_read < promised <= LONGEST_SAMPLES:
+        if n_read < promised <= LONGEST_SAMPLES and not self._length.estimated:
             self.fault = self.fault or self._too_few(n_read)
 
     def _too_few(self, n_read: int) -> str:

@@ -1,10 +1,15 @@
 """Frames of MPEG audio, layers I to III: where they begin and end, as their headers say (ISO 11172-3, 13818-3)."""
 
 import mmap
+from dataclasses import dataclass
 from typing import BinaryIO
 
 HEADER_BYTES = 4
 LARGEST_ID3_BYTES = 1 << 28
+COUNTS, LAST_COUNT_BYTES = (
+    (b"Xing", b"Info", b"VBRI"),
+    64,
+)  # headers that count frames, and where they begin at last
 MPEG_1, MPEG_2, MPEG_25 = 3, 2, 0  # as headers number them
 LAYER_1, LAYER_2, LAYER_3 = 3, 2, 1
 SAMPLE_RATES_HZ = {
@@ -46,18 +51,43 @@ def frame_bytes(header: bytes) -> int:
     return (72 if layer == LAYER_3 and version != MPEG_1 else 144) * bits_per_s // sr + padding
 
 
-def missing_bytes(file: BinaryIO) -> int:
-    """Return how many bytes the last frame of an MPEG file lacks; 0 where it is whole, or where that is not known.
+@dataclass(frozen=True)
+class MpegFrames:
+    """The frames of a file, as far as each is where the one before ends.
 
-    Frames are followed from one to the next. What comes after the last one, a tag for instance, is no frame; a file
-    in which the next frame is not where it should be may go on in any way, and is left to the decoder.
+    Attributes
+    ----------
+    n_frames : int
+        Their number; fewer than two may be anything that looks like a frame.
+    missing_bytes : int
+        What the last one lacks; 0 where it is whole.
+    n_rates : int
+        How many bit rates they have.
+    counted : bool
+        Whether the first one is a header of Xing or Fraunhofer, which says how many there are.
+    """
+
+    n_frames: int
+    missing_bytes: int
+    n_rates: int
+    counted: bool
+
+
+def find_frames(file: BinaryIO) -> MpegFrames:
+    """Follow the frames of an MPEG file from one to the next.
+
+    What comes after the last one, a tag for instance, is no frame; a file in which the next frame is not where it
+    should be may go on in any way, and is left to the decoder.
     """
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        position, n_frames = _after_id3(content), 0
-        while length := frame_bytes(content[position : position + HEADER_BYTES]):
+        position = first = _after_id3(content)
+        n_frames, rates = 0, set()
+        while length := frame_bytes(header := content[position : position + HEADER_BYTES]):
+            rates.add(header[2] >> 4)
             position, n_frames = position + length, n_frames + 1
-        # two frames at least: the first four bytes of anything may look like a header
-        return max(0, position - len(content)) if n_frames > 1 else 0
+        beginning = content[first : first + LAST_COUNT_BYTES]
+        counted = any(name in beginning for name in COUNTS)
+        return MpegFrames(n_frames, max(0, position - len(content)), len(rates), counted)
 
 
 def _after_id3(content: mmap.mmap) -> int:

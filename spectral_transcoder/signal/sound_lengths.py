@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from spectral_transcoder.signal.mpeg_frames import missing_bytes
+from spectral_transcoder.signal.mpeg_frames import find_frames
 
 # Lengths that programs write which cannot go back to the header: sox 0x7FFFF000 (wav) and 0x7F000000 (AIFF),
 # arecord 0x80000000, ffmpeg 0xFFFFFFFF, GStreamer 0; several subtract the header's bytes.
@@ -50,6 +50,8 @@ class SoundLength:
         The number of frames that a compressed wav declares, and how many each of its blocks holds.
     usable : bool
         Whether what is there of a file that was cut can be read, and distinguished from what is not.
+    estimated : bool
+        Whether the number of frames that libsndfile gives is a guess, by the size of the file.
     """
 
     fault: str | None = None
@@ -57,6 +59,7 @@ class SoundLength:
     frames: int | None = None
     block_frames: int = 0
     usable: bool = True
+    estimated: bool = False
 
     def exact_frames(self, decoded: int) -> int:
         """Return the number of frames without those that fill the last block: of `decoded`, the declared ones."""
@@ -339,10 +342,10 @@ def _survey_pvf(file: BinaryIO, size: int) -> SoundLength:
 
 def _survey_ircam(file: BinaryIO, size: int) -> SoundLength:
     """Survey an IRCAM file; the lowest bits of its coding are the bytes of a sample."""
-    file.seek(0)
-    order = "<" if file.read(1) == b"\x64" else ">"
     file.seek(8)
-    n_channels, coding = struct.unpack(f"{order}II", file.read(8))
+    numbers = file.read(8)
+    # the order of bytes is the one in which the number of channels can be one
+    n_channels, coding = min(struct.unpack("<II", numbers), struct.unpack(">II", numbers))
     return _fault_within_frame(size, 1024, n_channels * (coding & 0xF))
 
 
@@ -354,8 +357,18 @@ def _fault_within_frame(size: int, start: int, frame_bytes: int) -> SoundLength:
 
 
 def _survey_mpeg(file: BinaryIO, size: int) -> SoundLength:
-    missing = missing_bytes(file)
-    return SoundLength(f"its last frame lacks {missing} bytes") if missing else SoundLength()
+    """Survey MP3: without a header that counts its frames, libsndfile guesses how many there are from the first one."""
+    frames = find_frames(file)
+    if frames.n_frames < 2:
+        return SoundLength()
+    if frames.n_rates > 1 and not frames.counted:
+        fault = (
+            "its frames have several bit rates and no header counts them, so that a part of it would be read"
+        )
+        return SoundLength(f"{fault}: write it anew with ffmpeg", usable=False)
+    if frames.missing_bytes:
+        return SoundLength(f"its last frame lacks {frames.missing_bytes} bytes")
+    return SoundLength(estimated=not frames.counted)
 
 
 def _survey_ogg(file: BinaryIO, size: int) -> SoundLength:

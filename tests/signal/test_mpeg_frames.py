@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from spectral_transcoder.signal.audio import read_audio
-from spectral_transcoder.signal.mpeg_frames import frame_bytes, missing_bytes
+from spectral_transcoder.signal.audio import open_sound, read_audio
+from spectral_transcoder.signal.mpeg_frames import find_frames, frame_bytes
 from spectral_transcoder.signal.reading import Reading
 from spectral_transcoder.utils.errors import AudioError
 
@@ -14,15 +14,20 @@ ID3V2 = b"ID3\x04\x00\x00\x00\x00\x01\x02" + bytes(130)  # 1 · 128 + 2 bytes
 ID3V1 = b"TAG" + bytes(125)
 
 
-@pytest.fixture(scope="module")
-def mp3(tmp_path_factory):
-    """Two seconds of noise in frames of 144 · 128000 / 44100 bytes, without the frame of Xing that has the length."""
-    path = tmp_path_factory.mktemp("mp3") / "a.mp3"
-    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(2 * SR), SR)
+def written(path, **options):
+    """Return two seconds of noise as libsndfile writes them, and without the first frame, which counts the others."""
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(2 * SR), SR, **options)
     content = path.read_bytes()
     first = frame_bytes(content[:4])
     assert b"Xing" in content[:first] or b"Info" in content[:first]
-    return content[first:]
+    return content, content[first:]
+
+
+@pytest.fixture(scope="module")
+def mp3(tmp_path_factory):
+    """Frames of one bit rate, without one that counts them."""
+    path = tmp_path_factory.mktemp("mp3") / "a.mp3"
+    return written(path, bitrate_mode="CONSTANT", compression_level=0.5)[1]
 
 
 @pytest.mark.parametrize(
@@ -54,8 +59,14 @@ def test_whole_files_lack_nothing(tmp_path, mp3, before, after):
     path = tmp_path / "a.mp3"
     path.write_bytes(before + mp3 + after)
     with path.open("rb") as file:
-        assert missing_bytes(file) == 0
-    assert len(read_audio(path).samples) >= 2 * SR
+        frames = find_frames(file)
+    assert (frames.missing_bytes, frames.n_rates, frames.counted) == (0, 1, False)
+    assert frames.n_frames * 1152 == pytest.approx(2 * SR, abs=4 * 1152)
+    recording = read_audio(path)
+    assert len(recording.samples) == frames.n_frames * 1152
+    assert not recording.remarks
+    with open_sound(path) as sound:
+        assert sound.frames == len(recording.samples)
 
 
 @pytest.mark.parametrize("before", [b"", ID3V2], ids=["", "ID3v2"])
@@ -80,4 +91,18 @@ def test_what_only_begins_like_a_frame_is_none(tmp_path):
     path = tmp_path / "a.bin"
     path.write_bytes(bytes.fromhex("FFFB9000") + bytes(100))
     with path.open("rb") as file:
-        assert missing_bytes(file) == 0
+        assert find_frames(file).n_frames == 1
+
+
+@pytest.mark.parametrize("accept_truncated", [False, True])
+def test_frames_of_several_rates_that_nobody_counted_are_refused(tmp_path, accept_truncated):
+    """libsndfile would end after a third of it."""
+    path = tmp_path / "a.mp3"
+    whole, uncounted = written(path)
+    assert len(read_audio(path).samples) == 2 * SR
+    path.write_bytes(uncounted)
+    with pytest.raises(AudioError, match=r"a\.mp3 .*several bit rates.*ffmpeg$"):
+        read_audio(path, Reading(accept_truncated=accept_truncated))
+    path.write_bytes(whole[:-100])
+    with pytest.raises(AudioError, match=r"lacks \d+ bytes"):
+        read_audio(path)
