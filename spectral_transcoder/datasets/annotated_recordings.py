@@ -50,6 +50,8 @@ def read_times_of_presence(path: Path) -> AnnotatedRecordings:
     DatasetError
         No column `recording`, no class, a recording twice, or times that are not in 0 … 1.
     """
+    import pandas as pd  # here, since sensors do without it unless people's tables are read
+
     table = read_table(path)
     classes = [name for name in table.columns if name != RECORDING]
     if RECORDING not in table or not classes or table.empty:
@@ -68,7 +70,7 @@ def read_times_of_presence(path: Path) -> AnnotatedRecordings:
 
 def read_table(path: Path) -> "pd.DataFrame":
     """Return a csv of recordings, whose names are text; raise MissingFileError or DatasetError where it is none."""
-    import pandas as pd  # here, since sensors do without it unless people's tables are read
+    import pandas as pd
 
     if not path.is_file():
         raise MissingFileError(
