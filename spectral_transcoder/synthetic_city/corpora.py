@@ -67,28 +67,33 @@ def make_corpus(
     DatasetError
         The folder's record of its parameters is damaged.
     """
-    if layout not in LAYOUTS:
-        raise UsageError(f"layout {layout!r}: expected one of {', '.join(LAYOUTS)}")
-    drawn = LAYOUTS[layout]
-    if n_clips < drawn.FEWEST_CLIPS:
-        raise UsageError(
-            f"{n_clips} clips of {layout}: it takes {drawn.FEWEST_CLIPS} or more, so that each split has some"
-        )
-    if without and layout != "TAU":
-        raise UsageError(
-            f"{layout} without {', '.join(without)}: expected TAU, since its clips need their events"
-        )
-    folder = Path(folder)
+    refuse_wrong_layout(layout, n_clips, without)
+    folder, drawn = Path(folder), LAYOUTS[layout]
     clips = [drawn.draw_clip(folder, index, clip_generator(layout, seed, index)) for index in range(n_clips)]
     clips = [replace(clip, scene=clip.scene.without(without)) for clip in clips]
-    claim(folder, {"layout": layout, "clips": n_clips, "seed": seed, "without": sorted(without)})
     refuse_foreign((clip.path for clip in clips if not clip.scene_path.is_file()), lambda _: False)
+    claim(folder, {"layout": layout, "clips": n_clips, "seed": seed, "without": sorted(without)})
     missing = [clip for clip in clips if not clip.path.exists()]
     for done, _ in enumerate(in_processes(make_clip, missing, max(1, min(jobs, len(missing)))), start=1):
         if report:
             report(done, len(missing))
     drawn.write_tables(folder, clips)
     return clips
+
+
+def refuse_wrong_layout(layout: str, n_clips: int, without: Sequence[str]) -> None:
+    """Raise UsageError for an unknown layout, for too few clips, and for events that a layout cannot be without."""
+    if layout not in LAYOUTS:
+        raise UsageError(f"layout {layout!r}: expected one of {', '.join(LAYOUTS)}")
+    fewest = LAYOUTS[layout].FEWEST_CLIPS
+    if n_clips < fewest:
+        raise UsageError(
+            f"{n_clips} clips of {layout}: it takes {fewest} or more, so that each split has some"
+        )
+    if without and layout != "TAU":
+        raise UsageError(
+            f"{layout} without {', '.join(without)}: expected TAU, since its clips need their events"
+        )
 
 
 def clip_generator(layout: str, seed: int, index: int) -> np.random.Generator:
