@@ -16,6 +16,11 @@ from spectral_transcoder.utils.errors import LevelsError, MissingFileError
 ROWS_PER_TABLE = 65536
 BLOCK_BYTES = 1 << 24
 NEEDED = ("sensor", "epoch_s", "duration_s", LEVEL_COLUMNS[0])
+DAMAGED = (
+    ValueError,
+    OSError,
+    KeyError,
+)  # what readers answer; errors of pyarrow and of text are ValueErrors
 
 
 def find_results(places: Sequence[Path]) -> list[Path]:
@@ -60,7 +65,7 @@ def result_columns(path: Path) -> list[str]:
             with h5py.File(path) as file:
                 names = [name for name in file if file[name].ndim == 1]
                 names += list(file["levels_db"].attrs["columns"]) if "levels_db" in file else []
-    except (pa.ArrowInvalid, OSError, KeyError) as error:
+    except DAMAGED as error:
         raise LevelsError(f"{path} cannot be read: {error}") from error
     if missing := [name for name in NEEDED if name not in names]:
         raise LevelsError(f"{path} has no column {missing[0]}: expected rows of classify_thirdo.py")
@@ -68,7 +73,20 @@ def result_columns(path: Path) -> list[str]:
 
 
 def read_results(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Give some columns of a file of rows, some ten thousand rows at a time."""
+    """Give some columns of a file of rows, some ten thousand rows at a time.
+
+    Raises
+    ------
+    LevelsError
+        It is damaged.
+    """
+    try:
+        yield from _read(path, columns)
+    except DAMAGED as error:
+        raise LevelsError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+
+
+def _read(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     if path.suffix.lower() == ".parquet":
         with pyarrow.parquet.ParquetFile(path) as file:
             kept = [name for name in columns if name in file.schema_arrow.names]

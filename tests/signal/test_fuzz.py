@@ -21,7 +21,7 @@ from spectral_transcoder.signal.reading import Reading
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 
 SR, N_FRAMES = 8000, 1500
-LONGEST_S = 10
+LONGEST_S = 10  # of processor time, on a busy machine too
 FURTHER_SUBTYPES = (
     ("WAV", "MS_ADPCM"),
     ("WAV", "FLOAT"),
@@ -90,7 +90,7 @@ def check(folder, kind, subtype, changes, accept_truncated):
         data = changed(data, *one)
     path = folder / (f"a.{kind}" if kind in BY_FFMPEG else "a.sound")
     path.write_bytes(data)
-    start = time.monotonic()
+    start = time.process_time()
     try:
         recording = read_audio(path, Reading(accept_truncated=accept_truncated))
     except SpectralTranscoderError as error:
@@ -101,7 +101,7 @@ def check(folder, kind, subtype, changes, accept_truncated):
         assert recording.sr > 0
         said = recording.remarks
     assert all("\n" not in line and len(line) < 2000 for line in said)
-    assert time.monotonic() - start < LONGEST_S
+    assert time.process_time() - start < LONGEST_S
 
 
 def fuzz(folder, kind, subtype, n_examples, most_changes):
