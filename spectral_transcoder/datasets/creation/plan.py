@@ -174,13 +174,6 @@ def variation_parameters(variations: Variations, backgrounds: Sequence[Source]) 
     return plain
 
 
-def read_headers(paths: Sequence[Path], reading: Reading) -> list[tuple[int, int, str | None]]:
-    """Return what `read_header` does of each of some files."""
-    with ThreadPoolExecutor() as pool:
-        read = partial(read_header, reading=reading)
-        return list(progress_bar(pool.map(read, paths), len(paths), "headers"))
-
-
 def read_header(path: Path, reading: Reading = AS_USUAL) -> tuple[int, int, str | None]:
     """Return (number of samples, rate in Hz, None), or (0, 0, reason) of a file that cannot be read."""
     try:

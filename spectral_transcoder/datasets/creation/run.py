@@ -55,7 +55,7 @@ from spectral_transcoder.utils.parallel import available_cores, in_processes
 from spectral_transcoder.utils.progress import progress_bar
 from spectral_transcoder.utils.versions import versions_of
 
-DECODED = "decoded"  # the folder of what ffmpeg has decoded, inside the dataset's
+DECODED = f"{UNFINISHED}_decoded"  # the folder of what ffmpeg has decoded, inside the dataset's
 SAVE_EVERY_S = 1.0  # what a kill may cost
 PACKAGES = ("numpy", "torch", "librosa", "soundfile", "soxr", "scikit-learn")  # what the values pass through
 
