@@ -24,31 +24,20 @@ Exit status: 1 if sounds could not be read; they are listed, and the dataset is 
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from spectral_transcoder.datasets.creation.options import (
-    OF_FOLDERS,
     add_choice_options,
+    add_third_octave_options,
     add_variation_options,
+    choose_corpus,
+    record_options,
     variations_of,
 )
 from spectral_transcoder.datasets.names import SPLIT_SEED, SPLITS, TAU_DATASET_TYPES
-from spectral_transcoder.signal.names import (
-    EDGES,
-    EVERY_SECOND_S,
-    FRONT_END_NAMES,
-    PERIODS_S,
-    PUBLISHED_FRONT_ENDS,
-    THIRD_OCTAVE_DEFAULTS,
-)
 from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.utils import cli
-from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.parallel import available_cores
-from spectral_transcoder.utils.paths import DATASETS, TAU
-
-if TYPE_CHECKING:
-    from spectral_transcoder.datasets.splits import Corpus
+from spectral_transcoder.utils.paths import DATASETS
 
 
 def main() -> int:
@@ -73,37 +62,6 @@ def main() -> int:
     return report_skipped(manifest["skipped"])
 
 
-def record_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the fields of the third octaves that the options mean; --period gives frames without overlap."""
-    record: dict[str, Any] = {name: getattr(args, name) for name in THIRD_OCTAVE_DEFAULTS}
-    framing = ("frame_length", "hop_length")
-    if args.period == EVERY_SECOND_S:
-        if any(record[name] != THIRD_OCTAVE_DEFAULTS[name] for name in framing):
-            raise UsageError("--period 1 with --frame_length or --hop_length: expected one of them")
-        record |= dict.fromkeys(framing, args.sr)
-    return record
-
-
-def choose_corpus(args: argparse.Namespace) -> "Corpus":
-    """Return the corpus that the options mean."""
-    from spectral_transcoder.datasets.audio_folder import FileChoice, folder_corpus
-    from spectral_transcoder.datasets.tau import tau_corpus
-
-    if args.layout == "tau":
-        if given := [name for name in OF_FOLDERS if getattr(args, name)]:
-            raise UsageError(f"--{given[0]} is for --layout folder; --split_by_city groups TAU's clips")
-        path = args.audio_dataset_path or TAU
-        return tau_corpus(path, args.dataset_type or "full", args.split_by_city, args.seed, args.dataset_name)
-    if args.dataset_type or args.split_by_city:
-        raise UsageError("--dataset_type and --split_by_city are for --layout tau")
-    if args.audio_dataset_path is None:
-        raise UsageError("--layout folder: say which with --audio_dataset_path")
-    choice = FileChoice(args.train_files, args.exclude_files, tuple(args.exclude_recordings_of))
-    return folder_corpus(
-        args.audio_dataset_path, args.dataset_name, args.group_by, args.seed, args.eval_files, choice
-    )
-
-
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
@@ -111,7 +69,9 @@ def parse_arguments() -> argparse.Namespace:
     where.add_argument("--audio_dataset_path", type=Path, help="the corpus (default: TAU, at the root)")
     cli.add_data_path(where)
     where.add_argument("--output_path", type=Path, help="folder of datasets (default <data_path>/data)")
-    where.add_argument("--dataset_name", help="name of the dataset and beginning of its files' names")
+    where.add_argument(
+        "--dataset_name", "--dataset", help="name of the dataset and beginning of its files' names"
+    )
 
     what = parser.add_argument_group("which clips, in which split")
     what.add_argument("--layout", choices=["tau", "folder"], default="tau", help="default tau")
@@ -129,32 +89,7 @@ def parse_arguments() -> argparse.Namespace:
 
     add_variation_options(parser.add_argument_group("more sound of the training split's recordings"))
 
-    how = parser.add_argument_group("third octaves, of another sensor")
-    for name, default in THIRD_OCTAVE_DEFAULTS.items():
-        choices = EDGES if name == "edges" else None
-        how.add_argument(
-            f"--{name}", type=type(default), default=default, choices=choices, help="default %(default)s"
-        )
-    how.add_argument(
-        "--period",
-        type=float,
-        choices=PERIODS_S,
-        default=PERIODS_S[0],
-        help="of the levels in s: 0.125, or 1, for which frames and hops are of 1 s",
-    )
-    how.add_argument(
-        "--mel_time",
-        action=argparse.BooleanOptionalAction,
-        help="also third octaves at the Mel's own frames (default: urban only)",
-    )
-
-    how.add_argument(
-        "--front_ends",
-        type=cli.names_of(FRONT_END_NAMES),
-        default=list(PUBLISHED_FRONT_ENDS),
-        help=f"whose Mels: a comma list of {', '.join(FRONT_END_NAMES)} (default {','.join(PUBLISHED_FRONT_ENDS)})",
-    )
-
+    add_third_octave_options(parser.add_argument_group("third octaves, of another sensor"))
     add_reading_options(parser)
     parser.add_argument("--jobs", type=cli.positive, help=f"processes (default here: {available_cores()})")
     parser.add_argument("--force", action="store_true", help="replace a dataset of other parameters")

@@ -69,15 +69,15 @@ def test_channels_that_cancel(tmp_path, call_script, script):
 
 
 def test_a_dataset_of_one_channel(tmp_path, call_script):
-    """The levels are those of the channel, and the dataset of another is another one."""
+    """The levels are those of the channel, and the dataset of another is another one, by either option's name."""
     for index in range(8):
         soundfile.write(tmp_path / f"{index}.wav", samples(duration_s=2) * [1, -1], SR)
     arguments = ("exp_train_model/create_mel_tho_dataset.py", "--layout", "folder", "--jobs", 1)
-    arguments += ("--audio_dataset_path", tmp_path, "--output_path", tmp_path / "out", "--dataset_name", "a")
-    assert not call_script(*arguments, "--channel", 2)[0]
+    arguments += ("--audio_dataset_path", tmp_path, "--output_path", tmp_path / "out")
+    assert not call_script(*arguments, "--dataset_name", "a", "--channel", 2)[0]
     levels = np.load(tmp_path / "out/a/a_train_third_octave_data.npy")
     assert levels[:, :7, 10:20].min() > -40  # dB; the mean of both is silence, -154 dB
-    code, _, told = call_script(*arguments)
+    code, _, told = call_script(*arguments, "--dataset", "a")
     assert code == 1
     assert "reading.channel is 2 there" in told
 
