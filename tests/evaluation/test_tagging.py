@@ -45,6 +45,9 @@ def references(tmp_path_factory):
     settings = TranscoderSettings("cnn_pinv", "YamNet", options={"nb_channels": 4, "nb_layers": 3})
     for name in (TAUGHT.format("YamNetMobile"), NOT_TAUGHT.format("YamNet")):
         Transcoder(settings).save(folder / name)
+    on_grid = Transcoder(TranscoderSettings("cnn_grid", "YamNet", options={"nb_channels": 4}))
+    torch.nn.init.normal_(on_grid.network.corrections.bias)
+    on_grid.save(folder / TAUGHT.format("YamNetMobile").replace("cnn_pinv", "cnn_grid"))
     return folder
 
 
@@ -63,7 +66,7 @@ def alone(pipeline, path, models):
 def test_recordings_of_any_length_heard_together_score_as_alone(sounds, models, references):
     pipelines = [
         find_pipeline("YamNetMobile", name, models, references)
-        for name in ("self", "pinv", "cnn", "cnn_mels")
+        for name in ("self", "pinv", "cnn", "cnn_mels", "cnn_grid")
     ]
     predictions = predict([extract_features(path, pipelines) for path in sounds], pipelines)
     for pipeline in pipelines:
