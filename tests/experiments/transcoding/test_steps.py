@@ -170,7 +170,8 @@ def test_a_head_is_trained_behind_a_trained_transcoder(compute, monkeypatch, tmp
     nn.init.normal_(transcoder.network.corrections.bias)
     transcoder.save(tmp_path / "a_model")
     entry = SimpleNamespace(
-        require=lambda classifier: tmp_path / "a_model", find=lambda classifier: tmp_path / "a_model"
+        require=lambda classifier, **_: tmp_path / "a_model",
+        find=lambda classifier, **_: tmp_path / "a_model",
     )
     for module in (level_models, task):
         monkeypatch.setattr(module, "model_entry", lambda name: {"cnn_grid": entry}[name])
