@@ -101,7 +101,8 @@ def read_audio(path: str | Path, reading: Reading = AS_USUAL) -> Recording:
             )
         samples = channels[:, reading.channel - 1]
     else:
-        samples = channels.mean(axis=1)
+        with np.errstate(invalid="ignore", over="ignore"):  # samples that are no numbers are refused below
+            samples = channels.mean(axis=1)
         remarks += remarks_on_cancelling(channels, samples, path)
     return Recording(check_samples(samples, path), sound.samplerate, path.stem, remarks)
 

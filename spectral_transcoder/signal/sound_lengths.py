@@ -285,7 +285,8 @@ def _survey_mat5(file: BinaryIO, size: int) -> SoundLength:
     """Survey a MATLAB 5 file: elements of a type, a length and their content, the last of which are the samples."""
     file.seek(126)
     order = "<" if file.read(2) == b"IM" else ">"
-    position, length = 128, 0
+    last = position = 128
+    length = 0
     while position + 8 <= size:
         file.seek(position)
         length = struct.unpack(f"{order}4xI", file.read(8))[0]

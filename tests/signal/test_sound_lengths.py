@@ -256,8 +256,9 @@ def test_channels_that_cancel_are_reported(tmp_path, gain, cancels):
         b"OggS" + bytes(4),
         b"riff\x2e\x91\xcf\x11" + bytes(32) + b"fmt " + bytes(12) + b"\xff" * 8,
         b"caff" + bytes(40),
+        b"MATLAB 5.0 MAT-file" + bytes(60),
     ],
-    ids=["Ogg", "Wave64", "CAF"],
+    ids=["Ogg", "Wave64", "CAF", "MATLAB 5"],
 )
 def test_headers_that_end_or_promise_the_impossible(tmp_path, content):
     path = tmp_path / "a.sound"
