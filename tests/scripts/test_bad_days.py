@@ -176,14 +176,7 @@ def run_with_full_shm(*command):
     )
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        "make_city.py",
-        "exp_train_model/create_mel_tho_dataset.py",
-        "exp_classif_eval/create_logit_dataset.py",
-    ],
-)
+@pytest.mark.parametrize("script", ["make_city.py", "exp_train_model/create_mel_tho_dataset.py"])
 def test_no_room_in_shared_memory(script, world, tmp_path):
     """Several processes need semaphores, which lie in /dev/shm; one process does not, and goes on."""
     command = [word.replace("--jobs 1", "") for word in words(script, world, tmp_path)]

@@ -185,11 +185,8 @@ def test_ten_million_rows_of_garbage_end_soon_in_little_memory(tmp_path):
 def test_a_day_of_levels_within_a_gigabyte(shared, tmp_path):
     levels = np.concatenate([street_levels(86400, seed) for seed in range(8)])
     path = write_cense_hdf5(tmp_path / "day.h5", {("2020_1", "1"): (epochs_s(691_200), levels)})
-    # by torch: onnxruntime beside it takes a tenth of a gigabyte more. One second in twelve, so that the test
-    # takes minutes; what a window holds in memory is the same
-    arguments = script(
-        shared, path, tmp_path / "day.parquet", "--offset", -88, "--hop_s", 12, "--engine", "torch"
-    )
+    # one second in twelve, so that the test takes minutes; what a window holds in memory is the same
+    arguments = script(shared, path, tmp_path / "day.parquet", "--offset", -88, "--hop_s", 12)
     _, peak_bytes = run_measured([sys.executable, "classify_thirdo.py", *arguments], cwd=ROOT)
     assert pyarrow.parquet.read_metadata(tmp_path / "day.parquet").num_rows == 7200
     assert peak_bytes < 1e9
