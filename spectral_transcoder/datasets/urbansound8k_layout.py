@@ -13,7 +13,12 @@ import soundfile
 from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
 from spectral_transcoder.downloads.datasets import AUDIO_FOLDER, write_recalculated
 from spectral_transcoder.signal.audio import open_sound, readable_suffixes, writing_reported
-from spectral_transcoder.utils.errors import DatasetError, MissingFileError, SpectralTranscoderError
+from spectral_transcoder.utils.errors import (
+    DatasetError,
+    FullDiskError,
+    MissingFileError,
+    SpectralTranscoderError,
+)
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.folders import is_hidden
 
@@ -69,6 +74,8 @@ def lay_out_urbansound8k(folder: str | Path, output: str | Path) -> LaidOut:
         No fold with clips.
     DatasetError
         A folder of clips that is no fold; another table; no clip that can be used.
+    FullDiskError
+        The disk is full; the same call goes on.
     """
     folds, output = find_folds(Path(folder)), Path(output)
     clips = {f"{path.stem}.wav": path for path in clips_of(folds)}
@@ -86,6 +93,8 @@ def lay_out_urbansound8k(folder: str | Path, output: str | Path) -> LaidOut:
             row = official.get(name) or rows.get(name) or row_of_name(name, fold_of[name])
             place(path, output / AUDIO_FOLDER / name)
             rows[name] = row
+        except FullDiskError:
+            raise
         except SpectralTranscoderError as error:
             left_out[str(path)] = str(error)
     if not rows:

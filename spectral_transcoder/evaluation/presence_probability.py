@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from spectral_transcoder.utils.errors import CheckpointError, MissingFileError, UsageError
@@ -79,6 +78,8 @@ def fit_class(scores: np.ndarray, present: np.ndarray, weights: np.ndarray | Non
             f"scores {np.shape(scores)} and presence {np.shape(present)}: expected one of each for "
             f"{FEWEST_WINDOWS} windows or more"
         )
+    from scipy.optimize import minimize  # here, since it takes 40 MB and probabilities need none of it
+
     x, y = log_odds(scores), np.asarray(present, float)
     weights = np.ones(len(x)) if weights is None else np.asarray(weights, float)
     weights = weights / weights.sum()

@@ -183,7 +183,8 @@ def longest_tone(times_s: NDArray, levels_db: NDArray, period_s: float) -> tuple
 def offset_of_recording(blocks: Iterable[LevelBlock], recording: Path) -> Offset:
     """Return the offset by a recording that was made beside the levels.
 
-    Its levels, in dB re its own full scale, are compared with the sensor's where both follow each other best.
+    Its levels, in dB re its own full scale, are compared with the sensor's where both follow each other best. The
+    offset brings the sensor's levels to those of the peak-normalised recording, as sounds are classified.
 
     Parameters
     ----------
@@ -218,10 +219,9 @@ def offset_of_recording(blocks: Iterable[LevelBlock], recording: Path) -> Offset
     peak_db = 20 * np.log10(np.abs(sound.samples).max())
     return Offset(
         "--reference",
-        round(float(offset_db), 2),
-        f"by {n_shared} s of {recording.name}, whose full scale is {-offset_db:.1f} dB of the sensor's "
-        f"({apart_db:.2f} dB apart from second to second; peak-normalised, as sounds are before they are classified, "
-        f"it would be {offset_db - peak_db:.2f} dB)",
+        round(float(offset_db - peak_db), 2),
+        f"by {n_shared} s of {recording.name}, peak-normalised as sounds are before they are classified "
+        f"({apart_db:.2f} dB apart from second to second; its own full scale is {-offset_db:.1f} dB of the sensor's)",
     )
 
 

@@ -17,6 +17,7 @@ from spectral_transcoder.sensors.inputs import Inputs
 from spectral_transcoder.sensors.records import periods_path, record_path
 from spectral_transcoder.sensors.windows import Windowing, window_batches
 from spectral_transcoder.utils.errors import LevelsError
+from spectral_transcoder.utils.memory import give_back_freed_memory
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def run_to_file(
     if parts.done == 0:
         reasons = [*findings.lines(), *inputs.failed.values()]
         raise LevelsError("; ".join(["no window of levels in all of the files", *reasons]))
+    give_back_freed_memory()
     parts.join()
+    give_back_freed_memory()
     pictures = plot_results(parts, model.classes, output.with_suffix(".png"))
     pictures += [write_periods(parts, period, output) for period in written.periods]
     left_out = [str(reason) for reason in inputs.failed.values()]

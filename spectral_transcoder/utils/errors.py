@@ -13,6 +13,10 @@ class UsageError(SpectralTranscoderError):
     status = 2
 
 
+class FullDiskError(SpectralTranscoderError):
+    """A disk without room for what is to be written: nothing that follows would find room either."""
+
+
 class AudioError(SpectralTranscoderError):
     """A sound that cannot be used: unreadable, empty, truncated, with samples that are not numbers."""
 

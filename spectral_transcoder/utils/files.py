@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
+from spectral_transcoder.utils.errors import FullDiskError, UsageError
 from spectral_transcoder.utils.locks import Lock, take_lock
 
 
@@ -28,7 +28,7 @@ def atomic_path(path: str | Path, flush: bool = True) -> Iterator[Path]:
 
     Raises
     ------
-    SpectralTranscoderError
+    FullDiskError
         The disk is full.
     """
     path = Path(path)
@@ -74,14 +74,14 @@ def full_disk_reported(path: str | Path) -> Iterator[None]:
 
     Raises
     ------
-    SpectralTranscoderError
+    FullDiskError
         The disk is full.
     """
     try:
         yield
     except OSError as error:
         if is_full_disk(error):
-            raise SpectralTranscoderError(
+            raise FullDiskError(
                 f"no space left to write {path}: free some, or choose another folder"
             ) from error
         raise
