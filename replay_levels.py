@@ -8,9 +8,11 @@ Output: `epoch,20,25,…,12500`, times counted from now on. Takes as long as was
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
+from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.utils import cli
 
 
@@ -19,11 +21,16 @@ def main() -> None:
     args = parse_arguments()
     import numpy as np
 
+    from spectral_transcoder.sensors.frame_checks import Findings
     from spectral_transcoder.sensors.levels import NOMINAL_HZ
     from spectral_transcoder.sensors.reading import read_levels
     from spectral_transcoder.sensors.sounds import audio_blocks
 
-    blocks = audio_blocks(args.file) if args.from_audio else read_levels(args.file)
+    findings = Findings()
+    if args.from_audio:
+        blocks = audio_blocks(args.file, reading=reading_of(args), findings=findings)
+    else:
+        blocks = read_levels(args.file, findings)
     above_db = 88 if args.from_audio else 0
     began, started_s = time.time(), time.monotonic()  # the clock may be set while rows are waited for
     first_s = None
@@ -36,6 +43,8 @@ def main() -> None:
             time.sleep(max(0.0, due_s - time.monotonic()))
             cells = ("" if np.isnan(level) else f"{level:.2f}" for level in levels_db)
             print(f"{now_s:.3f},{','.join(cells)}", flush=True)
+    for line in findings.lines():
+        print(f"note: {line}", file=sys.stderr)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -46,6 +55,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--from_audio", action="store_true", help="the file is a sound: compute its levels first"
     )
+    add_reading_options(parser)
     return parser.parse_args()
 
 

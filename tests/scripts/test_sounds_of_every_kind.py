@@ -135,3 +135,15 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(full_disk, call_script, comm
     assert (code, len(lines), "Traceback" in told) == (1, 1, False), told
     assert "no space left" in lines[0]
     assert not [path for path in full_disk.rglob("*") if path.name.startswith(".") and path.is_file()]
+
+
+def test_a_replayed_sound_is_of_one_channel(tmp_path, call_script):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, samples() * [1, -1], SR, subtype="FLOAT")
+    arguments = ("replay_levels.py", path, "--from_audio", "--speed", 1e9)
+    code, silent, told = call_script(*arguments)
+    assert (code or 0, "its channels cancel" in told) == (0, True)
+    code, printed, told = call_script(*arguments, "--channel", 2)
+    assert (code or 0, told) == (0, "")
+    loudest = [max(map(float, text.splitlines()[1].split(",")[1:])) for text in (silent, printed)]
+    assert loudest[1] > 60 > 0 > loudest[0]  # dB, 88 at full scale
