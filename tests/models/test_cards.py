@@ -155,10 +155,10 @@ def mel_error(transcoder, levels, positions, true_mels):
 @pytest.mark.shared
 @pytest.mark.parametrize("name", TRANSCODERS)
 def test_transcoders_do_what_their_cards_say(name, fold2, shared):
-    """On fold 2, which they never saw: the errors of the Mels, and how often the classifier hears the same."""
+    """On fold 2, which they never saw: the errors of the Mels, and how often the first label is the same."""
     levels, mels_of, clips, positions = fold2
-    figures, classifier = CARDS[name]["figures"], parse_identifier(name)["classifier"]
-    front_end = classifier_record(classifier).front_end.name
+    figures, record = CARDS[name]["figures"], classifier_record(parse_identifier(name)["classifier"])
+    front_end = record.front_end.name
     true_mels = mels_of[front_end]
     mels, error = mel_error(load_transcoder(REFERENCE_MODELS / name), levels, positions, true_mels)
     assert error == pytest.approx(figures["mel_mse"], abs=0.011)
@@ -169,9 +169,8 @@ def test_transcoders_do_what_their_cards_say(name, fold2, shared):
         )
     assert len(clips.mean(mels[:, 0])) == figures["clips"]
     if "ptopafc_percent" in figures:
-        weights = shared / "pretrained/yamnet_mobile_relu6.pth" if classifier == "YamNetMobile" else None
-        listener = load_classifier(classifier, weights)
-        first, expected = (clips.mean(listener.scores(heard)).argmax(1) for heard in (mels, true_mels))
+        classifier = load_classifier(record.name, record.path_in(shared / "pretrained"))
+        first, expected = (clips.mean(classifier.scores(own)).argmax(1) for own in (mels, true_mels))
         assert 100 * np.mean(first == expected) == pytest.approx(figures["ptopafc_percent"], abs=0.5)
 
 
