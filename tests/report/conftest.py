@@ -9,6 +9,7 @@ import soundfile
 
 from spectral_transcoder.experiments.classification.experiment import FOLDER as CLASSIFICATION_FOLDER
 from tests.helpers.made_runs import ACCURACIES, CNN_LOGITS, LOSSES, MANIFEST, RUNS, write_json, write_run
+from tests.helpers.report_page import Page
 
 SR = 32000
 
@@ -64,3 +65,21 @@ def browser():
         chromium = started.chromium.launch(executable_path=path, args=arguments)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch, call_script):
+    """Make the report, with no classifier there, and return its page; `complaints` are what stderr said."""
+    monkeypatch.setattr("spectral_transcoder.models.classifiers.available_classifiers", lambda: [])
+
+    def run(data, generated, *further):
+        arguments = ("--data_path", data, "--generated_audio", generated, "--output", tmp_path / "report")
+        code, said, stderr = call_script("make_report.py", *arguments, *further)
+        assert not code, stderr
+        # bars end with a carriage return
+        run.complaints.append("".join(line.rpartition("\r")[2] for line in stderr.splitlines(keepends=True)))
+        assert f"open {tmp_path / 'report' / 'index.html'}" in said
+        return Page(tmp_path / "report" / "index.html")
+
+    run.complaints = []
+    return run
