@@ -21,6 +21,7 @@ from spectral_transcoder.sensors.presence_calibration import (
     sensor_scores,
     true_presence,
 )
+from spectral_transcoder.signal.third_octaves import SECOND_OCTAVES, THIRD_OCTAVES
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 from tests.helpers.made_levels import epochs_s, street_levels, write_csv
@@ -153,10 +154,11 @@ def test_shipped_calibrations_can_be_used(path):
 
 
 @pytest.mark.shared
+@pytest.mark.parametrize("third_octaves", [THIRD_OCTAVES, SECOND_OCTAVES], ids=["125 ms", "1 s"])
 @pytest.mark.parametrize("name", ["YamNetMobile", "EfficientAT-mn04"])
-def test_the_default_models_have_a_calibration_for_their_own_windows(shared, name):
+def test_the_default_models_have_a_calibration_for_their_own_windows(shared, name, third_octaves):
     classifier = choose_classifier(name, shared / "pretrained" / classifier_record(name).weights)
-    model = SensorClassifier(choose_transcoder(name)[0], classifier)
+    model = SensorClassifier(choose_transcoder(name, third_octaves=third_octaves)[0], classifier)
     calibration = find_calibration(model, model.own_window.window_s)
     assert calibration is not None and calibration.classifier == name
     assert calibration.provenance["models"] == models_digest(model)
