@@ -95,19 +95,42 @@ def weighted_share(top: np.ndarray, hits: np.ndarray) -> float:
     return float(np.mean([hits[top == label].mean() for label in np.unique(top)]))
 
 
-def all_metrics(
-    reference: np.ndarray, scores: np.ndarray, clips: Clips, labels: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """Return every score metric of docs/method.md, section 6, by its name.
+@dataclass(frozen=True)
+class ScoredClips:
+    """A classifier's scores of clips on true Mels, and those of a model.
 
-    Parameters
+    Attributes
     ----------
     reference, scores : np.ndarray
         (n_chunks, n_labels) in 0 … 1, on true Mels and from the model.
     clips : Clips
         How chunks make up clips.
     labels : sequence of str
-        The classifier's label names; metrics with `tvb` see only those of traffic, voices and birds.
+        The classifier's label names.
+    """
+
+    reference: np.ndarray
+    scores: np.ndarray
+    clips: Clips
+    labels: Sequence[str]
+
+    def hits_by_label(self) -> list[tuple[str, int, int]]:
+        """Return (label, clips, hits) of each top label on true Mels, the commonest first: what makes up PTopA/FC."""
+        top, hits = top_hits(self.reference, self.scores, self.clips)
+        rows = [
+            (self.labels[label], int((top == label).sum()), int(hits[top == label].sum()))
+            for label in np.unique(top)
+        ]
+        return sorted(rows, key=lambda row: (-row[1], row[0]))
+
+
+def all_metrics(scored: ScoredClips) -> dict[str, np.ndarray]:
+    """Return every score metric of docs/method.md, section 6, by its name.
+
+    Parameters
+    ----------
+    scored : ScoredClips
+        Metrics with `tvb` see only the labels of traffic, voices and birds.
 
     Returns
     -------
@@ -115,14 +138,15 @@ def all_metrics(
         `logit_{mse,bce,cos,kl}`, `logit_tvb_…` and `ptopafc_hits` have one value per clip;
         `ptopafc`, `ptopafc_{tvb,weighted,weighted_tvb}` have one value, a share in 0 … 1.
     """
+    reference, scores, clips, labels = scored.reference, scored.scores, scored.clips, scored.labels
     tvb = sorted(index for members in group_indices("tvb", labels).values() for index in members)
     metrics: dict[str, np.ndarray] = {}
     for suffix, columns in (("", slice(None)), ("_tvb", tvb)):
-        expected, scored = reference[:, columns], scores[:, columns]
+        expected, found = reference[:, columns], scores[:, columns]
         metrics |= {
-            f"logit{suffix}_{name}": values for name, values in logit_metrics(expected, scored, clips).items()
+            f"logit{suffix}_{name}": values for name, values in logit_metrics(expected, found, clips).items()
         }
-        top, hits = top_hits(expected, scored, clips)
+        top, hits = top_hits(expected, found, clips)
         metrics[f"ptopafc{suffix}"] = np.array([hits.mean()])
         metrics[f"ptopafc_weighted{suffix}"] = np.array([weighted_share(top, hits)])
         if not suffix:

@@ -65,7 +65,7 @@ REASONS = {
     r"path/to|/path/|TAU_CLIPS|NAME\b": "a reader's own path",
     r"YamNetMobile|PANN|day\.h5|classifier=Pann": "weights that are downloaded",
     r"urbansound8k-eval-fold2": "UrbanSound8K itself",
-    r"launch_exp_py|main_doce_training\.py -s reference/ -c|plot_training_curve|export_experiment_results": (
+    r"launch_exp_py|main_doce_training\.py -s reference/ -c|plot_(training_curve|hits)|export_experiment_results": (
         "the paper's experiment takes days; tests/experiments runs it in small"
     ),
     r"jean_zay_slurm_reference|launch_exp_slurms": "needs a cluster; tests/slurm runs it on one",

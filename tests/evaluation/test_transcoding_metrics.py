@@ -6,6 +6,7 @@ import torch
 from sklearn.metrics import recall_score
 
 from spectral_transcoder.evaluation import transcoding_metrics
+from spectral_transcoder.evaluation.transcoding_metrics import Clips, ScoredClips
 from spectral_transcoder.models.labels import groupings, label_names
 
 RNG = np.random.default_rng(0)
@@ -79,17 +80,27 @@ def test_tvb_metrics_see_only_the_labels_of_traffic_voices_and_birds(clips, pair
     oracle, scores = pair
     names = label_names(521)
     inside = [any(name in members for members in groupings()["tvb"].values()) for name in names]
-    found = transcoding_metrics.all_metrics(oracle, scores, clips, names)
+    found = transcoding_metrics.all_metrics(ScoredClips(oracle, scores, clips, names))
     elsewhere = scores.copy()
     elsewhere[:, ~np.array(inside)] = RNG.uniform(size=(10, 521 - sum(inside)))
-    changed = transcoding_metrics.all_metrics(oracle, elsewhere, clips, names)
+    changed = transcoding_metrics.all_metrics(ScoredClips(oracle, elsewhere, clips, names))
     for name in found:
         assert np.array_equal(found[name], changed[name]) == ("tvb" in name), name
 
 
+def test_hits_by_label_make_up_both_shares():
+    top = np.array(
+        [2, 0, 2, 2, 1, 0]
+    )  # by clip of one second; the model misses one clip of label 2 and that of 1
+    predicted = np.array([2, 0, 0, 2, 2, 0])
+    clips = Clips.from_fnames([f"{name}_0" for name in "abcdef"])
+    scored = ScoredClips(np.eye(3)[top], np.eye(3)[predicted], clips, ["Dog", "Bird", "Car"])
+    assert scored.hits_by_label() == [("Car", 3, 2), ("Dog", 2, 2), ("Bird", 1, 0)]
+
+
 def test_a_perfect_model_hits_everything(clips, pair):
     oracle, _ = pair
-    found = transcoding_metrics.all_metrics(oracle, oracle, clips, label_names(521))
+    found = transcoding_metrics.all_metrics(ScoredClips(oracle, oracle, clips, label_names(521)))
     for name in ("ptopafc", "ptopafc_tvb", "ptopafc_weighted", "ptopafc_weighted_tvb"):
         assert found[name].tolist() == [1.0]
     assert found["ptopafc_hits"].tolist() == [1.0, 1.0, 1.0]

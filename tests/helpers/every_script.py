@@ -47,6 +47,7 @@ COMMANDS = {
     "exp_train_model/launch_experiment/slurms_create.py": "-s reference/dataset=full",
     "exp_train_model/main_doce_training.py": f"-s reference/dataset=made+{MINI} -c -p --dataset_path {{world}}/data "
     "--data_path {out}",
+    "exp_train_model/plot_hits_by_label.py": f"-s reference/dataset=made+{MINI} --data_path {{world}}",
     "exp_train_model/plot_training_curve.py": f"-s {LOSSES} --data_path {{world}}",
     "export_onnx.py": "--classifier MiniYamNet --transcoder pinv --output {out}",
     "generate_audio.py": "{world}/sounds/0.wav --n_iter 1 --output {out}",

@@ -150,6 +150,7 @@ def test_a_reader_that_leaves_early_is_no_error():
         "exp_train_model/create_mel_tho_dataset.py",
         "exp_train_model/main_doce_training.py",
         "exp_train_model/plot_training_curve.py",
+        "exp_train_model/plot_hits_by_label.py",
         "exp_train_model/export_experiment_results.py",
         "exp_train_model/compare_teachers.py",
         "exp_train_model/launch_experiment/launch_exp_py.py",

@@ -261,13 +261,16 @@ def evaluate(setting: Setting, experiment: Experiment) -> None:
         np.save(temporary, np.concatenate(scores))
 
 
-def metric(setting: Setting, experiment: Experiment) -> None:
-    """Turn the scores of windows into the metrics of docs/method.md, section 6."""
+def scored_clips(setting: Setting, experiment: Experiment) -> transcoding_metrics.ScoredClips:
+    """Return the scores of windows that `evaluate` wrote, with the classifier's own."""
     task = LevelModelTask.of(setting, experiment)
     windows = task.windows("eval")
-    clips = transcoding_metrics.Clips.from_fnames(windows.fnames)
     scores = np.load(experiment.file("output", setting.at("evaluate"), "scores.npy"))
-    teacher = task.teacher_scores(windows)
-    metrics = transcoding_metrics.all_metrics(teacher, scores, clips, task.record.labels)
-    for name, values in metrics.items():
+    clips = transcoding_metrics.Clips.from_fnames(windows.fnames)
+    return transcoding_metrics.ScoredClips(task.teacher_scores(windows), scores, clips, task.record.labels)
+
+
+def metric(setting: Setting, experiment: Experiment) -> None:
+    """Turn the scores of windows into the metrics of docs/method.md, section 6."""
+    for name, values in transcoding_metrics.all_metrics(scored_clips(setting, experiment)).items():
         experiment.save_metric(setting, name, values)

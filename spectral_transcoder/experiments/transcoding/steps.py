@@ -198,22 +198,27 @@ def evaluated_model(
     return load_transcoder(path)
 
 
-def metric(setting: Setting, experiment: Experiment) -> None:
-    """Turn what `evaluate` wrote into the metrics of docs/method.md, section 6."""
+def scored_clips(setting: Setting, experiment: Experiment) -> transcoding_metrics.ScoredClips:
+    """Return the scores that `evaluate` wrote for a setting, with the classifier's on true Mels."""
     if setting.plan in LEVEL_MODELS:
-        level_models.metric(setting, experiment)
-        return
+        return level_models.scored_clips(setting, experiment)
     task = Task.of(setting, experiment)
     dataset = task.open()
     clips = transcoding_metrics.Clips.from_fnames(dataset.split("eval").fnames)
-    evaluated = setting.at("evaluate")
-    scores = np.load(experiment.file("output", evaluated, "scores.npy"))
-    teacher = task.teacher_scores(dataset, "eval")
-    for name, values in transcoding_metrics.all_metrics(teacher, scores, clips, task.record.labels).items():
+    scores = np.load(experiment.file("output", setting.at("evaluate"), "scores.npy"))
+    return transcoding_metrics.ScoredClips(
+        task.teacher_scores(dataset, "eval"), scores, clips, task.record.labels
+    )
+
+
+def metric(setting: Setting, experiment: Experiment) -> None:
+    """Turn what `evaluate` wrote into the metrics of docs/method.md, section 6."""
+    scored = scored_clips(setting, experiment)
+    for name, values in transcoding_metrics.all_metrics(scored).items():
         experiment.save_metric(setting, name, values)
-    errors = experiment.file("output", evaluated, "mel_errors.npy")
+    errors = experiment.file("output", setting.at("evaluate"), "mel_errors.npy")
     if errors.is_file():
-        experiment.save_metric(setting, "mel_mse", clips.mean(np.load(errors)))
+        experiment.save_metric(setting, "mel_mse", scored.clips.mean(np.load(errors)))
 
 
 STEPS = {

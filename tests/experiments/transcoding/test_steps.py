@@ -443,6 +443,26 @@ def test_transcoders_are_compared_by_teacher_and_classifier(
     assert (code, "VGGish" in told) == (2, True)
 
 
+def test_hits_by_label_are_those_of_the_share(data, models, tmp_path, monkeypatch, call_script, compute):
+    monkeypatch.setattr(paths, "EXPORT", tmp_path)
+    selector = f"reference/{WHERE}+transcoder=pinv+pinv_texture"
+    where = ["--data_path", data, "--models_path", models]
+    script = "exp_train_model/plot_hits_by_label.py"
+    code, _, complaint = call_script(script, "-s", selector.replace("made", "TEST"), *where)
+    assert (code, "nothing of it is evaluated" in complaint) == (1, True)
+    _, experiment = compute(selector)
+    code, _, complaint = call_script(script, "-s", selector, *where)
+    assert not code, complaint
+    assert (tmp_path / "hits_by_label.png").is_file()
+    table = pd.read_csv(tmp_path / "hits_by_label.csv").groupby("model").sum(numeric_only=True)
+    assert set(table.index) == {"transcoder=pinv", "transcoder=pinv_texture"}
+    for transcoder in ("pinv", "pinv_texture"):
+        setting = setting_of(experiment, f"reference/{WHERE}+transcoder={transcoder}", "metric")
+        share = np.load(experiment.file("metric", setting, "ptopafc.npy")).item()
+        row = table.loc[f"transcoder={transcoder}"]
+        assert row["hits"] / row["clips"] == pytest.approx(share)
+
+
 @pytest.mark.slow
 def test_training_that_is_killed_again_and_again_ends_with_the_same_bytes(data, models, tmp_path):
     selector = SMALL_CNN.replace("epoch=2", "epoch=50")
