@@ -1,12 +1,13 @@
 """How many small faults the tests notice: a sample of mutants by cosmic-ray, and their survivors.
 
-    make mutants                                     # an hour on two cores
+    make mutants                                     # an hour on two cores; the second time, survivors alone
     python3 benchmarks/mutants.py --per_part 2 --parts signal sensors
 
 Each mutant changes one number, comparison, sign, operation or condition of a module, in a copy of the project; the
 tests of that module are run on it, and where it has none of its own those of its package. Tests have to pass on the
 copy without a change first. A mutant that makes them fail, or run ten times as long, is noticed.
-Output: a table of the parts, the survivors as lines of a patch, and results/mutants.json.
+Output: a table of the parts, the survivors as lines of a patch, and results/mutants.json, which is written after
+each mutant: what was noticed there is not run again as long as its line of code is the same.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cosmic_ray.ast import get_ast
@@ -87,6 +88,14 @@ class Mutant:
             raise ValueError(f"{self} changes nothing")
         return changed
 
+    def patch(self) -> str:
+        """Return the change as the lines of a patch, after the file's name."""
+        original = (PROJECT_ROOT / self.file).read_text(encoding="utf-8")
+        lines = difflib.unified_diff(
+            original.splitlines(), self.code(original).splitlines(), self.file, self.file, "", "", 0, ""
+        )
+        return "\n".join([self.file, *list(lines)[2:]])
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -98,25 +107,46 @@ class Outcome:
 
 
 def main() -> int:
-    """Sample, run, print and write."""
+    """Sample, run what is not known to be noticed, print and write."""
     args = parse_arguments()
-    sample = draw_sample(args.parts, args.per_part, random.Random(args.seed))
+    path = args.results / "mutants.json"
+    known = noticed_before(path)
+    sample = [Outcome(mutant, (patch := mutant.patch()) in known, patch) for mutant in sampled(args)]
+    unknown = [index for index, outcome in enumerate(sample) if not outcome.noticed]
     with tempfile.TemporaryDirectory(prefix="mutants_") as temporary:
         copies = [copy_project(Path(temporary) / str(index)) for index in range(args.jobs)]
-        limits = baseline_limits(copies[0], sorted({path for m in sample for path in own_tests(m.file)}))
+        tests = sorted({test for index in unknown for test in own_tests(sample[index].mutant.file)})
+        limits = baseline_limits(copies[0], tests)
         with ThreadPoolExecutor(args.jobs) as pool:
             free = list(copies)
 
-            def run(mutant: Mutant) -> Outcome:
+            def run(index: int) -> tuple[int, bool]:
                 copy = free.pop()  # one thread for each copy: there is always one
                 try:
-                    return outcome_of(mutant, copy, limits)
+                    return index, is_noticed(sample[index].mutant, copy, limits)
                 finally:
                     free.append(copy)
 
-            outcomes = list(tqdm(pool.map(run, sample), total=len(sample), desc="mutants", disable=None))
-    report(outcomes, args)
+            done = tqdm(pool.map(run, unknown), total=len(unknown), desc="mutants", disable=None)
+            for index, noticed in done:
+                sample[index] = replace(sample[index], noticed=noticed)
+                write(sample, args, path)
+    report(sample, args)
+    print(f"written: {path}")
     return 0
+
+
+def noticed_before(path: Path) -> set[str]:
+    """Return the patches of the mutants that an earlier run saw noticed."""
+    if not path.is_file():
+        return set()
+    rows = json.loads(path.read_text(encoding="utf-8"))["mutants"]
+    return {row["patch"] for row in rows if row["noticed"]}
+
+
+def sampled(args: argparse.Namespace) -> list[Mutant]:
+    """Return the sample of a command line."""
+    return draw_sample(args.parts, args.per_part, random.Random(args.seed))
 
 
 def draw_sample(parts: list[str], per_part: int, rng: random.Random) -> list[Mutant]:
@@ -199,41 +229,36 @@ def baseline_limits(folder: Path, tests: list[str]) -> dict[str, float]:
     return limits
 
 
-def outcome_of(mutant: Mutant, folder: Path, limits: dict[str, float]) -> Outcome:
-    """Run the tests of a mutant in a copy, which is as before afterwards."""
+def is_noticed(mutant: Mutant, folder: Path, limits: dict[str, float]) -> bool:
+    """Run the tests of a mutant in a copy, which is as before afterwards; return whether they fail."""
     path, tests = folder / mutant.file, own_tests(mutant.file)
     original = path.read_text(encoding="utf-8")
-    changed = mutant.code(original)
     try:
-        path.write_text(changed, encoding="utf-8")
-        noticed = not run_tests(folder, tests, sum(limits[test] for test in tests))
+        path.write_text(mutant.code(original), encoding="utf-8")
+        return not run_tests(folder, tests, sum(limits[test] for test in tests))
     finally:
         path.write_text(original, encoding="utf-8")
-    lines = difflib.unified_diff(
-        original.splitlines(), changed.splitlines(), mutant.file, mutant.file, "", "", 0, ""
-    )
-    return Outcome(mutant, noticed, "\n".join(list(lines)[2:]))
 
 
 def report(outcomes: list[Outcome], args: argparse.Namespace) -> None:
-    """Print the score of each part and the survivors; write both."""
+    """Print the score of each part and the survivors."""
     print("| part | mutants | noticed |\n|---|---|---|")
     for part in [*args.parts, "all"]:
         own = [outcome.noticed for outcome in outcomes if part in ("all", outcome.mutant.part)]
         print(f"| {part} | {len(own)} | {sum(own)} ({100 * sum(own) / max(1, len(own)):.0f} %) |")
     for outcome in outcomes:
         if not outcome.noticed:
-            print(f"\nsurvived: {outcome.mutant.file}\n{outcome.patch}")
+            print(f"\nsurvived: {outcome.patch}")
+
+
+def write(outcomes: list[Outcome], args: argparse.Namespace, path: Path) -> None:
+    """Write the outcomes; a mutant that was not run yet counts as not noticed."""
     rows = [
         asdict(outcome.mutant) | {"noticed": outcome.noticed, "patch": outcome.patch} for outcome in outcomes
     ]
-    path = args.results / "mutants.json"
+    content = {"seed": args.seed, "per_part": args.per_part, "mutants": rows}
     with atomic_path(path) as temporary:
-        text = json.dumps(
-            {"seed": args.seed, "per_part": args.per_part, "mutants": rows}, indent=1, ensure_ascii=False
-        )
-        temporary.write_text(text + "\n", encoding="utf-8")
-    print(f"written: {path}")
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -1,5 +1,6 @@
 """Mutants: where they are, which tests they meet, and that the four known ones are noticed."""
 
+import json
 import random
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def test_the_sample_follows_from_the_seed():
 
 
 def test_noticed_and_surviving_mutants(tmp_path):
-    from mutants import Mutant, outcome_of, own_tests
+    from mutants import Mutant, is_noticed, own_tests
 
     package, tests = tmp_path / "spectral_transcoder" / "signal", tmp_path / "tests" / "signal"
     package.mkdir(parents=True)
@@ -61,9 +62,39 @@ def test_noticed_and_surviving_mutants(tmp_path):
     (package / "__init__.py").touch()
     assert own_tests(file) == ["tests/signal"]  # it has none of its own
     limits = {"tests/signal": 60.0}
-    outcomes = [
-        outcome_of(Mutant("signal", file, "core/NumberReplacer", i), tmp_path, limits) for i in (0, 2)
-    ]
-    assert [outcome.noticed for outcome in outcomes] == [True, False]
-    assert "-SHOWN = 5" in outcomes[1].patch
+    mutants = [Mutant("signal", file, "core/NumberReplacer", index) for index in (0, 2)]
+    assert [is_noticed(mutant, tmp_path, limits) for mutant in mutants] == [True, False]
     assert (tmp_path / file).read_text() == "SECOND = 8\nSHOWN = 5\n"
+
+
+def test_what_was_noticed_is_not_run_again(tmp_path, monkeypatch, capsys):
+    import mutants
+
+    monkeypatch.setattr(mutants, "copy_project", lambda folder: folder)
+    monkeypatch.setattr(mutants, "baseline_limits", lambda copy, tests: dict.fromkeys(tests, 1.0))
+    monkeypatch.setattr(
+        "sys.argv", ["mutants.py", "--parts", "signal", "--per_part", "4", "--results", str(tmp_path)]
+    )
+    ran = []
+
+    def only_the_first(mutant, folder, limits):
+        ran.append(mutant)
+        if len(ran) > 2:
+            raise KeyboardInterrupt
+        return len(ran) == 1
+
+    monkeypatch.setattr(mutants, "is_noticed", only_the_first)
+    with pytest.raises(KeyboardInterrupt):
+        mutants.main()
+    noticed = [
+        row for row in json.loads((tmp_path / "mutants.json").read_text())["mutants"] if row["noticed"]
+    ]
+    assert len(noticed) == 1 and noticed[0]["patch"].startswith("spectral_transcoder/signal/")
+    monkeypatch.setattr(
+        mutants, "is_noticed", lambda mutant, folder, limits: bool(ran.append(mutant)) or True
+    )
+    first = ran[:]
+    mutants.main()
+    again = ran[len(first) :]
+    assert len(again) == 3 and first[0] not in again
+    assert "| all | 4 | 4 (100 %) |" in capsys.readouterr().out
