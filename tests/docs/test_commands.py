@@ -75,7 +75,7 @@ REASONS = {
     r"calibrate_presence|--clips 160": "measures minutes of sound; tests/sensors runs it on less",
     r"replay_levels|--follow": "goes on for as long as its input; tests/sensors runs it",
     r"exp_presence|presence\.py": "needs recordings that people annotated; tests/experiments runs it on made ones",
-    r"--clips 500|dataset=street|dataset_name street": "trains for hours; tests/experiments does it in small",
+    r"--clips 500|dataset=street|dataset_name street|birdless": "trains for hours; tests/experiments does it in small",
     r"benchmarks/": "measures for minutes",
     r"export_onnx|--estimate-offset|--seed 1 --output city|--dataset_type test|dataset_name my-sounds$": (
         "the same as another command here but for an option that its own tests try"
