@@ -150,7 +150,7 @@ def run(main: Callable[[], int | None]) -> None:
         status = main()
         sys.stdout.flush()
     except SpectralTranscoderError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(f"error: {error}")
         status = error.status
     except BrokenPipeError:  # a reader such as `head` has seen enough
         _discard_output()
@@ -160,12 +160,21 @@ def run(main: Callable[[], int | None]) -> None:
             raise
         if error.filename is None:
             _discard_output()
-        print(f"error: {one_line(error)}", file=sys.stderr)
+        print_error(f"error: {one_line(error)}")
         status = 1
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print_error("interrupted")
         status = 130
     sys.exit(status)
+
+
+def print_error(line: str) -> None:
+    """Print on standard error, on a line of its own where a progress bar has not ended its line."""
+    tqdm = sys.modules.get("tqdm")  # there is no bar of a package that nothing has imported
+    if tqdm is None:
+        print(line, file=sys.stderr)
+    else:
+        tqdm.tqdm.write(line, file=sys.stderr)
 
 
 def _discard_output() -> None:

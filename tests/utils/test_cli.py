@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import AudioError, UsageError
@@ -31,6 +32,17 @@ def test_exit_status(ending, status, capsys):
     told = capsys.readouterr().err
     assert "Traceback" not in told
     assert told == (f"error: {ending}\n" if isinstance(ending, AudioError | UsageError) else told)
+
+
+def test_an_error_under_a_progress_bar_has_a_line_of_its_own(capsys):
+    def main():
+        bar = tqdm(total=2)  # that nobody closes
+        bar.update()
+        raise AudioError("deaf")
+
+    with pytest.raises(SystemExit, match="1"):
+        cli.run(main)
+    assert "error: deaf" in capsys.readouterr().err.splitlines()
 
 
 def test_other_errors_keep_their_traceback():
