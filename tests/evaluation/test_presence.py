@@ -39,3 +39,9 @@ def test_the_third_label_is_the_last_that_counts_without_grouping(rank, present)
 def test_the_eighth_entry_is_the_last_that_counts_after_grouping(rank, present):
     scores = np.linspace(1, 0, 12)[None]
     assert find_presence(scores, NAMES, {"one": [NAMES[rank]]}).present.item() is present
+
+
+def test_of_fewer_entries_than_eight_all_are_present():
+    names = NAMES[:5]
+    found = find_presence(SCORES[:, :5], names, {"one": names[:1], "last": names[4:]})
+    assert found.present.tolist() == [[True, True]]

@@ -148,3 +148,13 @@ def test_a_checkpoint_keeps_the_noise(tmp_path):
     assert (tmp_path / "a_model").stat().st_size < 100_000  # the noise is made again, not stored
     again = load_transcoder(tmp_path / "a_model")
     assert torch.equal(again.transcode_seconds(levels), transcoder.transcode_seconds(levels))
+
+
+def test_without_a_seed_the_noise_is_that_of_seed_0():
+    """Which trained models were made with."""
+    sizes = {"kernel_size": 3, "nb_layers": 1, "nb_channels": 2, "dilation": 1}
+    unnamed, first, second = (
+        Transcoder(TranscoderSettings("cnn_texture", "YamNet", options=sizes | seed)).network.texture.textures
+        for seed in ({}, {"noise_seed": 0}, {"noise_seed": 1})
+    )
+    assert torch.equal(unnamed, first) and not torch.equal(first, second)

@@ -273,6 +273,21 @@ def test_efficientat_weighs_scores_as_yamnet_does_in_its_unit(monkeypatch):
     assert loss.item() == pytest.approx(natural / 25, rel=1e-5)
 
 
+def test_scores_weigh_beside_mels_what_the_paper_says():
+    assert (LOGIT_WEIGHT["PANN"], LOGIT_WEIGHT["YamNet"]) == (1500, 10)
+
+
+def test_every_chunk_is_seen_once_an_epoch(tmp_path):
+    seen = []
+
+    def loss(mels, chunks):
+        seen.append(len(mels))
+        return mel_loss(mels, chunks)
+
+    train(tmp_path / "state", Recipe(3, 1e-3), loss=loss)
+    assert sum(seen) == 3 * (50 + 20 + 21)
+
+
 def test_every_classifier_can_be_trained_on_scores_and_mels_at_once():
     assert {record.front_end.name for record in CLASSIFIERS.values()} <= set(LOGIT_WEIGHT)
 
