@@ -136,7 +136,7 @@ def all_metrics(scored: ScoredClips) -> dict[str, np.ndarray]:
     -------
     dict of str to np.ndarray
         `logit_{mse,bce,cos,kl}`, `logit_tvb_…` and `ptopafc_hits` have one value per clip;
-        `ptopafc`, `ptopafc_{tvb,weighted,weighted_tvb}` have one value, a share in 0 … 1.
+        `ptopafc`, `ptopafc_{tvb,weighted}` have one value, a share in 0 … 1.
     """
     reference, scores, clips, labels = scored.reference, scored.scores, scored.clips, scored.labels
     tvb = sorted(index for members in group_indices("tvb", labels).values() for index in members)
@@ -148,8 +148,8 @@ def all_metrics(scored: ScoredClips) -> dict[str, np.ndarray]:
         }
         top, hits = top_hits(expected, found, clips)
         metrics[f"ptopafc{suffix}"] = np.array([hits.mean()])
-        metrics[f"ptopafc_weighted{suffix}"] = np.array([weighted_share(top, hits)])
         if not suffix:
+            metrics["ptopafc_weighted"] = np.array([weighted_share(top, hits)])
             metrics["ptopafc_hits"] = hits.astype(np.float64)
     return metrics
 

@@ -101,7 +101,7 @@ def test_hits_by_label_make_up_both_shares():
 def test_a_perfect_model_hits_everything(clips, pair):
     oracle, _ = pair
     found = transcoding_metrics.all_metrics(ScoredClips(oracle, oracle, clips, label_names(521)))
-    for name in ("ptopafc", "ptopafc_tvb", "ptopafc_weighted", "ptopafc_weighted_tvb"):
+    for name in ("ptopafc", "ptopafc_tvb", "ptopafc_weighted"):
         assert found[name].tolist() == [1.0]
     assert found["ptopafc_hits"].tolist() == [1.0, 1.0, 1.0]
     assert np.allclose(found["logit_kl"], 0)

@@ -49,8 +49,9 @@ METRICS = (
     *_logit_metrics("_tvb", "traffic, voices and birds"),
     _agreement("", "clips whose top class is the classifier's on true Mels"),
     _agreement("_tvb", "the same among traffic, voices and birds"),
-    _agreement("_weighted", "the same, as the mean over these classes: common ones count once"),
-    _agreement("_weighted_tvb", "the mean over classes, among traffic, voices and birds"),
+    _agreement(
+        "_weighted", "the mean over all top classes of the share of clips with it: common ones count once"
+    ),
     _metric(
         "ptopafc_hits",
         "1 for a clip whose top class is the classifier's on true Mels",

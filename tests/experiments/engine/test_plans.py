@@ -59,7 +59,7 @@ def test_file_names_stay_within_the_file_systems_limit(name):
     widest = {factor: [max(plan.modalities(factor), key=lambda m: len(str(m)))] for factor in plan.factors()}
     widest |= {factor: [max(plan.modalities(factor)[-2:], key=str)] for factor in plan.hidden}
     (setting,) = plan.select([widest])
-    assert len(f"{setting.id()}_ptopafc_weighted_tvb.npy") <= LONGEST_FILE_NAME
+    assert len(f"{setting.id()}_ptopafc_weighted.npy") <= LONGEST_FILE_NAME
 
 
 def test_hidden_factor_is_told_only_away_from_its_default(plan):

@@ -28,7 +28,7 @@ METRIC_NAMES = {
     "mel_mse",
     *(f"logit_{name}" for name in ("mse", "bce", "cos", "kl")),
     *(f"logit_tvb_{name}" for name in ("mse", "bce", "cos", "kl")),
-    *("ptopafc", "ptopafc_tvb", "ptopafc_weighted", "ptopafc_weighted_tvb", "ptopafc_hits"),
+    *("ptopafc", "ptopafc_tvb", "ptopafc_weighted", "ptopafc_hits"),
 }
 
 
