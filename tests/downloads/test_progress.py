@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from spectral_transcoder.downloads.commands import FAULTS_SHOWN, check
+from spectral_transcoder.downloads.datasets import DatasetFolder
+from spectral_transcoder.downloads.manifest import PublishedDataset
 from spectral_transcoder.downloads.progress import readable_size
 
 
@@ -21,6 +23,11 @@ from spectral_transcoder.downloads.progress import readable_size
 )
 def test_sizes_are_in_decimal_units(size_bytes, text):
     assert readable_size(size_bytes) == text
+
+
+def test_nothing_is_to_be_unpacked_where_no_archive_is_missing(tmp_path):
+    dataset = PublishedDataset("corpus", "corpus", files=(), clips=0, unpacked_bytes=10**9, layout=())
+    assert DatasetFolder(dataset, tmp_path).unpack_bytes() == 0
 
 
 def test_a_check_counts_the_faults_that_it_does_not_show(capsys):

@@ -47,6 +47,13 @@ def chain(tmp_path):
     return Chain(tmp_path)
 
 
+def test_a_setting_is_locked_in_a_data_folder_that_is_not_there_yet(tmp_path):
+    chain = Chain(tmp_path / "not" / "yet" / "there")
+    with chain.store.locked(chain.train):
+        chain.finish(chain.train)
+    assert chain.states() == (State.DONE, State.PENDING)
+
+
 def test_a_setting_goes_from_pending_to_done_or_failed(chain):
     assert chain.states() == (State.PENDING, State.PENDING)
     with chain.store.locked(chain.train):
