@@ -11,12 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from torch import nn
 
 from spectral_transcoder.models.yamnet import YAMNet
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("SPECTRAL_TRANSCODER_SHARED", ROOT.parent / "shared"))
+
+# the same examples in every run, so that a change is green or red for what it is; --hypothesis-profile random
+# draws new ones
+settings.register_profile("random", deadline=None)
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
 
 
 def pytest_addoption(parser):

@@ -107,7 +107,7 @@ def check(folder, kind, subtype, changes, accept_truncated):
 def fuzz(folder, kind, subtype, n_examples, most_changes):
     """Check so many damaged sounds."""
 
-    @settings(max_examples=n_examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=n_examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(change, min_size=1, max_size=most_changes), st.booleans())
     def examples(changes, accept_truncated):
         check(folder, kind, subtype, changes, accept_truncated)
