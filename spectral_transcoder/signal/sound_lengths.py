@@ -304,6 +304,8 @@ def _survey_sds(file: BinaryIO, size: int) -> SoundLength:
     file.seek(6)
     bits, *length = struct.unpack("<B3x3B", file.read(7))
     n_samples = sum(byte << 7 * place for place, byte in enumerate(length))
+    if bits == 0:
+        return SoundLength("its header promises samples of 0 bits", usable=False)
     samples_per_packet = 120 // -(-bits // 7)
     found = _fault_if_cut(size, 21, 127 * -(-n_samples // samples_per_packet))
     return replace(found, usable=False)  # libsndfile fills what is missing with silence

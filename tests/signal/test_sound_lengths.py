@@ -265,3 +265,13 @@ def test_headers_that_end_or_promise_the_impossible(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(AudioError, match=r"a\.sound"):
         read_audio(path)
+
+
+def test_a_sample_dump_of_no_bits_is_refused(tmp_path):
+    path = tmp_path / "a.sds"
+    soundfile.write(path, sound(), SR, subtype="PCM_16", format="SDS")
+    data = bytearray(path.read_bytes())
+    data[6] = 0
+    path.write_bytes(data)
+    with pytest.raises(AudioError, match=r"a\.sds"):
+        read_audio(path)
