@@ -173,11 +173,11 @@ def test_what_runs_elsewhere_is_skipped_and_told(toy):
 @pytest.mark.parametrize("number, n_processes", [(signal.SIGUSR1, "1"), (signal.SIGTERM, "2")])
 def test_a_signal_stops_and_the_same_command_goes_on(toy, number, n_processes):
     command = ("-s", "deep/rate=-3", "-c", n_processes)
-    launcher = toy.start(*command, "--sleep_s", "30")
+    launcher = toy.start(*command, "--sleep_s", "120")
     toy.wait_for_calls("begin", int(n_processes))
     launcher.send_signal(number)
     launcher.send_signal(number)  # SLURM repeats itself
-    out, error = launcher.communicate(timeout=20)
+    out, error = launcher.communicate(timeout=60)
     assert launcher.returncode == 143, out + error
     assert not {"running", "failed"} & toy.states().keys()
     assert toy.calls() == []
