@@ -161,7 +161,12 @@ class Sound:
         if self._is_open_ended:
             blocks = list(self._blocks())
             return np.concatenate(blocks) if blocks else np.zeros((0, self._file.channels), np.float32)
-        samples = self._file.read(self._promised, dtype="float32", always_2d=True)
+        try:
+            samples = self._file.read(self._promised, dtype="float32", always_2d=True)
+        except MemoryError:  # of headers that are damaged, and say more than anybody records
+            raise AudioError(
+                f"its header promises {self._promised} samples, more than memory holds"
+            ) from None
         if len(samples) < self._promised:
             raise AudioError(f"{self._too_few(len(samples))}{ACCEPT}")
         return samples

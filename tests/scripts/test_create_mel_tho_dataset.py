@@ -288,7 +288,7 @@ def test_another_sensor_has_other_bands_and_one_second_levels(tmp_path):
         "--n_bands", 20, "--frame_length", 32000, "--hop_length", 32000, "--offset_db", 94.5,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
-    dataset = open_dataset(tmp_path, "sounds")
+    dataset = open_dataset(tmp_path, "sounds-1s")
     expected = ThirdOctaves(lowest_band=-9, n_bands=20, frame_length=32000, hop_length=32000, offset_db=94.5)
     assert dataset.third_octaves == expected
     assert dataset.split("train").third_octaves.shape[1:] == (1, 20)

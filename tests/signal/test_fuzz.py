@@ -131,3 +131,15 @@ def test_a_thousand_changed_sounds_end_in_samples_or_one_line(tmp_path, kind, su
 @pytest.mark.parametrize("kind", BY_FFMPEG)
 def test_changed_sounds_that_ffmpeg_decodes_end_in_samples_or_one_line(tmp_path, kind):
     fuzz(tmp_path, kind, "", 100, 8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        # 64 thousand million frames of FLAC; a MIDI sample dump of no bits
+        ("FLAC", [("number", 0.008430453135897588, b"\x7f\x00\x00\x00")]),
+        ("SDS", [("insert", 0.0009573327114817067, b"\x00")]),
+    ],
+)
+def test_changed_sounds_that_once_ended_otherwise(tmp_path, kind, changes):
+    check(tmp_path, kind, "PCM_16", changes, accept_truncated=False)

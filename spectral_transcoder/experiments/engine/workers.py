@@ -118,7 +118,11 @@ def interruptible() -> Iterator[None]:
     So temporary files go, and locks are let go of. The processes of a training on several devices end too.
     """
 
+    stopped = False
+
     def stop(number: int, frame: FrameType | None) -> NoReturn:
+        nonlocal stopped
+        stopped = True
         for further in before:
             signal.signal(
                 further, signal.SIG_IGN
@@ -134,7 +138,9 @@ def interruptible() -> Iterator[None]:
         raise
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # SLURM repeats its signal, which would kill a process that is about to end in good order
+            if not (stopped and number == signal.SIGUSR1):
+                signal.signal(number, handler)
 
 
 def _in_words(status: int) -> str:
