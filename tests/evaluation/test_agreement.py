@@ -37,7 +37,7 @@ def test_intervals_are_scipys_percentile_bootstrap(recordings, statistic):
         vectorized=True,
         n_resamples=4000,
         method="percentile",
-        rng=3,
+        random_state=3,
     ).confidence_interval
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.03)
 
