@@ -2,6 +2,7 @@
 compared with."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,14 +56,7 @@ def teacher_scores(
         (n_chunks, n_labels) float32 in 0 … 1, from `<dataset>/oracles/<name>_<split>_<classifier>.npy`. The
         file beside it says which data and weights they are of; of others, they are computed anew.
     """
-    record = classifier_record(classifier_name)
-    mels = dataset.split(split).mels(record.front_end)
-
-    def compute(classifier: Classifier) -> np.ndarray:
-        return by_block(classifier.scores, mels, f"{classifier_name} on {split}")
-
-    name = f"{split}_{classifier_name}"
-    return _cached(dataset, name, record, compute, models, device, choose_engine(engine, len(mels), device))
+    return _of_chunks(dataset, split, classifier_name, Classifier.scores, "", device, models, engine)
 
 
 def teacher_embeddings(
@@ -77,14 +71,9 @@ def teacher_embeddings(
 
     The parameters are those of `teacher_scores`, beside which they are kept; (n_chunks, embedding_size) float32.
     """
-    record = classifier_record(classifier_name)
-    mels = dataset.split(split).mels(record.front_end)
-
-    def compute(classifier: Classifier) -> np.ndarray:
-        return by_block(classifier.embeddings, mels, f"embeddings of {split}")
-
-    name = f"{split}_{classifier_name}_embeddings"
-    return _cached(dataset, name, record, compute, models, device, choose_engine(engine, len(mels), device))
+    return _of_chunks(
+        dataset, split, classifier_name, Classifier.embeddings, "_embeddings", device, models, engine
+    )
 
 
 def window_teacher_scores(
@@ -115,6 +104,27 @@ def window_teacher_scores(
     name, n_inputs = f"{split}_{classifier_name}_{windows.window_s}s", len(windows) * windows.window_s
     engine = choose_engine(engine, n_inputs)
     return np.array(_cached(dataset, name, record, compute, models, "cpu", engine))
+
+
+def _of_chunks(
+    dataset: ChunkDataset,
+    split: str,
+    classifier_name: str,
+    output: Callable[[Classifier, np.ndarray], np.ndarray],
+    suffix: str,
+    device: str | torch.device,
+    models: Path,
+    engine: str,
+) -> np.ndarray:
+    """Return an output of a classifier for each chunk of a split; the suffix tells its cache from others."""
+    record = classifier_record(classifier_name)
+    mels = dataset.split(split).mels(record.front_end)
+    name = f"{split}_{classifier_name}{suffix}"
+
+    def compute(classifier: Classifier) -> np.ndarray:
+        return by_block(partial(output, classifier), mels, f"{classifier_name} on {split}")
+
+    return _cached(dataset, name, record, compute, models, device, choose_engine(engine, len(mels), device))
 
 
 def _cached(

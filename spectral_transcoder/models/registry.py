@@ -12,7 +12,7 @@ The rule about periods: a model that was trained on levels every second, whose d
 levels and no others.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -63,9 +63,6 @@ class ModelEntry:
         Its name in the files of generated sounds; `name` by default.
     aliases : tuple of str
         Further names that command lines take.
-    finder : callable, optional
-        Finds its file: (entry, classifier, folder, published_only, every_second) -> Path or None. By default the
-        best `<identifier>_model` whose factors fit, see `find_by_identifier`.
     """
 
     name: str
@@ -76,7 +73,6 @@ class ModelEntry:
     published_name: str = ""
     sound_name: str = ""
     aliases: tuple[str, ...] = ()
-    finder: "Callable[[ModelEntry, str, Path, bool, bool], Path | None] | None" = None
 
     def __post_init__(self) -> None:
         for field in ("published_name", "sound_name"):
@@ -124,7 +120,7 @@ class ModelEntry:
         every_second : bool
             For levels every second, not every 125 ms.
         """
-        return (self.finder or find_by_identifier)(self, classifier, folder, published_only, every_second)
+        return find_by_identifier(self, classifier, folder, published_only, every_second)
 
     def require(self, classifier: str, folder: Path = REFERENCE_MODELS, every_second: bool = False) -> Path:
         """Return the path of the best such model; raise MissingFileError, naming what is there, where there is none."""

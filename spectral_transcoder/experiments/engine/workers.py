@@ -10,10 +10,10 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import joblib
 
@@ -70,8 +70,7 @@ class Workers:
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            give_back(before, self.stopping)
 
     def _stop(self, *signal_arguments: object) -> None:
         """Start no more workers, and ask those that are running to stop."""
@@ -137,10 +136,18 @@ def interruptible() -> Iterator[None]:
             child.terminate()
         raise
     finally:
-        for number, handler in before.items():
-            # SLURM repeats its signal, which would kill a process that is about to end in good order
-            if not (stopped and number == signal.SIGUSR1):
-                signal.signal(number, handler)
+        give_back(before, stopped)
+
+
+def give_back(before: Mapping[signal.Signals, Any], stopped: bool) -> None:
+    """Let the former handlers of signals take over again.
+
+    Of a process that a signal has stopped, SIGUSR1 stays ignored: SLURM repeats it, and it would kill what is about
+    to end in good order.
+    """
+    for number, handler in before.items():
+        if not (stopped and number == signal.SIGUSR1):
+            signal.signal(number, handler)
 
 
 def _in_words(status: int) -> str:
