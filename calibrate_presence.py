@@ -14,8 +14,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spectral_transcoder.models.names import CLASSIFIER_NAMES, TRANSCODER_HELP
-from spectral_transcoder.signal.names import PERIODS_S
+from spectral_transcoder.models.names import add_model_options
+from spectral_transcoder.signal.names import add_period_option
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import AUDIO
@@ -69,22 +69,9 @@ def parse_arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("sounds", nargs="*", help="sounds of streets, or folders of them")
     add("--annotations", type=Path, help="times of presence by people, a csv beside its recordings")
-    add(
-        "--classifier",
-        choices=CLASSIFIER_NAMES,
-        metavar="NAME",
-        help="default: the best that has been downloaded",
-    )
-    add("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
-    add("--transcoder", help=TRANSCODER_HELP)
+    add_model_options(parser)
     add("--window_s", type=cli.positive, default=1, help="duration of the windows (default 1)")
-    add(
-        "--period",
-        type=float,
-        choices=PERIODS_S,
-        default=PERIODS_S[0],
-        help="of the levels in s (0.125 or 1)",
-    )
+    add_period_option(parser)
     add("--output", type=Path, help="folder of the file (default: beside the classifier's weights)")
     args = parser.parse_args()
     if bool(args.sounds) == bool(args.annotations):

@@ -11,8 +11,8 @@ checked against torch within 1e-4 with onnxruntime; sizes and latencies are prin
 import argparse
 from pathlib import Path
 
-from spectral_transcoder.models.names import CLASSIFIER_NAMES, TRANSCODER_HELP
-from spectral_transcoder.signal.names import PERIODS_S
+from spectral_transcoder.models.names import add_model_options
+from spectral_transcoder.signal.names import add_period_option
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.files import refuse_foreign, refuse_overwriting
 from spectral_transcoder.utils.paths import EXPORT
@@ -47,21 +47,8 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
-    parser.add_argument(
-        "--classifier",
-        choices=CLASSIFIER_NAMES,
-        metavar="NAME",
-        help="default: the best that has been downloaded",
-    )
-    parser.add_argument("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
-    parser.add_argument("--transcoder", help=TRANSCODER_HELP)
-    parser.add_argument(
-        "--period",
-        type=float,
-        choices=PERIODS_S,
-        default=PERIODS_S[0],
-        help="of the levels in s (0.125 or 1)",
-    )
+    add_model_options(parser)
+    add_period_option(parser)
     parser.add_argument("--output", type=Path, default=EXPORT / "onnx", help="folder (default export/onnx)")
     return parser.parse_args()
 

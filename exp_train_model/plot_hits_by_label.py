@@ -45,17 +45,20 @@ def main() -> None:
 def scored_settings(options: argparse.Namespace) -> "dict[str, ScoredClips]":
     """Return the scored clips of each setting of the selection that is evaluated, by what tells it from the others."""
     from spectral_transcoder.experiments.engine.selectors import select
+    from spectral_transcoder.experiments.engine.tables import current
     from spectral_transcoder.experiments.transcoding.experiment import build_experiment
     from spectral_transcoder.experiments.transcoding.steps import scored_clips
 
     experiment = build_experiment(options)
     settings = [s for s in select(experiment.plans, options.select) if s.step == "evaluate"]
     computed = [s for s in settings if experiment.file("output", s, "scores.npy").is_file()]
+    computed = current(experiment, computed)
     if not computed:
         raise MissingFileError(f"-s {options.select}: nothing of it is evaluated: main_doce_training.py … -c")
     factors = [[setting.plan, *setting.chain.split("+")] for setting in computed]
     shared = set.intersection(*map(set, factors)) if len(factors) > 1 else set()
-    names = ["+".join(factor for factor in own if factor not in shared) for own in factors]
+    # a setting whose factors are all shared is the one with no further factor: seed 0 beside seed 1
+    names = ["+".join(factor for factor in own if factor not in shared) or own[0] for own in factors]
     return {name: scored_clips(setting, experiment) for name, setting in zip(names, computed, strict=True)}
 
 

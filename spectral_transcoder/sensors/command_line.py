@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spectral_transcoder.models.names import CLASSIFIER_NAMES, TRANSCODER_HELP
+from spectral_transcoder.models.names import add_model_options
 from spectral_transcoder.signal.reading import add_reading_options
 from spectral_transcoder.utils import cli
 
@@ -42,7 +42,7 @@ def make_parser(description: str | None) -> cli.Parser:
         help="write times of presence per minute, hour or day (UTC) too",
     )
     add_offset_options(parser.add_argument_group("offset from the sensor's dB to dB re full scale"))
-    add_model_options(parser.add_argument_group("models"))
+    add_computing_options(parser.add_argument_group("models"))
     add_file_options(parser.add_argument_group("what the files do not say"))
     add_city_options(parser.add_argument_group("a city on a SLURM cluster; --output is then a folder"))
     return parser
@@ -58,16 +58,9 @@ def add_offset_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--estimate_offset", action="store_true", help="find it in the levels themselves")
 
 
-def add_model_options(group: argparse._ArgumentGroup) -> None:
+def add_computing_options(group: argparse._ArgumentGroup) -> None:
     """Add classifier, transcoder and where they are computed."""
-    group.add_argument(
-        "--classifier",
-        choices=CLASSIFIER_NAMES,
-        metavar="NAME",
-        help="default: the best that has been downloaded",
-    )
-    group.add_argument("--weights", type=Path, help="the classifier's file (default: in pretrained_models/)")
-    group.add_argument("--transcoder", help=TRANSCODER_HELP)
+    add_model_options(group)
     group.add_argument(
         "--batch_size", type=cli.positive, default=16, help="seconds computed together (default 16)"
     )

@@ -3,6 +3,8 @@
 `third_octaves.py` and `mel_spectrograms.py` hold the analyses; a test compares the two.
 """
 
+from spectral_transcoder.utils.cli import Container
+
 EDGES = ("dcase2023", "sensor")
 THIRD_OCTAVE_DEFAULTS: dict[str, int | float | str] = {
     "sr": 32000,
@@ -20,3 +22,14 @@ EVERY_SECOND = (
 )
 FRONT_END_NAMES = ("PANN", "YamNet", "EfficientAT")
 PUBLISHED_FRONT_ENDS = ("PANN", "YamNet")
+
+
+def add_period_option(parser: Container) -> None:
+    """Add the option that says how far apart levels are: 125 ms, or a second."""
+    parser.add_argument(
+        "--period",
+        type=float,
+        choices=PERIODS_S,
+        default=PERIODS_S[0],
+        help="of the levels in s: 0.125, or 1, for which frames and hops are of 1 s",
+    )

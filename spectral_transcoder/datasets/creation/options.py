@@ -9,9 +9,9 @@ from spectral_transcoder.signal.names import (
     EDGES,
     EVERY_SECOND_S,
     FRONT_END_NAMES,
-    PERIODS_S,
     PUBLISHED_FRONT_ENDS,
     THIRD_OCTAVE_DEFAULTS,
+    add_period_option,
 )
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
@@ -69,13 +69,7 @@ def add_third_octave_options(how: cli.Container) -> None:
         how.add_argument(
             f"--{name}", type=type(default), default=default, choices=choices, help="default %(default)s"
         )
-    how.add_argument(
-        "--period",
-        type=float,
-        choices=PERIODS_S,
-        default=PERIODS_S[0],
-        help="of the levels in s: 0.125, or 1, for which frames and hops are of 1 s",
-    )
+    add_period_option(how)
     how.add_argument(
         "--mel_time",
         action=argparse.BooleanOptionalAction,

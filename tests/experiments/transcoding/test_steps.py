@@ -461,6 +461,11 @@ def test_hits_by_label_are_those_of_the_share(data, models, tmp_path, monkeypatc
         share = np.load(experiment.file("metric", setting, "ptopafc.npy")).item()
         row = table.loc[f"transcoder={transcoder}"]
         assert row["hits"] / row["clips"] == pytest.approx(share)
+    textures = f"reference/{WHERE}+transcoder=pinv_texture+seed=0+1"
+    compute(textures)
+    code, _, complaint = call_script(script, "-s", textures, *where)
+    assert not code, complaint
+    assert set(pd.read_csv(tmp_path / "hits_by_label.csv")["model"]) == {"reference", "seed=1"}
 
 
 @pytest.mark.slow
