@@ -5,29 +5,23 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
-from torchvision.models import efficientnet_b0
 
-from spectral_transcoder.datasets.audio_folder import folder_corpus
-from spectral_transcoder.datasets.chunks import ChunkAnalysis, open_dataset
-from spectral_transcoder.datasets.creation.run import create_dataset
+from spectral_transcoder.datasets.chunks import open_dataset
 from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.evaluation.teacher_scores import teacher_embeddings, teacher_scores
 from spectral_transcoder.experiments.engine import cli
 from spectral_transcoder.experiments.engine.cli import run_experiment
-from spectral_transcoder.experiments.engine.experiment import MetricRecord
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding import experiment as transcoding_experiment
-from spectral_transcoder.experiments.transcoding import level_models, paper, task
+from spectral_transcoder.experiments.transcoding import level_models, task
 from spectral_transcoder.experiments.transcoding.epoch_report import EpochReport
 from spectral_transcoder.experiments.transcoding.experiment import (
     METRICS,
@@ -36,66 +30,18 @@ from spectral_transcoder.experiments.transcoding.experiment import (
 )
 from spectral_transcoder.experiments.transcoding.options import add_options
 from spectral_transcoder.models.classifiers import CLASSIFIERS, load_classifier
-from spectral_transcoder.models.end_to_end import EFFICIENTNETS, Baseline, BaselineSettings, load_baseline
+from spectral_transcoder.models.end_to_end import Baseline, BaselineSettings, load_baseline
 from spectral_transcoder.models.level_models import load_level_model
 from spectral_transcoder.models.pinv import Pinv
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings, load_transcoder
 from spectral_transcoder.models.yamnet import YAMNet
 from spectral_transcoder.signal.mel_spectrograms import YAMNET_MELS
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
-from spectral_transcoder.utils import paths
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.progress import Progress
-from tests.helpers.made_corpora import write_clip, write_tau_corpus
+from tests.helpers.made_corpora import write_tau_corpus
 from tests.helpers.made_models import write_random_classifier
-
-ROOT = Path(__file__).resolve().parents[3]
-MAIN_SCRIPT = ROOT / "exp_train_model" / "main_doce_training.py"
-WHERE = "dataset=made+classifier=YamNetMobile"
-SMALL_CNN = f"cnn/{WHERE}+epoch=2+learning_rate=-3+kernel_size=3+nb_layers=3+dilation=1+nb_channels=16"
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """A data folder with the dataset `made`: 8 clips of 2 s."""
-    torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("data")
-    for seed in range(8):
-        write_clip(folder / "sounds" / f"{seed}.wav", 2, seed)
-    corpus = folder_corpus(folder / "sounds", "made")
-    create_dataset(corpus, folder / "data", ChunkAnalysis(mel_time=True), jobs=1)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """A folder of weights: the mobile YAMNet and ImageNet's EfficientNet-B0, with random values."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("models")
-    torch.save(YAMNet(nn.ReLU6()).state_dict(), folder / CLASSIFIERS["YamNetMobile"].weights)
-    torch.save(efficientnet_b0(weights=None).state_dict(), folder / EFFICIENTNETS["effnet_b0"][1])
-    return folder
-
-
-@pytest.fixture
-def compute(data, models):
-    """Compute a selection in this process: (exit status, experiment)."""
-    kept = {}
-
-    def build(options):
-        kept["experiment"] = build_experiment(options)
-        return kept["experiment"]
-
-    def run(selector, *further):
-        argv = ["-s", selector, "-c", "-p", "--data_path", str(data), "--models_path", str(models), *further]
-        return run_experiment(build, load_steps, "test", add_options, argv), kept["experiment"]
-
-    return run
-
-
-def setting_of(experiment, selector, name):
-    """Return the setting of a selection at the step `name`."""
-    return next(iter({s.at(name).id(): s.at(name) for s in select(experiment.plans, selector)}.values()))
+from tests.helpers.training_plans import MAIN_SCRIPT, SMALL_CNN, WHERE, setting_of
 
 
 @pytest.mark.parametrize(
@@ -351,121 +297,6 @@ def test_every_network_of_every_plan_can_be_built():
                 built += 1
     # 2 × 2 × 2 perceptrons, 2·3·4·2 CNNs, 2 dilations, 3 baselines, for each classifier
     assert built == 2 * (8 + 48 + 2 + 3)
-
-
-def test_rows_of_the_paper_are_one_setting_each():
-    plans = transcoding_experiment.train_plans()
-    for row in (*paper.ROWS, *paper.FURTHER_ROWS):
-        chains = {s.chain for s in select(plans, repr([row.choices("full", "PANN", 200)]))}
-        assert len(chains) == 1, row
-    (cnn,) = {s.chain for s in select(plans, repr([paper.ROWS[2].choices("full", "PANN", 200)]))}
-    # docs/method.md, section 5, less the step
-    assert cnn == (
-        "classifier=PANN+dataset=full+dilation=1+epoch=200+kernel_size=5+learning_rate=-3+nb_channels=64+nb_layers=5"
-        "+prop_logit=100+transcoder=cnn_pinv+ts=1"
-    )
-    assert all(
-        s.dilation == 1 for s in select(plans, repr(paper.detailed("full", ["PANN"], 200))) if s.plan == "cnn"
-    )
-
-
-def test_ties_are_marked_by_what_the_clips_allow():
-    rng = np.random.default_rng(0)
-    base = rng.uniform(1, 2, 100)
-    column = {"a": base, "b": base + np.tile([0.01, -0.009], 50), "c": base + rng.uniform(0.9, 1.1, 100)}
-    compared = paper.compare(column, MetricRecord("error", "", lower_is_better=True), of_hits=False)
-    assert compared["a"].best
-    assert (compared["b"].tied, compared["c"].tied) == (True, False)
-    hits = {"a": np.ones(100), "b": np.r_[np.zeros(3), np.ones(97)], "c": np.zeros(100)}
-    compared = paper.compare(hits, MetricRecord("hits", "", lower_is_better=False), of_hits=True)
-    assert (compared["a"].best, compared["b"].tied, compared["c"].tied) == (True, True, False)
-
-
-def test_the_best_divergence_is_the_one_nearest_to_nought():
-    record = next(one for one in METRICS if one.name == "logit_kl")
-    column = {"a": np.full(9, -0.5), "b": np.full(9, 0.1), "c": np.full(9, 0.2)}
-    assert [name for name, one in paper.compare(column, record, of_hits=False).items() if one.best] == ["b"]
-
-
-def test_the_launcher_computes_the_papers_table_and_the_exports_show_it(
-    data, models, tmp_path, monkeypatch, call_script
-):
-    monkeypatch.setattr(paths, "EXPORT", tmp_path)
-    where = ["--dataset", "made", "--classifier", "YamNetMobile", "--epoch", 1, "--data_path", data]
-    script = "exp_train_model/launch_experiment/launch_exp_py.py"
-    code, printed, _ = call_script(script, *where, "--models_path", models, "-p")
-    # EfficientNet-B7's weights are not there: its chain fails alone
-    assert code == 1
-    assert "download_pretrained_models.py --models effnet_b7" in printed
-    assert "1 failed, 2 not started" in printed
-    assert "restricted experiment on made:" in printed
-
-    code, printed, _ = call_script("exp_train_model/export_experiment_results.py", *where)
-    assert not code
-    assert imread(tmp_path / "results_training_YamNetMobile.png").shape[1] > 1000
-
-    selector = "[{'plan': 'cnn', 'dataset': 'made', 'classifier': 'YamNetMobile', 'epoch': 1}]"
-    curves = "exp_train_model/plot_training_curve.py"
-    code, printed, _ = call_script(curves, "-s", selector, "--data_path", data)
-    assert not code
-    assert (tmp_path / "training_curve_1.png").is_file()
-    code, _, told = call_script(curves, "-s", selector.replace("1}", "10}"), "--data_path", data)
-    assert (code, "no losses" in told) == (1, True)
-    code, _, told = call_script("exp_train_model/export_experiment_results.py", "--data_path", tmp_path)
-    assert (code, "launch_exp_py.py" in told) == (1, True)
-
-
-def test_transcoders_are_compared_by_teacher_and_classifier(
-    data, models, tmp_path, monkeypatch, call_script, compute
-):
-    monkeypatch.setattr(paths, "EXPORT", tmp_path)
-    where = ["--dataset", "made", "--data_path", data, "--models_path", models]
-    script = "exp_train_model/compare_teachers.py"
-    code, _, told = call_script(script, *where, "--classifier", "YamNetMobile")
-    assert not code, told
-    table = pd.read_csv(tmp_path / "teachers_made.csv").set_index("transcoder")
-    assert set(table["classifier"]) == {"YamNetMobile"}
-    assert table.loc["PINV", "noises"] == 1
-    assert table.loc["PINV with texture", "noises"] == 3
-    # the reference plan scores the same transcoders, with the same noise under each second
-    _, experiment = compute(
-        f"reference/{WHERE}+transcoder=pinv,reference/{WHERE}+transcoder=pinv_texture+seed=0+1+2"
-    )
-
-    def mean_bce(selector: str) -> float:
-        setting = setting_of(experiment, f"reference/{WHERE}+{selector}", "metric")
-        return float(np.load(experiment.file("metric", setting, "logit_bce.npy")).mean())
-
-    assert table.loc["PINV", "bce"] == pytest.approx(mean_bce("transcoder=pinv"), rel=1e-4)
-    textured = [mean_bce(f"transcoder=pinv_texture+seed={seed}") for seed in range(3)]
-    assert table.loc["PINV with texture", "bce"] == pytest.approx(np.mean(textured), rel=1e-4)
-    code, _, told = call_script(script, *where, "--classifier", "VGGish")
-    assert (code, "VGGish" in told) == (2, True)
-
-
-def test_hits_by_label_are_those_of_the_share(data, models, tmp_path, monkeypatch, call_script, compute):
-    monkeypatch.setattr(paths, "EXPORT", tmp_path)
-    selector = f"reference/{WHERE}+transcoder=pinv+pinv_texture"
-    where = ["--data_path", data, "--models_path", models]
-    script = "exp_train_model/plot_hits_by_label.py"
-    code, _, complaint = call_script(script, "-s", selector.replace("made", "TEST"), *where)
-    assert (code, "nothing of it is evaluated" in complaint) == (1, True)
-    _, experiment = compute(selector)
-    code, _, complaint = call_script(script, "-s", selector, *where)
-    assert not code, complaint
-    assert (tmp_path / "hits_by_label.png").is_file()
-    table = pd.read_csv(tmp_path / "hits_by_label.csv").groupby("model").sum(numeric_only=True)
-    assert set(table.index) == {"transcoder=pinv", "transcoder=pinv_texture"}
-    for transcoder in ("pinv", "pinv_texture"):
-        setting = setting_of(experiment, f"reference/{WHERE}+transcoder={transcoder}", "metric")
-        share = np.load(experiment.file("metric", setting, "ptopafc.npy")).item()
-        row = table.loc[f"transcoder={transcoder}"]
-        assert row["hits"] / row["clips"] == pytest.approx(share)
-    textures = f"reference/{WHERE}+transcoder=pinv_texture+seed=0+1"
-    compute(textures)
-    code, _, complaint = call_script(script, "-s", textures, *where)
-    assert not code, complaint
-    assert set(pd.read_csv(tmp_path / "hits_by_label.csv")["model"]) == {"reference", "seed=1"}
 
 
 @pytest.mark.slow
