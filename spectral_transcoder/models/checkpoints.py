@@ -132,4 +132,6 @@ def load_state(network: nn.Module, state_dict: Any, path: Path) -> None:
     if wrong:
         shown = "; ".join(sorted(wrong)[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
         raise CheckpointError(f"{path} holds the weights of another network: {shown}")
-    network.load_state_dict(state_dict)
+    converted = {key: value.to(expected[key].dtype) for key, value in state_dict.items()}
+    # a network on "meta" has no memory of its own: it takes the file's tensors, and nothing is copied
+    network.load_state_dict(converted, assign=any(value.is_meta for value in expected.values()))

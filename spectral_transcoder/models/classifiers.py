@@ -325,7 +325,6 @@ def load_classifier(
         }
     with torch.device("meta"):  # the weights come from the file: none are drawn to be thrown away
         network = record.build()
-    network.to_empty(device="cpu")
     load_state(network, state_dict, path)
     return Classifier(record, network, engine).to(device)
 

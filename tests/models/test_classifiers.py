@@ -1,5 +1,8 @@
 """Classifiers as transcoders meet them: frozen, batched, loaded from files that must fit."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -191,6 +194,29 @@ def test_weights_under_the_name_model(tmp_path, yamnet, yamnet_weights):
     mels = patches(1)
     np.testing.assert_array_equal(load_classifier("YamNet", path).scores(mels), yamnet.scores(mels))
     assert load_classifier("YamNet", str(path)).record.name == "YamNet"
+
+
+def test_weights_of_half_precision_become_those_of_the_network(tmp_path, yamnet_weights):
+    path = rewritten(
+        yamnet_weights,
+        tmp_path / "half.pth",
+        lambda state: {
+            key: value.half() if value.is_floating_point() else value for key, value in state.items()
+        },
+    )
+    network = load_classifier("YamNet", path).network
+    assert {value.dtype for value in network.parameters()} == {torch.float32}
+    assert not any(value.requires_grad for value in network.parameters())
+
+
+def test_loading_imports_no_symbolic_algebra():
+    """sympy, which torch imports for tensors emptied on "meta", takes 50 MB and 0.3 s."""
+    code = (
+        "import sys; from spectral_transcoder.models.classifiers import load_classifier; "
+        "load_classifier('MiniYamNet'); print('sympy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
 
 
 @pytest.mark.parametrize(
