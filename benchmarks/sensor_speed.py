@@ -80,15 +80,13 @@ class Finished:
 
 def classify(record: ClassifierRecord, transcoder: str, path: Path, args: argparse.Namespace) -> Finished:
     """Run the command on a file of levels; stop where it fails."""
-    output = path.with_suffix(".parquet")
-    for old in path.parent.glob(f"{path.stem}.parquet*"):
-        old.unlink()
-    command = [
-        sys.executable, PROJECT_ROOT / "classify_thirdo.py", path, "--offset", "-88", "-o", output,
-        "--classifier", record.name, "--weights", record.path_in(args.models_path), "--transcoder", transcoder,
-        "--scores", args.scores, "--grouping", "sonyc_ust",
-    ]  # fmt: skip
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
+        command = [
+            sys.executable, PROJECT_ROOT / "classify_thirdo.py", path, "--offset", "-88",
+            "-o", f"{folder}/levels.parquet", "--classifier", record.name,
+            "--weights", record.path_in(args.models_path), "--transcoder", transcoder,
+            "--scores", args.scores, "--grouping", "sonyc_ust",
+        ]  # fmt: skip
         process = subprocess.Popen(command, stdout=said, stderr=said, env={**os.environ, **ONE_THREAD})
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
