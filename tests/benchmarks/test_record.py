@@ -77,6 +77,19 @@ def test_levels_too_short_to_time_give_no_figure(monkeypatch, tmp_path):
         )
 
 
+def test_the_command_is_measured_as_often_as_wanted(tmp_path):
+    import argparse
+
+    import sensor_speed
+
+    record = next(record for record in sensor_speed.CLASSIFIERS.values() if record.embedded)
+    sensor_speed.write_day(tmp_path / "levels.csv", 80)
+    args = argparse.Namespace(models_path=tmp_path, scores="all")
+    runs = [sensor_speed.classify(record, "pinv", tmp_path / "levels.csv", args) for _ in range(2)]
+    assert all(run.cpu_s > 0 and run.peak_bytes > 100e6 for run in runs)
+    assert [path.name for path in tmp_path.iterdir()] == ["levels.csv"]
+
+
 def test_the_floor_counts_the_layers_of_a_step_with_the_gradients_they_need():
     import torch
     from torch import nn
