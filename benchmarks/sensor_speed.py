@@ -10,6 +10,7 @@ measured. Takes some minutes; what was measured is kept in results/benchmarks.js
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -37,6 +38,14 @@ from spectral_transcoder.utils.paths import PROJECT_ROOT
 UNTRAINED = ("pinv", "pinv_texture")
 LEAST_SHARE = 0.2  # of the short file's time, by which the long one has to take longer
 MEL_SECONDS = 256  # that the classifier alone is fed with
+# A small process between: the kernel starts a child's peak at what its parent holds.
+SMALL_PROCESS = """
+import json, resource, subprocess, sys
+status = subprocess.run(sys.argv[1:]).returncode
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss]))
+sys.exit(status)
+"""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -87,13 +96,14 @@ def classify(record: ClassifierRecord, transcoder: str, path: Path, args: argpar
             "--weights", record.path_in(args.models_path), "--transcoder", transcoder,
             "--scores", args.scores, "--grouping", "sonyc_ust",
         ]  # fmt: skip
-        process = subprocess.Popen(command, stdout=said, stderr=said, env={**os.environ, **ONE_THREAD})
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            raise SystemExit(f"{' '.join(map(str, command))} failed:\n{said.read()}")
-    return Finished(usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss)
+        small = [sys.executable, "-c", SMALL_PROCESS, *map(str, command)]
+        status = subprocess.run(small, stdout=said, stderr=said, env={**os.environ, **ONE_THREAD}).returncode
+        said.seek(0)
+        printed = said.read()
+    if status:
+        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{printed}")
+    cpu_s, peak_bytes = json.loads(printed.splitlines()[-1])
+    return Finished(cpu_s, peak_bytes)
 
 
 def measure_speed(

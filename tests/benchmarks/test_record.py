@@ -85,8 +85,10 @@ def test_the_command_is_measured_as_often_as_wanted(tmp_path):
     record = next(record for record in sensor_speed.CLASSIFIERS.values() if record.embedded)
     sensor_speed.write_day(tmp_path / "levels.csv", 80)
     args = argparse.Namespace(models_path=tmp_path, scores="all")
+    held = bytearray(1_500_000_000)  # by this process, which is not the one that is measured
+    held[::4096] = b"1" * len(held[::4096])
     runs = [sensor_speed.classify(record, "pinv", tmp_path / "levels.csv", args) for _ in range(2)]
-    assert all(run.cpu_s > 0 and run.peak_bytes > 100e6 for run in runs)
+    assert all(run.cpu_s > 0 and 100e6 < run.peak_bytes < len(held) for run in runs)
     assert [path.name for path in tmp_path.iterdir()] == ["levels.csv"]
 
 
