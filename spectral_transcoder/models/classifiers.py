@@ -5,7 +5,7 @@ A classifier is one record in `CLASSIFIERS`: front end, network, weights, labels
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -181,13 +181,13 @@ class Classifier(nn.Module):
         self.record, self.engine = record, engine
         self.network: Any = network.requires_grad_(False)
         self.train(False)
-        front_end = record.front_end
+
+    @cached_property
+    def onnx_network(self) -> OnnxNetwork:
+        """The network in onnxruntime, built when first needed: behind an adapted classifier it never is."""
+        front_end = self.record.front_end
         shape = front_end.chunk_frames, front_end.n_mels
-        self.onnx_network = (
-            OnnxNetwork(self.network, shape, any_length=not front_end.patches)
-            if engine == "onnxruntime"
-            else None
-        )
+        return OnnxNetwork(self.network, shape, any_length=not front_end.patches)
 
     def train(self, mode: bool = True) -> Self:
         """Stay in evaluation mode, whatever a training loop asks of the modules around it.
@@ -263,7 +263,7 @@ class Classifier(nn.Module):
 
     def _infer(self, mels: torch.Tensor, output: str, batch_size: int) -> torch.Tensor:
         """Return scores or embeddings of Mels (n, T, n_mels), by the engine, on the device of the Mels."""
-        if self.onnx_network is not None:
+        if self.engine == "onnxruntime":
             values = self.onnx_network(self.continued(mels).numpy(force=True), output)
             return torch.from_numpy(values).to(mels.device)
         device = next(self.network.parameters()).device

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from spectral_transcoder.models.adaptation import AdaptedModel, AdaptedSettings
 from spectral_transcoder.models.classifiers import load_classifier
 from spectral_transcoder.models.engines import PAYS_FROM, choose_engine
 from spectral_transcoder.synthetic_city.demo_street import street_scene
@@ -85,3 +86,20 @@ def test_the_engine_that_pays(engine, n_inputs, device, expected):
 def test_engines_that_cannot_be_are_refused(engine, device):
     with pytest.raises(UsageError, match=f"engine '?{engine}"):
         choose_engine(engine, 1000, device)
+
+
+def test_a_session_is_built_when_it_is_first_needed(monkeypatch):
+    """A head's classifier needs one of its own, and none of the bare classifier's."""
+    built = []
+    monkeypatch.setattr(
+        "spectral_transcoder.models.classifiers.OnnxNetwork",
+        lambda network, *_, **__: (
+            built.append(network) or (lambda mels, _: np.zeros((len(mels), 521), np.float32))
+        ),
+    )
+    bare = load_classifier("MiniYamNet", engine="onnxruntime")
+    adapted = AdaptedModel(AdaptedSettings("MiniYamNet")).transcoder.classifier_behind(bare)
+    assert built == []
+    for _ in range(2):
+        adapted.scores(torch.zeros(1, 96, 64))
+    assert built == [adapted.network]
