@@ -58,8 +58,28 @@ class StudentOnLevels(nn.Module):
 
 def label_loss(logits: torch.Tensor, chunks: Chunks) -> torch.Tensor:
     """Return the binary cross-entropy between logits and the classifier's scores, summed over labels."""
-    loss = nn.functional.binary_cross_entropy_with_logits(logits, chunks.teacher_scores, reduction="none")
-    return loss.sum(1).mean()
+    loss = nn.functional.binary_cross_entropy_with_logits(
+        logits, chunks.teacher_scores, reduction="none"
+    ).sum(1)
+    return loss.mean() if chunks.weights is None else (chunks.weights * loss).mean()
+
+
+def label_weights(scores: torch.Tensor, balance: float) -> torch.Tensor | None:
+    """Return weights by which rare first labels count as much as common ones, or nearly: (n,), 1 on average.
+
+    Parameters
+    ----------
+    scores : torch.Tensor
+        (n, n_labels) the classifier's, whose highest is the first label.
+    balance : float
+        Power of a label's share that its windows' weights are divided by: 0 is None, all alike; with 1 all first
+        labels count the same, however often they occur.
+    """
+    if not balance:
+        return None
+    first = scores.argmax(1)
+    weights = torch.bincount(first)[first].float() ** -balance
+    return weights / weights.mean()
 
 
 def head_chunks(embeddings: np.ndarray, scores: np.ndarray, classifier: Classifier) -> Chunks:

@@ -29,19 +29,22 @@ class Chunks:
         (n, n_labels) the classifier's scores on the true Mels, where the loss needs them.
     embeddings : torch.Tensor or None
         (n, embedding_size) the classifier's embeddings of the true Mels, where the loss needs them.
+    weights : torch.Tensor or None
+        (n,) how much each chunk counts in a loss that weighs them, 1 on average; alike where there are none.
     """
 
     levels: torch.Tensor
     mels: torch.Tensor | None = None
     scores: torch.Tensor | None = None
     embeddings: torch.Tensor | None = None
+    weights: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.levels)
 
     def take(self, index: torch.Tensor | slice, device: torch.device | str) -> "Chunks":
         """Return the chunks at `index` on a device."""
-        parts = (self.mels, self.scores, self.embeddings)
+        parts = (self.mels, self.scores, self.embeddings, self.weights)
         further = (part if part is None else part[index].to(device) for part in parts)
         return Chunks(self.levels[index].to(device), *further)
 

@@ -18,6 +18,7 @@ from spectral_transcoder.training.adaptation import (
     embeddings_of,
     head_chunks,
     label_loss,
+    label_weights,
     weights_digest,
 )
 from spectral_transcoder.training.losses import Chunks
@@ -58,6 +59,22 @@ def test_the_loss_is_the_cross_entropy_summed_over_labels():
     expected = -(scores * np.log(probability) + (1 - scores) * np.log(1 - probability)).sum(1).mean()
     found = label_loss(torch.tensor(logits), Chunks(torch.zeros(6, 1), scores=torch.tensor(scores)))
     assert float(found) == pytest.approx(expected)
+
+
+def test_windows_of_rare_first_labels_weigh_more():
+    scores = torch.eye(3)[[0, 0, 0, 0, 1]]  # four windows of one label, one of another, none of a third
+    assert label_weights(scores, 0) is None
+    torch.testing.assert_close(label_weights(scores, 1), torch.tensor([5 / 8] * 4 + [5 / 2]))
+    torch.testing.assert_close(label_weights(scores, 0.5), torch.tensor([5 / 6] * 4 + [5 / 3]))
+
+
+def test_a_window_counts_by_its_weight():
+    rng = torch.Generator().manual_seed(0)
+    logits, scores = torch.randn(3, 4, generator=rng), torch.rand(3, 4, generator=rng)
+    each = [label_loss(logits[[row]], Chunks(torch.zeros(1, 1), scores=scores[[row]])) for row in range(3)]
+    chunks = Chunks(torch.zeros(3, 1), scores=scores, weights=torch.tensor([0.0, 1.0, 2.0]))
+    torch.testing.assert_close(label_loss(logits, chunks), (each[1] + 2 * each[2]) / 3)
+    torch.testing.assert_close(chunks.take(torch.tensor([2]), "cpu").weights, torch.tensor([2.0]))
 
 
 def test_rows_have_the_embedding_the_logits_of_the_head_and_the_scores_of_their_window(classifier):

@@ -4,7 +4,7 @@ train computes what a frozen classifier makes of a dataset once, then trains a h
 student on the levels; evaluate and metric compare with the classifier on the true Mels, window by window.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from spectral_transcoder.training.adaptation import (
     cached_embeddings,
     head_chunks,
     label_loss,
+    label_weights,
 )
 from spectral_transcoder.training.loop import fit, make_fabric
 from spectral_transcoder.training.losses import Chunks
@@ -69,7 +70,7 @@ class LevelModelTask:
     teacher : ClassifierRecord
         Whose scores are learned: the classifier itself, or another that knows its labels.
     sizes : dict
-        Sizes of the network, and for heads what they stand behind.
+        Sizes of the network, what heads stand behind, and how much rare labels count.
     recipe : Recipe
         How it is trained.
     """
@@ -86,7 +87,7 @@ class LevelModelTask:
     def of(cls, setting: Setting, experiment: Experiment) -> "LevelModelTask":
         """Return the task of a setting."""
         values, options = setting.values, experiment.options
-        names = ("nb_hidden", "nb_channels", "through", "noises")
+        names = ("nb_hidden", "nb_channels", "through", "noises", "balance")
         recipe = Recipe(
             epochs=values["epoch"],
             learning_rate=10.0 ** values["learning_rate"],
@@ -215,12 +216,16 @@ def network_and_chunks(
     model: AdaptedModel | Student, task: LevelModelTask
 ) -> tuple[nn.Module, dict[str, Chunks]]:
     """Return what is trained of a model, and what it is trained on by split: a head, or a whole student."""
-    if not isinstance(model, AdaptedModel):
-        return StudentOnLevels(model.network), {split: student_chunks(task, split) for split in SPLITS}
-    classifier = task.load_classifier()
-    splits = {split: adaptation_chunks(task, split, model, classifier) for split in SPLITS}
-    model.adaptation.standardise(splits["train"].levels[:, : task.record.embedding_size])
-    return HeadOnRows(model.adaptation), splits
+    if isinstance(model, AdaptedModel):
+        classifier = task.load_classifier()
+        splits = {split: adaptation_chunks(task, split, model, classifier) for split in SPLITS}
+        model.adaptation.standardise(splits["train"].levels[:, : task.record.embedding_size])
+        network: nn.Module = HeadOnRows(model.adaptation)
+    else:
+        splits = {split: student_chunks(task, split) for split in SPLITS}
+        network = StudentOnLevels(model.network)
+    weights = label_weights(splits["train"].teacher_scores, task.sizes["balance"] / 100)
+    return network, splits | {"train": replace(splits["train"], weights=weights)}
 
 
 def student_chunks(task: LevelModelTask, split: str) -> Chunks:

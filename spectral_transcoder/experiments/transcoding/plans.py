@@ -121,18 +121,21 @@ LEVEL_MODEL_SIZES: dict[str, Sequence[Modality]] = {
     "nb_channels": (8, 16, 64),
 }
 # `through`: what makes the Mels behind which a head is trained; `noises`: how many noises it is trained with;
-# `teacher`: whose scores are learned, the classifier's own by default
+# `teacher`: whose scores are learned, the classifier's own by default; `balance`: how much rare first labels count,
+# in percent: 0 as often as they are, 100 as much as all others
 OWN_TEACHER = "own"
 TEACHERS = (OWN_TEACHER, *ADDED_CLASSIFIERS, *CLASSIFIERS)
 TRAINED_THROUGH = TEXTURED_CNNS
+BALANCES = (0, 25, 50, 75, 100)
 LEVEL_MODEL_FACTORS: dict[str, Factors] = {
     ADAPTED: {
         "through": ("pinv_texture", "pinv", *TRAINED_THROUGH),
         "noises": (2, 1, 4),
         "teacher": TEACHERS,
+        "balance": BALANCES,
         "seed": tuple(range(10)),
     },
-    STUDENT: {"teacher": TEACHERS, "seed": tuple(range(10))},
+    STUDENT: {"teacher": TEACHERS, "balance": BALANCES, "seed": tuple(range(10))},
 }
 
 

@@ -58,6 +58,18 @@ def test_heads_and_students_of_levels_every_second(made):
     assert np.isfinite(np.load(metrics)).all()
 
 
+def test_models_that_balance_labels_are_others_and_say_so(made):
+    """Their weights differ from those trained on the same windows, all of which count alike."""
+    select = "dataset=made-1s+classifier=MiniYamNet+epoch=2+step=train+nb_channels=8+balance=0+100"
+    compute(made, f"student/{select}")
+    alike, balanced = sorted(
+        (made / TRAINED).glob("*student*_model"), key=lambda path: "balance" in path.name
+    )
+    assert "balance" not in alike.name and "balance=100+" in balanced.name
+    weights = [load_level_model(path).network.state_dict() for path in (alike, balanced)]
+    assert any(not torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
 def test_windows_of_three_seconds_are_three_levels(made):
     models = write_random_classifier(made, "EfficientAT-mn04")
     compute(made, "student/dataset=made-1s+classifier=EfficientAT-mn04+epoch=2+nb_channels=8", models)
