@@ -34,7 +34,6 @@ from spectral_transcoder.models.registry import STUDENT
 from spectral_transcoder.models.student import load_student
 from spectral_transcoder.training.adaptation import cached_embeddings
 from spectral_transcoder.utils import cli
-from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.files import atomic_path, sha256
 from spectral_transcoder.utils.paths import DATASETS, EXPORT
 
@@ -109,20 +108,14 @@ def measure(reference: np.ndarray, scores: np.ndarray, clips: Clips) -> dict[str
     return dict(zip(METRICS, map(float, values), strict=True))
 
 
-def named_models(text: str) -> tuple[str, list[Path]]:
-    """Read NAME=FILE,FILE,…: files are told from the identifiers in their names by the first equals sign."""
-    name, equals, files = text.partition("=")
-    if not (name and equals and files):
-        raise UsageError(f"--model {text}: expected NAME=FILE,FILE,…")
-    return name, [Path(file) for file in files.split(",")]
-
-
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = cli.Parser(__doc__)
     parser.add_argument("--dataset", required=True, help="name of the dataset")
     parser.add_argument("--classifier", choices=CLASSIFIER_NAMES, metavar="NAME", default="YamNetMobile")
-    parser.add_argument("--model", type=named_models, action="append", required=True, help="NAME=FILE,FILE,…")
+    parser.add_argument(
+        "--model", type=cli.named_files, action="append", required=True, help="NAME=FILE,FILE,…"
+    )
     parser.add_argument("--noises", type=cli.positive, default=4, help="where there is a texture (default 4)")
     parser.add_argument("--split", choices=("valid", "eval"), default="eval", help="default eval")
     cli.add_data_path(parser)

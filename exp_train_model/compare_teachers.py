@@ -3,19 +3,25 @@
     python3 exp_train_model/compare_teachers.py --dataset urbansound8k-eval-fold2 --classifier YamNetMobile,MiniYamNet
 
 Input: a dataset of create_mel_tho_dataset.py, the classifiers' weights, and transcoders trained on their outputs, in
-reference_models/.
+reference_models/ or by --model, heads and students too.
 Output: export/teachers_<dataset>.csv: for each transcoder and each classifier behind it, PTopA/FC, the same
 class-weighted, and the mean binary cross-entropy of the scores on the evaluation clips, mean ± standard deviation
-over three noises where there is a texture. A minute for each transcoder and 1,000 seconds of sound.
+over three noises where there is a texture, or over the files of --model. Heads and students are compared with the
+scores of each classifier. A minute for each transcoder and 1,000 seconds of sound.
 """
 
 import argparse
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.paths import DATASETS, EXPORT
+
+if TYPE_CHECKING:
+    from spectral_transcoder.models.transcoders import Transcoder
 
 
 def main() -> None:
@@ -29,6 +35,7 @@ def main() -> None:
     from spectral_transcoder.evaluation.teacher_comparison import candidates, compare
     from spectral_transcoder.evaluation.teacher_scores import teacher_scores
     from spectral_transcoder.models.classifiers import classifier_record, load_classifier
+    from spectral_transcoder.models.level_models import load_model
 
     dataset = open_dataset(args.dataset_path or args.data_path / DATASETS, args.dataset)
     split = dataset.split("eval")
@@ -46,7 +53,10 @@ def main() -> None:
     }
 
     rows = []
-    for transcoder, several in candidates(records, dataset.third_octaves).items():
+    trained = {name: [load_model(path) for path in paths] for name, paths in args.model}
+    for name in trained:
+        check_classifiers(name, trained[name], classifiers)
+    for transcoder, several in (candidates(records, dataset.third_octaves) | trained).items():
         for name, figures in compare(several, levels, split.fnames, classifiers, references).items():
             rows.append({"transcoder": transcoder, "classifier": name, **figures})
             share, weighted = figures["ptopafc_percent"], figures["ptopafc_weighted_percent"]
@@ -56,6 +66,16 @@ def main() -> None:
     with atomic_path(path) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.6g")
     print(f"written: {path}")
+
+
+def check_classifiers(name: str, models: list["Transcoder"], classifiers: Collection[str]) -> None:
+    """Raise UsageError where a head or a student is of a classifier that is not compared."""
+    for model in models:
+        if model.only_classifier and model.only_classifier not in classifiers:
+            raise UsageError(
+                f"--model {name}: a head or student of {model.only_classifier}: expected it among --classifier "
+                f"{','.join(classifiers)}"
+            )
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -68,6 +88,10 @@ def parse_arguments() -> argparse.Namespace:
         default=["YamNetMobile", "MiniYamNet"],
         help="a comma list (default YamNetMobile,MiniYamNet)",
     )
+    parser.add_argument(
+        "--model", type=cli.named_files, action="append", default=[], metavar="NAME=FILE,…",
+        help="a further model, or several that differ in their seed",
+    )  # fmt: skip
     cli.add_data_path(parser)
     parser.add_argument("--dataset_path", type=Path, help="folder of the datasets (default <data_path>/data)")
     cli.add_models_path(parser)

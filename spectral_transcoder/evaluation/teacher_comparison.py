@@ -1,4 +1,7 @@
-"""How transcoders serve classifiers that they were not trained on: every transcoder before every classifier."""
+"""How transcoders serve classifiers that they were not trained on: every transcoder before every classifier.
+
+Heads and students score by themselves, so that they are compared with each classifier's scores of the true Mels.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,33 +85,36 @@ def compare(
     classifiers: dict[str, Classifier],
     references: dict[str, np.ndarray],
 ) -> dict[str, dict[str, Any]]:
-    """Measure how far classifiers agree with themselves through transcoders that differ in their noise.
+    """Measure how far classifiers agree with themselves through transcoders that differ in their noise or seed.
 
     Parameters
     ----------
     transcoders : list of Transcoder
-        One, or several that differ in their noise.
+        One, or several that differ in their noise or seed; adapted classifiers and students as `load_model` gives them.
     levels : torch.Tensor
         (n, frames, bands) third octaves of seconds.
     fnames : np.ndarray
         (n,) names of the seconds, `<file>_<number>`: a texture's noise follows the number, as in experiment 1.
     classifiers : dict of str to Classifier
-        By name; they take the transcoders' Mels.
+        By name; they take the transcoders' Mels. Those of heads and students are among them.
     references : dict of str to np.ndarray
         (n, n_labels) scores of the true Mels in 0 … 1, by the classifier's name.
 
     Returns
     -------
     dict of str to dict
-        By the classifier's name: `noises`, how many there are, and each metric of `measure` as mean and, with
+        By the classifier's name: `runs`, how many transcoders there are, and each metric of `measure` as mean and, with
         `_std` behind its name, as standard deviation over them (NaN of one).
     """
     clips, positions = Clips.from_fnames(fnames), torch.from_numpy(chunk_numbers(fnames))
     mels_of = [each.transcode_seconds(levels, positions=positions).numpy() for each in transcoders]
     rows = {}
-    for name, classifier in classifiers.items():
-        found = [measure(references[name], classifier.scores(mels), clips) for mels in mels_of]
-        row: dict[str, Any] = {"noises": len(found)}
+    for name in classifiers:
+        found = []
+        for transcoder, mels in zip(transcoders, mels_of, strict=True):
+            scoring = transcoder.classifier_behind(classifiers[transcoder.only_classifier or name])
+            found.append(measure(references[name], scoring.scores(mels), clips))
+        row: dict[str, Any] = {"runs": len(found)}
         for metric in found[0]:
             values = [figures[metric] for figures in found]
             row[metric] = np.mean(values)

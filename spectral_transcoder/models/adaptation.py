@@ -132,6 +132,11 @@ class AdaptedTranscoder(Transcoder):
         """What it is called in file names."""
         return "adapted"
 
+    @property
+    def only_classifier(self) -> str:
+        """The classifier that the head was trained for."""
+        return self.adapted_classifier
+
     def check_serves(self, record: ClassifierRecord) -> None:
         """Raise UsageError for another classifier than the head's."""
         super().check_serves(record)

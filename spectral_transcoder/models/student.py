@@ -163,6 +163,11 @@ class LevelPassage(Transcoder):
         self.training_record = {}
         self.eval()
 
+    @property
+    def only_classifier(self) -> str:
+        """The student's teacher."""
+        return self.record.name
+
     def check_serves(self, record: ClassifierRecord) -> None:
         """Raise UsageError for another classifier than the student's teacher."""
         if record.name != self.record.name:

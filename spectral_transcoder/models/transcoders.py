@@ -165,6 +165,11 @@ class Transcoder(nn.Module):
         inner = chunks[:-1, : self.front_end.frames_per_second].flatten(0, 1)
         return torch.cat([inner, chunks[-1]])[: self.front_end.n_frames(length)]
 
+    @property
+    def only_classifier(self) -> str | None:
+        """The one classifier that it serves, whose scores it predicts; None where it makes Mels for any."""
+        return None
+
     def check_serves(self, record: ClassifierRecord) -> None:
         """Raise UsageError where a classifier takes other Mels than these."""
         if self.front_end.name != record.front_end.name:

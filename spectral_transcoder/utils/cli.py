@@ -266,6 +266,14 @@ def comma_list(text: str) -> list[str]:
     return names
 
 
+def named_files(text: str) -> tuple[str, list[Path]]:
+    """Read NAME=FILE,FILE,…; a type for argparse. Names of files may hold equals signs too, so the first one counts."""
+    name, _, files = text.partition("=")
+    if not (name and files):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=FILE,FILE,…")
+    return name, [Path(file) for file in files.split(",")]
+
+
 def add_engine_option(parser: Container) -> None:
     """Add --engine, what runs a classifier that only infers."""
     parser.add_argument(

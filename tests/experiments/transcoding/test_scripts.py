@@ -47,8 +47,8 @@ def test_transcoders_are_compared_by_teacher_and_classifier(
     assert not code, told
     table = pd.read_csv(tmp_path / "teachers_made.csv").set_index("transcoder")
     assert set(table["classifier"]) == {"YamNetMobile"}
-    assert table.loc["PINV", "noises"] == 1
-    assert table.loc["PINV with texture", "noises"] == 3
+    assert table.loc["PINV", "runs"] == 1
+    assert table.loc["PINV with texture", "runs"] == 3
     # the reference plan scores the same transcoders, with the same noise under each second
     _, experiment = compute(
         f"reference/{WHERE}+transcoder=pinv,reference/{WHERE}+transcoder=pinv_texture+seed=0+1+2"
@@ -61,8 +61,39 @@ def test_transcoders_are_compared_by_teacher_and_classifier(
     assert table.loc["PINV", "bce"] == pytest.approx(mean_bce("transcoder=pinv"), rel=1e-4)
     textured = [mean_bce(f"transcoder=pinv_texture+seed={seed}") for seed in range(3)]
     assert table.loc["PINV with texture", "bce"] == pytest.approx(np.mean(textured), rel=1e-4)
-    code, _, told = call_script(script, *where, "--classifier", "VGGish")
-    assert (code, "VGGish" in told) == (2, True)
+    code, _, complaint = call_script(script, *where, "--classifier", "VGGish")
+    assert (code, "VGGish" in complaint) == (2, True)
+
+
+def test_heads_and_students_are_compared_with_each_classifier(
+    data, models, tmp_path, monkeypatch, call_script, compute
+):
+    monkeypatch.setattr(paths, "EXPORT", tmp_path)
+    head, student = f"adapt/{WHERE}+epoch=2+noises=1", f"student/{WHERE}+epoch=2+nb_channels=8"
+    _, experiment = compute(f"{head},{student}+seed=0+1")
+
+    def trained(*selectors: str) -> str:
+        found = [setting_of(experiment, selector, "train") for selector in selectors]
+        return ",".join(str(experiment.file("model", setting, "model")) for setting in found)
+
+    def share(selector: str) -> float:
+        setting = setting_of(experiment, selector, "metric")
+        return 100 * np.load(experiment.file("metric", setting, "ptopafc.npy")).item()
+
+    seeds = [f"{student}+seed={seed}" for seed in range(2)]
+    given = ["--model", f"head={trained(head)}", "--model", f"student={trained(*seeds)}"]
+    where = ["--dataset", "made", "--data_path", data, "--models_path", models]
+    script = "exp_train_model/compare_teachers.py"
+    code, _, complaint = call_script(script, *where, "--classifier", "YamNetMobile,MiniYamNet", *given)
+    assert not code, complaint
+    table = pd.read_csv(tmp_path / "teachers_made.csv").set_index(["transcoder", "classifier"])
+    assert set(table.loc["head"].index) == set(table.loc["student"].index) == {"YamNetMobile", "MiniYamNet"}
+    assert (table.loc["head", "runs"] == 1).all() and (table.loc["student", "runs"] == 2).all()
+    own = table.xs("YamNetMobile", level="classifier")["ptopafc_percent"]
+    assert own["head"] == pytest.approx(share(head), rel=1e-4)
+    assert own["student"] == pytest.approx(np.mean([share(selector) for selector in seeds]), rel=1e-4)
+    code, _, complaint = call_script(script, *where, "--classifier", "MiniYamNet", *given)
+    assert (code, "a head or student of YamNetMobile: expected it among" in complaint) == (2, True)
 
 
 def test_hits_by_label_are_those_of_the_share(data, models, tmp_path, monkeypatch, call_script, compute):
