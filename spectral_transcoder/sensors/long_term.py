@@ -14,7 +14,13 @@ import pandas as pd
 import pyarrow as pa
 
 from spectral_transcoder.sensors.results import LEVEL_COLUMNS
-from spectral_transcoder.sensors.time_of_presence import UTC, PeriodOptions, period_starts, presence_columns
+from spectral_transcoder.sensors.time_of_presence import (
+    UTC,
+    PeriodOptions,
+    period_starts,
+    presence_columns,
+    without_overlap,
+)
 from spectral_transcoder.sensors.weighting import weighting_db
 
 DAYS, HOURS = 7, 24
@@ -45,9 +51,10 @@ class SensorStatistics:
     _hours: list[pd.DataFrame] = field(default_factory=list)
     _seconds_at: np.ndarray = field(default_factory=lambda: np.zeros((DAYS, HOURS, len(LEVEL_EDGES_DB) - 1)))
     _intervals: list[float] = field(default_factory=list)
+    _last_s: float = np.nan  # when the last window began
 
     def add(self, table: pa.Table) -> None:
-        """Take some rows of this sensor."""
+        """Take some rows of this sensor, in order of time; windows that overlap are to be shortened before."""
         epoch_s, duration_s = table["epoch_s"].to_numpy(), table["duration_s"].to_numpy()
         power = a_weighted_power(table)
         start = period_starts(epoch_s, PeriodOptions("hour", self.timezone))
@@ -60,7 +67,8 @@ class SensorStatistics:
         level = np.digitize(10 * np.log10(np.maximum(power, 1e-20)), LEVEL_EDGES_DB) - 1
         level = level.clip(0, len(LEVEL_EDGES_DB) - 2)
         np.add.at(self._seconds_at, (start.day_of_week, start.hour, level), duration_s)
-        steps = np.diff(epoch_s)
+        steps = np.diff(epoch_s, prepend=self._last_s)
+        self._last_s = float(epoch_s[-1])
         self._intervals += [float(np.median(steps[steps > 0]))] if (steps > 0).any() else []
         if len(self._hours) > 64:
             self._hours = [self.hours]
@@ -186,10 +194,7 @@ def gather_statistics(tables: Iterable[pa.Table], timezone: ZoneInfo = UTC) -> d
         By the sensor's name, sorted.
     """
     found: dict[str, SensorStatistics] = {}
-    for table in tables:
-        classes = tuple(presence_columns(table.column_names))
-        names = table["sensor"].to_numpy(zero_copy_only=False).astype(str)
-        for name in np.unique(names):
-            statistics = found.setdefault(name, SensorStatistics(str(name), classes, timezone))
-            statistics.add(table.filter(pa.array(names == name)))
+    for table in without_overlap(tables):
+        name, classes = str(table["sensor"][0]), tuple(presence_columns(table.column_names))
+        found.setdefault(name, SensorStatistics(name, classes, timezone)).add(table)
     return dict(sorted(found.items()))

@@ -124,5 +124,5 @@ def score_parts(
             if index >= parts.done:
                 parts.add(index, results.to_table(model.score(batch), windowing.offset_db, keep_scores))
                 n_seconds += len(batch.seconds_db)
-            bar.update(len(batch.seconds_db))
+            bar.update(findings.n_frames * windowing.frame_s - bar.n)  # what was measured, without padding
     return n_seconds / (time.monotonic() - start)

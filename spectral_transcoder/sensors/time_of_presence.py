@@ -4,7 +4,7 @@ With probabilities it is their mean, the share that is expected; without, the sh
 is present by the rank rule.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -52,7 +52,7 @@ def time_of_presence(tables: Iterable[pa.Table], options: PeriodOptions) -> pd.D
     tables : iterable of pa.Table
         Rows as `results.to_table` makes them, in any order.
     options : PeriodOptions
-        The periods. A window counts where it begins.
+        The periods. A window counts where it begins, until the next one of its sensor begins.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def time_of_presence(tables: Iterable[pa.Table], options: PeriodOptions) -> pd.D
         sensor, start (local, with its offset), measured_s, and <class>_time in 0 … 1 for each class.
     """
     gathered: pd.DataFrame | None = None
-    for table in tables:
+    for table in without_overlap(tables):
         columns = presence_columns(table.column_names)
         rows = pd.DataFrame({"sensor": table["sensor"].to_numpy(zero_copy_only=False)})
         rows["start"] = period_starts(table["epoch_s"].to_numpy(), options)
@@ -75,6 +75,34 @@ def time_of_presence(tables: Iterable[pa.Table], options: PeriodOptions) -> pd.D
     times = [name for name in gathered.columns if name.endswith("_time")]
     gathered[times] = gathered[times].div(gathered["measured_s"], axis=0)
     return gathered.reset_index()
+
+
+def without_overlap(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Give rows of windows, each of one sensor, whose `duration_s` ends where the sensor's next window begins.
+
+    Windows of 3 s every 2 s share a second with the next, which would be measured twice. The last row of a sensor is
+    held until its next ones come, so memory does not grow with the tables.
+    """
+    held: dict[str, pa.Table] = {}
+    for table in tables:
+        names = table["sensor"].to_numpy(zero_copy_only=False).astype(str)
+        for name in np.unique(names).tolist():
+            own = table.filter(pa.array(names == name))
+            starts_s = own["epoch_s"].to_numpy()
+            if name in held:
+                yield shortened(held[name], starts_s[:1])
+            if len(own) > 1:
+                yield shortened(own.slice(0, len(own) - 1), starts_s[1:])
+            held[name] = own.take([len(own) - 1])  # a copy, which does not keep all the others
+    yield from held.values()
+
+
+def shortened(table: pa.Table, next_starts_s: np.ndarray) -> pa.Table:
+    """Return rows whose `duration_s` ends where the next windows (n,) begin, if that is sooner."""
+    duration_s = table["duration_s"].to_numpy().astype(float)
+    steps_s = next_starts_s - table["epoch_s"].to_numpy()
+    own_s = np.where(steps_s > 0, np.minimum(steps_s, duration_s), duration_s)
+    return table.set_column(table.column_names.index("duration_s"), "duration_s", pa.array(own_s))
 
 
 def period_starts(epoch_s: np.ndarray, options: PeriodOptions) -> pd.DatetimeIndex:

@@ -80,6 +80,20 @@ def test_windows_far_apart_cover_their_day_too():
     assert days["coverage"].tolist() == pytest.approx([1, 1])
 
 
+def test_windows_that_overlap_count_once():
+    """Two hours of windows of 3 s every 2 s, the second 20 dB louder: an hour each, not an hour and a half."""
+    starts = YEAR_S + np.arange(0, 7200, 2.0)
+    levels = np.where(starts < YEAR_S + 3600, 50.0, 70.0)
+    table = tone_rows(starts, levels, True, duration_s=3.0)
+    statistics = statistics_of(table.slice(0, 1001), table.slice(1001, 1), table.slice(1002))
+    hourly = statistics.hourly()
+    assert hourly["measured_s"].tolist() == [3600, 3601]
+    assert hourly["LAeq"].tolist() == pytest.approx([50, 70], abs=1e-4)
+    assert hourly["birds_time"].tolist() == [1, 1]
+    assert statistics.interval_s == 2
+    assert statistics.daily()["coverage"].tolist() == pytest.approx([2 / 24])
+
+
 def test_hours_weekdays_and_days_are_local():
     sunday_23_utc = YEAR_S - 3600  # midnight of Monday 1 January in Paris
     statistics = statistics_of(tone_rows([sunday_23_utc], 60.0, True), timezone="Europe/Paris")

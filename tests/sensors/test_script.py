@@ -1,11 +1,13 @@
 """classify_thirdo.py on folders and outputs as people have them: nothing of theirs is lost, good files are done."""
 
 import json
+import warnings
 
 import numpy as np
 import pyarrow.parquet
 import pytest
 import soundfile
+from tqdm import TqdmWarning
 
 from spectral_transcoder.sensors.figure import safe
 from tests.helpers.made_levels import epochs_s, street_levels, write_csv
@@ -121,6 +123,14 @@ def test_levels_every_second_are_classified_as_such(shared, classify, tmp_path):
     table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
     assert table.num_rows == 30 and table["start_utc"][0].as_py() == "2026-02-06T10:19:44.000Z"
     assert set(table["duration_s"].to_pylist()) == {1.0}
+
+
+def test_the_bar_counts_what_was_measured(shared, classify, tmp_path):
+    """47 rows of 62.5 ms fill three windows of 1 s with their padding; the bar ends at 2.94 s all the same."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TqdmWarning)
+        status, _, said = classify(shared / "sensors/cirrus_third_63ms_comma.csv", "-o", tmp_path / "out.csv")
+    assert status == 0 and "2.88/2.94" in said
 
 
 def test_sounds_may_be_heard_by_their_levels_every_second(classify, tmp_path):

@@ -45,6 +45,36 @@ def test_windows_of_other_lengths_count_by_their_length():
     assert time_of_presence(tables, PeriodOptions("hour"))["birds_time"].tolist() == [0.75]
 
 
+def overlapping(n_seconds, present, sensor="a"):
+    """Windows of 3 s every 2 s over some seconds, as classifiers of whole spectrograms have them."""
+    starts = np.arange(0, n_seconds - 2, 2)
+    return rows(START_S + starts, np.broadcast_to(present, len(starts)), sensor=sensor, duration_s=3.0)
+
+
+def test_seconds_that_two_windows_share_are_measured_once():
+    """An hour of windows of 3 s every 2 s, in tables of any size: 60 s a minute, and 3 s of the last window."""
+    table = overlapping(3601, True)
+    pieces = [table.slice(0, 1), table.slice(1, 700), table.slice(701)]
+    for tables in ([table], pieces):
+        found = time_of_presence(tables, PeriodOptions("minute"))
+        assert found["measured_s"].tolist() == 59 * [60] + [61]
+        assert set(found["birds_time"]) == {1.0}
+
+
+def test_windows_of_two_sensors_do_not_shorten_each_other():
+    tables = [overlapping(61, True, "a"), overlapping(61, False, "b")]
+    mixed = pa.concat_tables(tables).sort_by("epoch_s")
+    found = time_of_presence([mixed.slice(0, 17), mixed.slice(17)], PeriodOptions("hour"))
+    assert dict(zip(found["sensor"], found["measured_s"], strict=True)) == {"a": 61, "b": 61}
+
+
+def test_a_gap_shortens_no_window():
+    found = time_of_presence(
+        [rows(START_S + np.array([0, 2, 20]), 3 * [True], duration_s=3.0)], PeriodOptions("hour")
+    )
+    assert found["measured_s"].tolist() == [2 + 3 + 3]
+
+
 def test_sensors_stay_apart():
     tables = [rows([START_S], [True], sensor="a"), rows([START_S], [False], sensor="b")]
     found = time_of_presence(tables, PeriodOptions("hour"))

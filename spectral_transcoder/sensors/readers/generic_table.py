@@ -34,8 +34,9 @@ def recognise(head: TableHead, options: ReadOptions) -> TableLayout | None:
     columns = time_columns(head, options)
     if not columns and options.period_s is None:
         raise LevelsError(
-            f"{describe_columns(head)} and no epoch, time or date: expected a column epoch, timestamp, date or time "
-            "(or --time_column NAME, or --period SECONDS where there are no times), and bands 20, 25, 31.5, … 12500"
+            f"{describe_columns(head, options)} and no epoch, time or date: "
+            "expected a column epoch, timestamp, date or time (or --time_column NAME, "
+            "or --period SECONDS where there are no times), and bands 20, 25, 31.5, … 12500"
         )
     sensor = next((column for name in SENSOR_NAMES if (column := head.column(name)) is not None), None)
     return table_layout(head, options, "table of levels", columns, sensor=sensor)

@@ -100,13 +100,10 @@ def table_layout(
     LevelsError
         Fewer than 15 bands, or times that cannot be read.
     """
-    if options.columns:
-        bands = BandColumns(parse_columns(options.columns, head.names, head.path))
-    else:
-        bands = find_bands(head.names, head.path)
+    bands = band_columns(head, options)
     if len(bands.columns) < FEWEST_BANDS:
         raise LevelsError(
-            f"{describe_columns(head)}: expected at least {FEWEST_BANDS} of the bands 20 … 12500 Hz"
+            f"{describe_columns(head, options)}: expected at least {FEWEST_BANDS} of the bands 20 … 12500 Hz"
         )
     bands = BandColumns(bands.columns, options.weighting or bands.weighting)
     times, time_zone = None, ""
@@ -122,11 +119,18 @@ def table_layout(
     return TableLayout(name, bands, times, sensor, clock, time_zone, options.period_s or period_s, end_mark)
 
 
-def describe_columns(head: TableHead) -> str:
+def band_columns(head: TableHead, options: ReadOptions) -> BandColumns:
+    """Return the columns of bands: those that the user names, or else those whose names are of bands."""
+    if options.columns:
+        return BandColumns(parse_columns(options.columns, head.names, head.path))
+    return find_bands(head.names, head.path)
+
+
+def describe_columns(head: TableHead, options: ReadOptions) -> str:
     """Say what columns a table has, and how many of them are bands."""
     shown = ", ".join(name[:20] for name in head.names[:SHOWN_COLUMNS])
     shown += ", …" if len(head.names) > SHOWN_COLUMNS else ""
-    n_bands = len(find_bands(head.names, head.path).columns)
+    n_bands = len(band_columns(head, options).columns)
     return f"{head.path}: its {len(head.names)} columns ({shown}) hold {n_bands} third-octave bands"
 
 

@@ -9,6 +9,7 @@ import pytest
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import NOMINAL_HZ
 from spectral_transcoder.sensors.readers.columns import band_of_column, find_bands, read_band_name
+from spectral_transcoder.sensors.readers.formats import open_levels
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.reading import read_levels
 from spectral_transcoder.sensors.weighting import a_weighting_db
@@ -248,3 +249,12 @@ def test_the_small_inputs_that_fell_short(shared):
     (block,) = read_levels(shared / "cases/two_empty_bands.csv", findings := Findings())
     np.testing.assert_array_equal(np.flatnonzero(~block.present), [0, 1])
     assert "20 Hz 100 %, 25 Hz 100 %" in "\n".join(findings.notes)
+
+
+def test_columns_of_the_user_are_counted_where_times_are_missing(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "stamp," + ",".join(f"T{band}" for band in range(29)) + "\n" + "2024-01-01 00:00:00" + 29 * ",50"
+    )
+    with pytest.raises(LevelsError, match=r"hold 29 third-octave bands and no epoch.*--time_column"):
+        open_levels(path, ReadOptions(columns="2:30=20"))
