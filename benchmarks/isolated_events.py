@@ -2,9 +2,11 @@
 
     python3 benchmarks/isolated_events.py --dataset urbansound8k-eval-fold2 --classifier YamNetMobile \\
         --model head=MODEL_OF_SEED_0,MODEL_OF_SEED_1,MODEL_OF_SEED_2 --model student=MODEL,MODEL,MODEL
+    python3 benchmarks/isolated_events.py --dataset urbansound8k-eval-fold2 --model texture=pinv_texture
 
 Input: a dataset of create_mel_tho_dataset.py, the classifier's weights, and models that
-exp_train_model/main_doce_training.py trained, heads, students or transcoders, several seeds under one name.
+exp_train_model/main_doce_training.py trained, heads, students or transcoders, several seeds under one name; or pinv
+and pinv_texture, which need no training.
 Output: for each name, and for the mean of the scores of each two names, PTopA/FC, the same class-weighted, and the mean
 binary cross-entropy on the clips of a split, mean ± standard deviation over seeds; export/isolated_events_<split>.csv.
 Scores through a noise texture are means over `--noises` noises. `--split valid` is for choosing among models.
@@ -32,11 +34,13 @@ from spectral_transcoder.models.level_models import kind_of_checkpoint, load_mod
 from spectral_transcoder.models.names import CLASSIFIER_NAMES
 from spectral_transcoder.models.registry import STUDENT
 from spectral_transcoder.models.student import load_student
+from spectral_transcoder.models.transcoders import TEXTURES, Transcoder, TranscoderSettings
 from spectral_transcoder.training.adaptation import cached_embeddings
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.files import atomic_path, sha256
 from spectral_transcoder.utils.paths import DATASETS, EXPORT
 
+UNTRAINED = ("pinv", "pinv_texture")
 METRICS = ("ptopafc_percent", "ptopafc_weighted_percent", "bce")
 
 
@@ -75,15 +79,27 @@ def scores_of(
     weights_sha256: str,
 ) -> np.ndarray:
     """Return a model's scores of windows, with a texture the mean over noises: (n_windows, n_labels) in 0 … 1."""
-    if kind_of_checkpoint(path) == STUDENT:
+    if str(path) in UNTRAINED:
+        transcoder = untrained_transcoder(str(path), dataset, classifier)
+    elif kind_of_checkpoint(path) == STUDENT:
         student = load_student(path)
         student.transcoder.check_serves(classifier.record)
         return torch.cat([student(windows.frames(block)) for block in windows.blocks()]).numpy()
-    transcoder = load_model(path)
+    else:
+        transcoder = load_model(path)
     behind = transcoder.classifier_behind(classifier)
     embeddings = cached_embeddings(dataset, windows, transcoder, classifier, n_noises, weights_sha256)
     scores = [behind.head(torch.from_numpy(np.array(rows))).sigmoid().numpy() for rows in embeddings]
     return np.mean(scores, axis=0)
+
+
+def untrained_transcoder(network: str, dataset: ChunkDataset, classifier: Classifier) -> Transcoder:
+    """Return PINV, or PINV with texture, for the third octaves of a dataset and a classifier's Mels."""
+    options = {"noise_seed": 0} if network in TEXTURES else {}
+    front_end = classifier.record.front_end.name
+    return Transcoder(
+        TranscoderSettings(network, front_end, third_octaves=dataset.third_octaves, options=options)
+    )
 
 
 def row_of(name: str, scores: list[np.ndarray], reference: np.ndarray, clips: Clips) -> dict[str, object]:

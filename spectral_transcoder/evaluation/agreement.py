@@ -72,6 +72,11 @@ def pearson(scores: np.ndarray, times: np.ndarray) -> np.ndarray:
     return np.divide(product, norm, out=np.full(norm.shape, np.nan), where=norm > 1e-12)
 
 
+def mean_pearson(scores: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return the mean over K classes of Pearson's r along the last axis, NaN where one is: (K, ..., n) -> (...)."""
+    return pearson(scores, times).mean(axis=0)
+
+
 def spearman(scores: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Return the rank correlation along the last axis, ties at their mean rank: (..., n) -> (...)."""
     return pearson(rankdata(scores, axis=-1), rankdata(times, axis=-1))
@@ -96,14 +101,15 @@ def bootstrap(
     statistic : callable
         ((..., n), (..., n)) -> (...); draws in which it is NaN are left out.
     scores, times : np.ndarray
-        (n,) each, pairs of one recording.
+        (n,) each, pairs of one recording; or (K, n) for a statistic of K classes, all of the same draws.
     n_bootstrap : int
         How many draws.
     seed : int
         Seed of the draws: the same for every class and every classifier, so that their intervals compare.
     """
-    draws = np.random.default_rng(seed).integers(len(scores), size=(n_bootstrap, len(scores)))
-    replicates = statistic(scores[draws], times[draws])
+    n = scores.shape[-1]
+    draws = np.random.default_rng(seed).integers(n, size=(n_bootstrap, n))
+    replicates = statistic(scores[..., draws], times[..., draws])
     defined = replicates[np.isfinite(replicates)]
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(defined, [tail, 1 - tail]) if len(defined) else (np.nan, np.nan)

@@ -53,12 +53,13 @@ def test_a_table_of_models_and_means(datasets, call_script, tmp_path, monkeypatc
             "2",
         ),
         *("--classifier", "MiniYamNet", "--model", f"head={head},{head}", "--model", f"again={head}"),
-        *("--model", f"student={student}", "--model", f"alone={alone}"),
+        *("--model", f"student={student}", "--model", f"alone={alone}", "--model", "texture=pinv_texture"),
     )
     assert not status, complained
     table = pd.read_csv(tmp_path / "isolated_events_eval.csv").set_index("model")
-    assert list(table.index[4:7]) == [f"mean of head and {name}" for name in ("again", "student", "alone")]
-    assert table.seeds.tolist() == [2] + 9 * [1]
+    assert list(table.index[5:8]) == [f"mean of head and {name}" for name in ("again", "student", "alone")]
+    assert table.seeds.tolist() == [2] + 14 * [1]
+    assert table.bce["texture"] == table.bce["alone"]  # the same, saved and by its name
     assert table.ptopafc_percent_std["head"] == 0 and np.isnan(table.bce_std["again"])
     assert table.bce["mean of head and again"] == pytest.approx(table.bce["head"], rel=1e-5)
     assert table.bce["alone"] == pytest.approx(

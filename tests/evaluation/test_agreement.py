@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from spectral_transcoder.evaluation.agreement import agreement, agreement_table, bootstrap, pearson, spearman
+from spectral_transcoder.evaluation.agreement import (
+    agreement,
+    agreement_table,
+    bootstrap,
+    mean_pearson,
+    pearson,
+    spearman,
+)
 from spectral_transcoder.utils.errors import UsageError
 
 CLASSES = ("traffic", "voices", "birds")
@@ -39,6 +46,29 @@ def test_intervals_are_scipys_percentile_bootstrap(recordings, statistic):
         method="percentile",
         random_state=3,
     ).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.03)
+
+
+def test_the_mean_over_classes_has_the_interval_of_draws_that_they_share(recordings):
+    """scipy's bootstrap of the recordings, each with its three scores and times."""
+    scores, times = recordings
+    ours = bootstrap(mean_pearson, scores.T, times.T, n_bootstrap=4000)
+
+    def by_hand(*columns):
+        return np.mean([scipy.stats.pearsonr(columns[k], columns[3 + k]).statistic for k in range(3)])
+
+    theirs = scipy.stats.bootstrap(
+        (*scores.T, *times.T),
+        by_hand,
+        paired=True,
+        vectorized=False,
+        n_resamples=1000,
+        method="percentile",
+        random_state=3,
+    ).confidence_interval
+    assert ours.value == pytest.approx(
+        np.mean([one.pearson.value for one in agreement(scores, times, CLASSES)])
+    )
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.03)
 
 

@@ -116,7 +116,7 @@ def provenance(setting: Setting, experiment: Experiment) -> dict:
 
 
 def intervals(setting: Setting, experiment: Experiment) -> dict[str, str]:
-    """Return {column: text}: the 95 % intervals of Pearson's r of a computed setting."""
+    """Return {column: text}: the 95 % intervals of Pearson's r, of classes and mean, of a computed setting."""
     table = pd.read_csv(experiment.file("score", setting, "agreement.csv"))
     columns = zip(table["class"], table["pearson_low"], table["pearson_high"], strict=True)
     return {f"{target} 95 %": f"{low:.2f} … {high:.2f}" for target, low, high in columns}

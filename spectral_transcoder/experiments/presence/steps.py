@@ -6,13 +6,14 @@ intervals, agreement/<identifier>_agreement.csv.
 """
 
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from spectral_transcoder.datasets.annotated_recordings import RECORDING, read_recorded_levels
-from spectral_transcoder.evaluation.agreement import agreement, agreement_table
+from spectral_transcoder.evaluation.agreement import agreement, agreement_table, bootstrap, mean_pearson
 from spectral_transcoder.evaluation.presence import class_scores
 from spectral_transcoder.evaluation.window_scores import (
     level_window_scores,
@@ -97,11 +98,18 @@ def metric(setting: Setting, experiment: Experiment) -> None:
         .to_numpy(float)
     )
     agreements = agreement(scores, annotations.times_of_presence, annotations.classes)
-    write_csv(agreement_table(agreements), experiment.file("score", setting, "agreement.csv"))
+    mean = bootstrap(mean_pearson, scores.T, annotations.times_of_presence.T)
+    table = agreement_table(agreements)
+    table.loc[len(table), ["class", "recordings", "pearson", "pearson_low", "pearson_high"]] = [
+        "mean",
+        len(scores),
+        *astuple(mean),
+    ]
+    write_csv(table, experiment.file("score", setting, "agreement.csv"))
     for one in agreements:
         for name in ("pearson", "spearman", "error"):
             experiment.save_metric(setting, f"{name}_{one.target}", getattr(one, name).value)
-    experiment.save_metric(setting, "pearson_mean", np.mean([one.pearson.value for one in agreements]))
+    experiment.save_metric(setting, "pearson_mean", mean.value)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

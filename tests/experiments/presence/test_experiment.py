@@ -72,6 +72,9 @@ def test_scores_are_compared_with_the_table(run, recordings, tmp_path):
         expected = scipy.stats.pearsonr(scores[target], told[target]).statistic
         assert agreement.loc[target, "pearson"] == pytest.approx(expected)
         assert agreement.loc[target, "recordings"] == 4
+    mean = agreement.loc["mean"]
+    assert "mean 95 %" in said and mean["pearson"] == pytest.approx(agreement["pearson"].iloc[:-1].mean())
+    assert mean["pearson_low"] <= mean["pearson"] <= mean["pearson_high"]
 
 
 def test_done_settings_are_kept_until_the_table_changes(run, recordings):

@@ -82,6 +82,21 @@ def test_windows_of_three_seconds_are_three_levels(made):
     assert np.load(scores).shape == (1, 527)  # the one clip of four seconds, a window of three
 
 
+def test_the_network_on_the_grid_takes_a_grid_of_one_frame(made):
+    sizes = "learning_rate=-3+kernel_size=5+nb_layers=5+dilation=1+nb_channels=16+prop_logit=100"
+    select = (
+        f"hybridts/dataset=made-1s+classifier=MiniYamNet+epoch=2+transcoder=cnn_grid+recipe=steady+{sizes}"
+    )
+    compute(made, select)
+    path = model_entry("cnn_grid").require("MiniYamNet", made / TRAINED, every_second=True)
+    transcoder = load_model(path)
+    assert transcoder.third_octaves == SECOND_OCTAVES
+    with torch.no_grad():
+        assert transcoder(torch.zeros(2, 1, 29)).shape == (2, 96, 64)
+    (metrics,) = (made / "training_experiments/train_exp/metric").glob("*=cnn_grid*_ptopafc.npy")
+    assert np.isfinite(np.load(metrics)).all()
+
+
 def test_a_head_of_levels_every_125_ms_is_refused_for_levels_every_second():
     (path,) = REFERENCE_MODELS.glob("classifier=YamNetMobile+dataset=street+*adapted*_model")
     assert choose_transcoder("YamNetMobile", str(path))[0].third_octaves == ThirdOctaves()
