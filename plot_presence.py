@@ -45,12 +45,13 @@ def main() -> None:
     if not statistics:
         raise MissingFileError(f"no rows of classify_thirdo.py in {', '.join(map(str, args.results))}")
     if places is not None:
-        unknown = [name for name in statistics if name not in set(places["sensor"])]
-        print(f"not on the map, without coordinates: {', '.join(unknown)}" if unknown else "", end="")
+        unknown = [own.sensor for name, own in statistics.items() if name not in set(places["sensor"])]
+        if unknown:
+            print(f"not on the map, without coordinates: {', '.join(unknown)}")
         places = places if len(unknown) < len(statistics) else None
     page = write_year(statistics, args.output, places)
-    for name, own in statistics.items():
-        print(f"{name}: {own.summary()['days']:.0f} days, {own.hours['rows'].sum():.0f} rows")
+    for own in statistics.values():
+        print(f"{own.sensor}: {own.summary()['days']:.0f} days, {own.hours['rows'].sum():.0f} rows")
     print(f"written: {page}")
 
 

@@ -62,8 +62,8 @@ def write_year(
             Picture(f"{MEDIA}/map.png", "Where the sensors stand, coloured by presence and level")
         )
     sensors = [
-        (name or "sensor", draw_sensor(own, media, f"sensor_{number}"))
-        for number, (name, own) in enumerate(statistics.items(), start=1)
+        (own.sensor, draw_sensor(own, media, f"sensor_{number}"))
+        for number, own in enumerate(statistics.values(), start=1)
     ]
     for name, file_name in TABLES.items():
         write_table(statistics, name, folder / file_name)
@@ -72,7 +72,7 @@ def write_year(
         title=TITLE,
         span=span_of(statistics),
         header=header_of(summaries),
-        rows=[[name or "sensor", *formatted(summary)] for name, summary in summaries.items()],
+        rows=[[statistics[name].sensor, *formatted(summary)] for name, summary in summaries.items()],
         together=together,
         sensors=sensors,
     )

@@ -25,6 +25,7 @@ from spectral_transcoder.sensors.weighting import weighting_db
 
 DAYS, HOURS = 7, 24
 LEAST_COVERAGE = 0.5  # of a day's rows: with less, a day is missing
+UNNAMED = "sensor"  # what a sensor without a name is called in words and pictures
 LEVEL_EDGES_DB = np.arange(-200, 201, 0.5)
 EXCEEDED = {"L10": 10, "L50": 50, "L90": 90}  # percent of the time
 EVENING_H, NIGHT_H = (19, 23), (23, 7)
@@ -191,10 +192,10 @@ def gather_statistics(tables: Iterable[pa.Table], timezone: ZoneInfo = UTC) -> d
     Returns
     -------
     dict of str to SensorStatistics
-        By the sensor's name, sorted.
+        By the sensor's name as the rows have it, sorted.
     """
     found: dict[str, SensorStatistics] = {}
     for table in without_overlap(tables):
         name, classes = str(table["sensor"][0]), tuple(presence_columns(table.column_names))
-        found.setdefault(name, SensorStatistics(name, classes, timezone)).add(table)
+        found.setdefault(name, SensorStatistics(name or UNNAMED, classes, timezone)).add(table)
     return dict(sorted(found.items()))

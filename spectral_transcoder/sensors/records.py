@@ -42,8 +42,13 @@ def periods_path(output: Path, period: str) -> Path:
 
 def is_output(path: Path) -> bool:
     """Whether a run of ours wrote a file of results."""
+    return read_record(path) is not None or is_table_of_periods(path)
+
+
+def is_table_of_periods(path: Path) -> bool:
+    """Whether a file holds the times of presence of each minute, hour or day beside an output of ours."""
     stem, mark, _ = path.stem.rpartition("_per_")
-    outputs = [path, *(path.with_name(stem + suffix) for suffix in SUFFIXES if mark)]
+    outputs = [path.with_name(stem + suffix) for suffix in SUFFIXES if mark]
     return any(read_record(output) is not None for output in outputs)
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from spectral_transcoder.sensors.records import SUFFIXES
+from spectral_transcoder.sensors.records import SUFFIXES, is_table_of_periods
 from spectral_transcoder.sensors.results import LEVEL_COLUMNS
 from spectral_transcoder.utils.errors import LevelsError, MissingFileError
 
@@ -26,6 +26,8 @@ DAMAGED = (
 def find_results(places: Sequence[Path]) -> list[Path]:
     """Return the files that may hold rows of windows: those given, and all of known suffixes inside folders.
 
+    The tables of minutes, hours and days that lie beside outputs are passed over.
+
     Raises
     ------
     MissingFileError
@@ -38,6 +40,7 @@ def find_results(places: Sequence[Path]) -> list[Path]:
                 f"no results at {place}: expected files of classify_thirdo.py, or their folder"
             )
         inside = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
+        inside = [path for path in inside if not is_table_of_periods(path)]
         found += inside if place.is_dir() else [place]
     if not found:
         raise MissingFileError(

@@ -147,3 +147,20 @@ def test_a_year_is_never_written_over_what_it_did_not_write(call_script, tmp_pat
     assert code == 2, stderr
     assert mine.read_bytes() == before
     assert [path for path in output.rglob("*") if path.is_file()] == [mine]
+
+
+def test_a_sensor_without_a_name_is_called_sensor(call_script, tmp_path):
+    for name in ("", "parc"):
+        pyarrow.parquet.write_table(made_year(name, n_days=2, every_s=3600), tmp_path / f"of_{name}.parquet")
+    places = tmp_path / "places.csv"
+    places.write_text("sensor,latitude,longitude\nparc,47.751,-3.361\n")
+    results = [tmp_path / "of_.parquet", tmp_path / "of_parc.parquet"]
+    code, said, _ = call_script(
+        "plot_presence.py", *results, "--coordinates", places, "--output", tmp_path / "page"
+    )
+    assert not code
+    lines = said.splitlines()
+    assert lines[0] == "not on the map, without coordinates: sensor"
+    assert lines[1:3] == ["sensor: 2 days, 48 rows", "parc: 2 days, 48 rows"]
+    page = (tmp_path / "page/index.html").read_text(encoding="utf-8")
+    assert "by hour and weekday, sensor." in page and "by hour and weekday of sensor, parc." in page

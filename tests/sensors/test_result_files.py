@@ -41,6 +41,14 @@ def test_folders_are_searched(tmp_path):
         find_results([tmp_path / "empty"])
 
 
+def test_times_of_periods_beside_an_output_are_no_rows(tmp_path):
+    for name in ("day.parquet", "day_per_hour.csv", "bus_per_hour.csv"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "day.parquet.json").write_text('{"made_from": {}}')
+    found = [path.name for path in find_results([tmp_path])]
+    assert found == ["bus_per_hour.csv", "day.parquet"]  # what lies beside no output may be rows
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.h5"])
 def test_other_files_are_told(tmp_path, name):
     (tmp_path / name).write_text("time,level\n1,2\n")
