@@ -50,7 +50,7 @@ def main() -> None:
     else:
         calibration = calibrate_by_true_mels(model, find_audio(args.sounds, AUDIO), args.window_s)
     describe(calibration)
-    print(f"written: {save_calibration(calibration, model, args.output)}")
+    print(f"written: {save_calibration(calibration, model, args.output, args.weights)}")
 
 
 def describe(calibration: "PresenceCalibration") -> None:

@@ -84,14 +84,14 @@ def find_calibration(args: argparse.Namespace, model: SensorClassifier) -> Prese
     """Return what scores mean as probabilities, calibrated now if asked for; None where it is not known."""
     window_s = int(args.window_s)
     if not args.calibrate:
-        found = presence_calibration.find_calibration(model, window_s)
+        found = presence_calibration.find_calibration(model, window_s, weights=args.weights)
         if found is None:
             name = presence_calibration.calibration_name(model, window_s)
             print(f"no probabilities: {name} is made by calibrate_presence.py")
         return found
     annotated = read_times_of_presence(args.calibrate)
     made = presence_calibration.calibrate_by_people(model, annotated, args.calibrate.parent, window_s)
-    path = presence_calibration.save_calibration(made, model)
+    path = presence_calibration.save_calibration(made, model, weights=args.weights)
     print(f"calibrated on {len(annotated.recordings)} recordings: {path}")
     return made
 

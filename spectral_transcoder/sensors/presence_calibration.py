@@ -52,21 +52,27 @@ def calibration_name(model: SensorClassifier, window_s: int) -> str:
 
 
 def find_calibration(
-    model: SensorClassifier, window_s: int, references: Path = REFERENCE_MODELS
+    model: SensorClassifier, window_s: int, references: Path = REFERENCE_MODELS, weights: Path | None = None
 ) -> PresenceCalibration | None:
-    """Return the calibration of a model beside its classifier, or in `reference_models/`; None where there is none."""
+    """Return the calibration of a model beside its classifier, or in `reference_models/`; None where there is none.
+
+    `weights` is the classifier's file, where it is not in `pretrained_models/`.
+    """
     name = calibration_name(model, window_s)
-    for folder in (model.classifier.record.path.parent, references):
+    for folder in ((weights or model.classifier.record.path).parent, references):
         if (folder / name).is_file():
             return PresenceCalibration.load(folder / name)
     return None
 
 
 def save_calibration(
-    calibration: PresenceCalibration, model: SensorClassifier, folder: Path | None = None
+    calibration: PresenceCalibration,
+    model: SensorClassifier,
+    folder: Path | None = None,
+    weights: Path | None = None,
 ) -> Path:
-    """Write a calibration beside the model's classifier, or into a folder, and return its path."""
-    folder = folder or model.classifier.record.path.parent
+    """Write a calibration beside the model's classifier, see `find_calibration`, or into a folder; return its path."""
+    folder = folder or (weights or model.classifier.record.path).parent
     path = folder / calibration_name(model, calibration.window_s)
     calibration.save(path)
     return path

@@ -1,5 +1,7 @@
 """Calibrating a sensor's models, on true Mels and on people's word, and what classify_thirdo.py then writes."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -122,6 +124,34 @@ def test_rows_have_probabilities_and_times(model, sounds, call_script, tmp_path,
     assert times["measured_s"].tolist() == [60, 30]
     assert times["traffic_time"][0] == pytest.approx(rows["traffic_probability"][:60].mean(), abs=1e-3)
     assert times["birds_time"][0] == pytest.approx(rows["birds_present"][:60].mean(), abs=1e-3)
+
+
+def test_a_calibration_lies_beside_the_weights_that_are_used(sounds, call_script, tmp_path):
+    levels = write_csv(tmp_path / "day.csv", street_levels(80), epochs_s(80))
+    (sounds[1] / "people.csv").write_text(
+        "recording,birds\n" + "".join(f"{n}.wav,{n / 4}\n" for n in range(4))
+    )
+    weights = tmp_path / "mine" / "weights.pth"
+    weights.parent.mkdir()
+    shutil.copy(classifier_record(EMBEDDED).path, weights)
+    command = (
+        "classify_thirdo.py",
+        levels,
+        "--offset",
+        "-88",
+        "--classifier",
+        EMBEDDED,
+        "--weights",
+        weights,
+    )
+    command += ("--transcoder", "pinv", "--scores", "classes", "-o")
+    status, out, err = call_script(*command, tmp_path / "a.csv", "--calibrate", sounds[1] / "people.csv")
+    assert not status, out + err
+    (path,) = weights.parent.glob("*.presence.json")
+    assert str(path) in out
+    assert not call_script(*command, tmp_path / "b.csv")[0]
+    for name in ("a.csv", "b.csv"):
+        assert "birds_probability" in pd.read_csv(tmp_path / name)
 
 
 def test_without_a_calibration_it_is_told_how_to_make_one(call_script, tmp_path):
