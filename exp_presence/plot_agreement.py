@@ -10,12 +10,17 @@ results/agreement_<recordings>_scatter.png, recording by recording. Takes second
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spectral_transcoder.experiments.presence.options import add_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.paths import RESULTS
+
+if TYPE_CHECKING:
+    from spectral_transcoder.experiments.engine.experiment import Experiment
+    from spectral_transcoder.experiments.engine.plans import Setting
 
 MOST_ROWS = 8  # of scatter pictures
 
@@ -63,13 +68,12 @@ def read_scores(options: argparse.Namespace) -> dict:
     import pandas as pd
 
     from spectral_transcoder.datasets.annotated_recordings import RECORDING
-    from spectral_transcoder.experiments.engine.selectors import select
     from spectral_transcoder.experiments.engine.tables import current
     from spectral_transcoder.experiments.presence.experiment import build_experiment
     from spectral_transcoder.experiments.presence.inputs import EVERY_SECOND_MS, annotated
 
     experiment, annotations = build_experiment(options), annotated(options)
-    settings = [s for s in select(experiment.plans, options.select) if s.step == experiment.steps[0]]
+    settings = settings_of(experiment, options.select)
     computed = [s for s in settings if experiment.file("output", s, "scores.csv").is_file()]
     scores = {}
     for setting in current(experiment, computed):
@@ -84,6 +88,21 @@ def read_scores(options: argparse.Namespace) -> dict:
             "nothing of this selection is computed: python3 exp_presence/main_doce_presence.py … -c"
         )
     return scores
+
+
+def settings_of(experiment: "Experiment", selector: str | None) -> "list[Setting]":
+    """Return the first steps of the settings of a selection, or without one of all that there could be."""
+    from spectral_transcoder.experiments.engine.plans import STEP
+    from spectral_transcoder.experiments.engine.selectors import select
+
+    first = experiment.steps[0]
+    if selector:
+        return [setting for setting in select(experiment.plans, selector) if setting.step == first]
+    every = []
+    for plan in experiment.plans.values():
+        modalities = {factor: plan.modalities(factor) for factor in plan.factors()}
+        every += plan.select([modalities | {STEP: [first]}])
+    return every
 
 
 def parse_arguments() -> argparse.Namespace:

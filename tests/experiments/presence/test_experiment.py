@@ -116,9 +116,17 @@ def test_levels_may_be_every_second(run, tmp_path):
 def test_pictures_and_table(run, tmp_path):
     run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p")
     said = run(PLOT, "--output", tmp_path / "results")
-    assert "MiniYamNet, pinv, sound" in said
+    assert "MiniYamNet, pinv, sound" in said and "3 s" not in said
     for name in ("agreement_made.csv", "agreement_made.png", "agreement_made_scatter.png"):
         assert (tmp_path / "results" / name).stat().st_size > 0
+
+
+def test_all_that_is_computed_is_drawn(run, tmp_path):
+    """Other windows and periods too, which a selector has to name before they are computed."""
+    run(SCRIPT, "-s", f"sound/{SELECT}+window_s=3,{SELECT}+period_ms=1000", "-c", "-p")
+    said = run(PLOT, "--output", tmp_path / "results")
+    assert "MiniYamNet, pinv, sound, 3 s" in said
+    assert "MiniYamNet, pinv, sound, levels every second" in said
 
 
 def test_what_is_missing_or_unknown_is_told(run, recordings, tmp_path):
