@@ -11,11 +11,13 @@ Takes a second for each 10 s of sound on one core.
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spectral_transcoder.models.names import add_model_options
 from spectral_transcoder.signal.names import add_period_option
+from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import AUDIO
@@ -24,33 +26,44 @@ if TYPE_CHECKING:
     from spectral_transcoder.sensors.presence_calibration import PresenceCalibration
 
 
-def main() -> None:
-    """Calibrate, say what was found, and write the file."""
+def main() -> int:
+    """Calibrate, say what was found, and write the file; return 1 where sounds could not be read."""
     args = parse_arguments()
     from spectral_transcoder.datasets.annotated_recordings import read_times_of_presence
     from spectral_transcoder.sensors.classify import SensorClassifier
+    from spectral_transcoder.sensors.frame_checks import Findings
     from spectral_transcoder.sensors.levels import record_of_frames
     from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
     from spectral_transcoder.sensors.presence_calibration import (
         calibrate_by_people,
         calibrate_by_true_mels,
+        claim_calibration,
         save_calibration,
     )
-    from spectral_transcoder.signal.sound_files import find_audio
+    from spectral_transcoder.signal.sound_files import find_audio, left_out_of
 
     classifier = choose_classifier(args.classifier, args.weights)
     transcoder, which = choose_transcoder(
         classifier.record.name, args.transcoder, third_octaves=record_of_frames(args.period)
     )
     model = SensorClassifier(transcoder, classifier)
+    claim_calibration(model, args.window_s, args.output, args.weights)
     print(f"classifier: {classifier.record.name}; transcoder: {which}")
+    reading, findings, failed = reading_of(args), Findings(), dict[Path, str]()
     if args.annotations:
         annotated = read_times_of_presence(args.annotations)
-        calibration = calibrate_by_people(model, annotated, args.annotations.parent, args.window_s)
+        folder = args.annotations.parent
+        calibration = calibrate_by_people(model, annotated, folder, args.window_s, reading, findings)
     else:
-        calibration = calibrate_by_true_mels(model, find_audio(args.sounds, AUDIO), args.window_s)
+        sounds = find_audio(args.sounds, AUDIO)
+        calibration = calibrate_by_true_mels(model, sounds, args.window_s, reading, findings, failed)
     describe(calibration)
     print(f"written: {save_calibration(calibration, model, args.output, args.weights)}")
+    left_out = [*failed.values(), *left_out_of(args.sounds, AUDIO)]
+    cli.print_notes(findings.notes)
+    for reason in left_out:
+        print(f"error: {reason}", file=sys.stderr)
+    return 1 if left_out else 0
 
 
 def describe(calibration: "PresenceCalibration") -> None:
@@ -72,6 +85,7 @@ def parse_arguments() -> argparse.Namespace:
     add_model_options(parser)
     add("--window_s", type=cli.positive, default=1, help="duration of the windows (default 1)")
     add_period_option(parser)
+    add_reading_options(parser)
     add("--output", type=Path, help="folder of the file (default: beside the classifier's weights)")
     args = parser.parse_args()
     if bool(args.sounds) == bool(args.annotations):

@@ -57,8 +57,7 @@ def main() -> int:
         except (SpectralTranscoderError, OSError) as error:
             failures.append(cli.one_line(error))
             continue
-        for remark in recording.remarks:
-            tqdm.write(f"note: {remark}", file=sys.stderr)
+        cli.print_notes(recording.remarks)
         tqdm.write(f"\n{recording.name} ({recording.duration_s:.1f} s): {written[0].parent}")
         for classifier in classifiers:
             tqdm.write(describe_classes(recording, classifier))

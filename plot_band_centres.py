@@ -7,7 +7,6 @@ Output: results/band_centres.png, or results/band_centres_<file>.png. Takes a fe
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from spectral_transcoder.signal.reading import add_reading_options, reading_of
@@ -37,8 +36,7 @@ def main() -> None:
     path = args.output / f"band_centres{suffix}.png"
     refuse_overwriting([args.audio] if args.audio else [], path)
     plot_band_centres(rows, path, f"Band centres{title}")
-    for remark in recording.remarks if recording else ():
-        print(f"note: {remark}", file=sys.stderr)
+    cli.print_notes(recording.remarks if recording else ())
     print(f"written: {path}")
 
 

@@ -8,7 +8,6 @@ Output: results/spectro_dcase2023_<classifier>_<file>.png. Takes a few seconds.
 """
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,8 +57,7 @@ def main() -> None:
         front_end.mels, recording, args.start_s, front_end.sr, front_end
     )
     plot_mels(panels, front_end, path, f"{front_end.name} Mels of {recording.name}, from {args.start_s:g} s")
-    for remark in recording.remarks:
-        print(f"note: {remark}", file=sys.stderr)
+    cli.print_notes(recording.remarks)
     print(f"written: {path}")
 
 

@@ -27,6 +27,7 @@ from spectral_transcoder.evaluation.predictions import LogitFolder
 from spectral_transcoder.evaluation.tagging import Features, TaggingPipeline, extract_features, predict
 from spectral_transcoder.signal.reading import AS_USUAL
 from spectral_transcoder.synthetic_city.corpora import is_synthetic
+from spectral_transcoder.utils.cli import print_notes
 from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path, full_disk_reported, sha256
 from spectral_transcoder.utils.locks import sole_writer
@@ -228,9 +229,12 @@ def extract_batch(audio_folder: Path, batch: Batch) -> list[Features | str]:
     outcomes: list[Features | str] = []
     for file in batch.files:
         try:
-            outcomes.append(extract_features(audio_folder / file, batch.pipelines))
+            features = extract_features(audio_folder / file, batch.pipelines)
         except SpectralTranscoderError as error:
             outcomes.append(str(error))
+            continue
+        print_notes(features.remarks)
+        outcomes.append(features)
     return outcomes
 
 

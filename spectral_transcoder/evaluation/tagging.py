@@ -227,10 +227,13 @@ class Features:
         samples at the rate of these third octaves.
     mels : dict of str to np.ndarray
         By front end, what its classifiers take: (n, n_frames, n_mels) float32.
+    remarks : tuple of str
+        What a user should know of the recording, see `Recording`.
     """
 
     levels: dict[ThirdOctaves, tuple[np.ndarray, int]]
     mels: dict[str, np.ndarray]
+    remarks: tuple[str, ...] = ()
 
 
 @torch.no_grad()
@@ -258,7 +261,7 @@ def extract_features(path: Path, pipelines: Sequence[TaggingPipeline]) -> Featur
             # always from the rate of the third octaves (docs/method.md, section 9, defect 1)
             signal = recording.at(record.sr)
             levels[record] = record.levels(signal, "per_second"), len(signal)
-    return Features(levels, mels)
+    return Features(levels, mels, recording.remarks)
 
 
 def predict(

@@ -48,11 +48,13 @@ class WindowLength:
         return range(0, max(1, n_seconds - self.window_s + 1), self.hop_s)
 
 
-def sound_window_scores(pipeline: TaggingPipeline, path: Path, length: WindowLength) -> np.ndarray:
+def sound_window_scores(
+    pipeline: TaggingPipeline, path: Path, length: WindowLength, remarks: list[str] | None = None
+) -> np.ndarray:
     """Return the label scores of the windows of a sound file: (n_windows, n_labels) in 0 … 1.
 
     The file is peak-normalised. True Mels are those of the whole file, cut; transcoded ones are made second by
-    second.
+    second. `remarks` gets what a user should know of the file: that it was cut off, or that its channels cancel.
 
     Raises
     ------
@@ -60,6 +62,8 @@ def sound_window_scores(pipeline: TaggingPipeline, path: Path, length: WindowLen
         It cannot be read.
     """
     features = extract_features(path, [pipeline])
+    if remarks is not None:
+        remarks += features.remarks
     transcoder = pipeline.load_transcoder()
     if transcoder is None:
         return _true_window_scores(pipeline, features.mels[pipeline.front_end.name], length)

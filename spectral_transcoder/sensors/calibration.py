@@ -24,6 +24,7 @@ from spectral_transcoder.sensors.levels import (
 from spectral_transcoder.sensors.windows import FULL_SCALE_SINE_DBFS
 from spectral_transcoder.signal.audio import read_audio, resample
 from spectral_transcoder.signal.level_series import PERCENTILE, PERCENTILE_DBFS, resample_levels
+from spectral_transcoder.signal.reading import AS_USUAL, Reading
 from spectral_transcoder.utils.errors import LevelsError, UsageError
 
 LEVEL_EDGES_DB = np.arange(-300, LOUDEST_DB + 20, 0.01)
@@ -180,7 +181,7 @@ def longest_tone(times_s: NDArray, levels_db: NDArray, period_s: float) -> tuple
     return best
 
 
-def offset_of_recording(blocks: Iterable[LevelBlock], recording: Path) -> Offset:
+def offset_of_recording(blocks: Iterable[LevelBlock], recording: Path, reading: Reading = AS_USUAL) -> Offset:
     """Return the offset by a recording that was made beside the levels.
 
     Its levels, in dB re its own full scale, are compared with the sensor's where both follow each other best. The
@@ -192,6 +193,8 @@ def offset_of_recording(blocks: Iterable[LevelBlock], recording: Path) -> Offset
         Levels of the time of the recording.
     recording : Path
         A sound of any format.
+    reading : Reading
+        Which of its channels is taken, and what is done if it was cut off.
 
     Raises
     ------
@@ -202,7 +205,7 @@ def offset_of_recording(blocks: Iterable[LevelBlock], recording: Path) -> Offset
     if not measured:
         raise LevelsError(f"no levels to compare {recording} with")
     bands = np.logical_and.reduce([block.present for block in measured])
-    sound = read_audio(recording)
+    sound = read_audio(recording, reading)
     signal = resample(sound.samples, sound.sr, THIRD_OCTAVES.sr)
     levels_db = THIRD_OCTAVES.levels(signal) - THIRD_OCTAVES.offset_db
     theirs = series_of_energy(levels_db[:, bands], FRAME_S, SECOND_S)

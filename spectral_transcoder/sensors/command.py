@@ -89,10 +89,11 @@ def find_calibration(args: argparse.Namespace, model: SensorClassifier) -> Prese
             name = presence_calibration.calibration_name(model, window_s)
             print(f"no probabilities: {name} is made by calibrate_presence.py")
         return found
-    annotated = read_times_of_presence(args.calibrate)
-    made = presence_calibration.calibrate_by_people(model, annotated, args.calibrate.parent, window_s)
+    annotated, findings = read_times_of_presence(args.calibrate), Findings()
+    folder, reading = args.calibrate.parent, reading_of(args)
+    made = presence_calibration.calibrate_by_people(model, annotated, folder, window_s, reading, findings)
     path = presence_calibration.save_calibration(made, model, weights=args.weights)
-    print(f"calibrated on {len(annotated.recordings)} recordings: {path}")
+    print("\n".join([*findings.notes, f"calibrated on {len(annotated.recordings)} recordings: {path}"]))
     return made
 
 
@@ -102,7 +103,7 @@ def find_offset(args: argparse.Namespace, inputs: Inputs) -> float:
     if args.offset is not None:
         offsets.append(calibration.Offset("--offset", args.offset, "as given"))
     if args.reference:
-        offsets.append(calibration.offset_of_recording(inputs.blocks(), args.reference))
+        offsets.append(calibration.offset_of_recording(inputs.blocks(), args.reference, reading_of(args)))
     if args.calibrator:
         offsets.append(calibration.offset_of_calibrator(inputs.blocks(), args.calibrator))
     if args.estimate_offset:

@@ -21,9 +21,18 @@ from spectral_transcoder.evaluation.presence_probability import PresenceCalibrat
 from spectral_transcoder.models.classifiers import Classifier
 from spectral_transcoder.models.labels import groupings
 from spectral_transcoder.sensors.classify import TVB, SensorClassifier
+from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.sounds import audio_blocks
 from spectral_transcoder.signal.audio import read_audio
-from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
+from spectral_transcoder.signal.reading import AS_USUAL, Reading
+from spectral_transcoder.utils.errors import (
+    AudioError,
+    DatasetError,
+    MissingFileError,
+    SpectralTranscoderError,
+    UsageError,
+)
+from spectral_transcoder.utils.files import refuse_foreign
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
 SUFFIX = "presence.json"
@@ -72,31 +81,58 @@ def save_calibration(
     weights: Path | None = None,
 ) -> Path:
     """Write a calibration beside the model's classifier, see `find_calibration`, or into a folder; return its path."""
-    folder = folder or (weights or model.classifier.record.path).parent
-    path = folder / calibration_name(model, calibration.window_s)
+    path = claim_calibration(model, calibration.window_s, folder, weights)
     calibration.save(path)
     return path
 
 
-def sensor_scores(model: SensorClassifier, path: Path, window_s: int) -> NDArray[np.float32]:
+def claim_calibration(
+    model: SensorClassifier, window_s: int, folder: Path | None = None, weights: Path | None = None
+) -> Path:
+    """Return where `save_calibration` writes; raise UsageError where something else than a calibration is there."""
+    folder = folder or (weights or model.classifier.record.path).parent
+    path = folder / calibration_name(model, window_s)
+    refuse_foreign([path], is_calibration)
+    return path
+
+
+def is_calibration(path: Path) -> bool:
+    """Whether a file is a calibration of presence."""
+    try:
+        PresenceCalibration.load(path)
+    except SpectralTranscoderError:
+        return False
+    return True
+
+
+def sensor_scores(
+    model: SensorClassifier,
+    path: Path,
+    window_s: int,
+    reading: Reading = AS_USUAL,
+    findings: Findings | None = None,
+) -> NDArray[np.float32]:
     """Return the scores of traffic, voices and birds in the windows of a sound's levels: (n, 3).
 
-    A last window that is not whole is left out.
+    A last window that is not whole is left out. What a user should know of the sound is noted in `findings`.
     """
+    blocks = audio_blocks(path, reading=reading, findings=findings)
     scores = [
         class_scores(windows.scores, model.labels, TVB)[1][windows.windows.complete]
-        for windows in model.classify(audio_blocks(path), window_s=window_s)
+        for windows in model.classify(blocks, window_s=window_s)
     ]
     return np.concatenate(scores)
 
 
-def true_presence(classifier: Classifier, path: Path, window_s: int) -> NDArray[np.bool_]:
+def true_presence(
+    classifier: Classifier, path: Path, window_s: int, reading: Reading = AS_USUAL
+) -> NDArray[np.bool_]:
     """Return whether traffic, voices and birds are present in the windows of a sound, by its true Mels: (n, 3).
 
     By the rank rule (`find_presence`), which was published for true Mels.
     """
     front_end, labels = classifier.record.front_end, classifier.record.labels
-    signal = read_audio(path).at(front_end.sr)
+    signal = read_audio(path, reading).at(front_end.sr)
     n_windows = len(signal) // (front_end.sr * window_s)
     windows = np.split(signal[: n_windows * front_end.sr * window_s], max(1, n_windows))
     scores = [classifier.recording_scores(front_end.classifier_input(own)) for own in windows[:n_windows]]
@@ -106,7 +142,12 @@ def true_presence(classifier: Classifier, path: Path, window_s: int) -> NDArray[
 
 
 def calibrate_by_true_mels(
-    model: SensorClassifier, sounds: Sequence[Path], window_s: int
+    model: SensorClassifier,
+    sounds: Sequence[Path],
+    window_s: int,
+    reading: Reading = AS_USUAL,
+    findings: Findings | None = None,
+    failed: dict[Path, str] | None = None,
 ) -> PresenceCalibration:
     """Calibrate a model on sounds without labels: is the class present by the classifier's true Mels?
 
@@ -118,34 +159,66 @@ def calibrate_by_true_mels(
         Streets as the sensors measure: how often classes occur in them is part of the calibration.
     window_s : int
         Duration of windows.
+    reading : Reading
+        Which channel is taken, and what is done with sounds that were cut off.
+    findings : Findings, optional
+        Where it is noted that sounds were cut off, or that their channels cancel.
+    failed : dict, optional
+        Gets {path: reason} of sounds that cannot be read; without it the first one raises.
 
     Raises
     ------
+    AudioError
+        No sound can be read.
     UsageError
         Fewer than 20 windows in all.
     """
     scores, present = [], []
     for path in sounds:
-        own, there = sensor_scores(model, path, window_s), true_presence(model.teacher, path, window_s)
+        try:
+            own = sensor_scores(model, path, window_s, reading, findings)
+            there = true_presence(model.teacher, path, window_s, reading)
+        except AudioError as error:
+            leave_out(path, error, failed)
+            continue
         n_windows = min(len(own), len(there))
         scores.append(own[:n_windows])
         present.append(there[:n_windows])
-    made_from = {"presence": "true Mels, 8 highest entries", "sounds": len(sounds)}
+    if not scores:
+        raise AudioError("; ".join(list((failed or {}).values())[:3]) or "no sound to calibrate on")
+    made_from = {"presence": "true Mels, 8 highest entries", "sounds": len(scores)} | stated(reading)
     return _fit(model, np.concatenate(scores), np.concatenate(present), None, window_s, made_from)
 
 
+def leave_out(path: Path, error: AudioError, failed: dict[Path, str] | None) -> None:
+    """Note a sound that cannot be read, or raise its error where nobody asks for such notes."""
+    if failed is None:
+        raise error
+    failed[path] = str(error)
+
+
+def stated(reading: Reading) -> dict:
+    """Return what a calibration's file says of how its sounds were read: nothing where that is as usual."""
+    return {} if reading == AS_USUAL else {"reading": reading.to_dict()}
+
+
 def calibrate_by_people(
-    model: SensorClassifier, annotated: AnnotatedRecordings, folder: Path, window_s: int
+    model: SensorClassifier,
+    annotated: AnnotatedRecordings,
+    folder: Path,
+    window_s: int,
+    reading: Reading = AS_USUAL,
+    findings: Findings | None = None,
 ) -> PresenceCalibration:
     """Calibrate a model on recordings whose times of presence people gave.
 
     Each window of a recording is taken to hold a class with the probability that its time of presence is, and
-    all recordings count alike, however long they are.
+    all recordings count alike, however long they are. `reading` and `findings` are as of `calibrate_by_true_mels`.
 
     Raises
     ------
-    MissingFileError
-        A recording is not in the folder.
+    AudioError, MissingFileError
+        A recording cannot be read, or is not in the folder.
     UsageError
         Classes that are not traffic, voices and birds, or fewer than 20 windows in all.
     """
@@ -157,13 +230,16 @@ def calibrate_by_people(
     if unknown := [name for name in annotated.classes if name not in known]:
         raise UsageError(f"annotated class {unknown[0]!r}: expected some of {', '.join(known)}")
     columns = [known.index(name) for name in annotated.classes]
-    scores = [sensor_scores(model, folder / name, window_s)[:, columns] for name in annotated.recordings]
+    scores = [
+        sensor_scores(model, folder / name, window_s, reading, findings)[:, columns]
+        for name in annotated.recordings
+    ]
     if short := [name for name, own in zip(annotated.recordings, scores, strict=True) if not len(own)]:
         raise DatasetError(f"{folder / short[0]} is shorter than a window of {window_s} s")
     lengths = [len(own) for own in scores]
     present = np.repeat(annotated.times_of_presence, lengths, axis=0)
     weights = np.repeat(1 / np.array(lengths), lengths)
-    made_from = {"presence": "times of presence by people", "sounds": len(lengths)}
+    made_from = {"presence": "times of presence by people", "sounds": len(lengths)} | stated(reading)
     return _fit(model, np.concatenate(scores), present, weights, window_s, made_from, annotated.classes)
 
 

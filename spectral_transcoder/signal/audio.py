@@ -24,6 +24,7 @@ AUDIO_SUFFIXES -= {".raw"}  # headerless: it says neither rate nor format
 LONGEST_SAMPLES = 2**40  # 8 months at 48 kHz: a header that says more does not know
 FRAMES_PER_BLOCK = 1 << 10  # of what may end anywhere: what comes before the end is not lost
 MOST_LOSS_DB = 20  # that averaging may take from the channels
+SILENT_POWER = 1e-10  # of full scale
 FORMATS_BY_LOG = ("VOC", "WVE", "MAT4")
 ACCEPT = "; what is there can be used with --accept_truncated"
 
@@ -112,12 +113,20 @@ def remarks_on_cancelling(channels: np.ndarray, mean: np.ndarray, path: Path) ->
     """Return a remark where channels (n, n_channels) lose more than 20 dB in their mean (n,), as opposite ones do."""
     if channels.shape[1] == 1:
         return ()
-    energy = np.vdot(channels, channels) / channels.shape[1]
-    if energy == 0 or np.vdot(mean, mean) > energy * 10 ** (-MOST_LOSS_DB / 10):
+    with np.errstate(invalid="ignore", over="ignore"):  # samples that are no numbers are refused elsewhere
+        power = np.mean([power_of(channel) for channel in channels.T])
+        kept = power_of(mean)
+    if power < SILENT_POWER or not kept <= power * 10 ** (-MOST_LOSS_DB / 10):
         return ()
     return (
         f"{path}: its channels cancel when averaged, by more than {MOST_LOSS_DB} dB: choose one with --channel",
     )
+
+
+def power_of(samples: np.ndarray) -> float:
+    """Return the mean power of samples (n,) about their mean: constant offsets, as of a microphone, do not sound."""
+    sounding = samples - np.float32(samples.mean(dtype=np.float64))
+    return float(np.vdot(sounding, sounding)) / len(samples)
 
 
 class ForwardSoundFile(soundfile.SoundFile):
@@ -167,6 +176,8 @@ class Sound:
             raise AudioError(
                 f"its header promises {self._promised} samples, more than memory holds"
             ) from None
+        except soundfile.SoundFileError as error:
+            raise AudioError(f"it cannot be decoded to its end ({error}){ACCEPT}") from error
         if len(samples) < self._promised:
             raise AudioError(f"{self._too_few(len(samples))}{ACCEPT}")
         return samples
@@ -230,6 +241,8 @@ def open_sound(
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f"no audio file at {path}")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path} is empty: expected a sound")
     if not _needs_ffmpeg(path):
         with _open_checked(path, path, accept_truncated) as sound:
             yield sound
@@ -268,7 +281,7 @@ def _open_checked(file_path: Path, path: Path, accept_truncated: bool) -> Iterat
     except AudioError as error:
         raise AudioError(f"{path} is no whole sound: {error}") from error
     except (soundfile.SoundFileError, RuntimeError, TypeError) as error:  # TypeError: a headerless file
-        why = length.fault or f"{error}".replace(f"{str(path)!r}: ", "")
+        why = length.fault or f"{error}".replace(f"{os.fsencode(file_path)!r}: ", "")
         raise AudioError(
             f"{path} cannot be read as audio ({why}): give a wav, flac, ogg or mp3 file"
         ) from error

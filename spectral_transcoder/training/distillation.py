@@ -18,6 +18,7 @@ from spectral_transcoder.signal.audio import read_audio
 from spectral_transcoder.signal.reading import AS_USUAL, Reading
 from spectral_transcoder.signal.sound_files import SoundFiles, find_sounds
 from spectral_transcoder.training.losses import Chunks
+from spectral_transcoder.utils.cli import print_notes
 from spectral_transcoder.utils.errors import AudioError, MissingFileError
 
 MIXED = 0.5  # share of the seconds to which another sound is added
@@ -51,9 +52,12 @@ def read_sounds(
         unreadable += found.left_out.values()
         for name in tqdm(found.files, desc=f"reading {folder.name}", unit="sound", leave=False, disable=None):
             try:
-                sounds[folder / name] = read_audio(folder / name, reading).at(sr)
+                recording = read_audio(folder / name, reading)
             except AudioError as error:
                 unreadable.append(str(error))
+                continue
+            print_notes(recording.remarks)
+            sounds[folder / name] = recording.at(sr)
     return sounds, unreadable
 
 

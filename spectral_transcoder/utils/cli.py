@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, TextIO
 
@@ -175,6 +175,12 @@ def print_error(line: str) -> None:
         print(line, file=sys.stderr)
     else:
         tqdm.tqdm.write(line, file=sys.stderr)
+
+
+def print_notes(remarks: Iterable[str]) -> None:
+    """Print what a user should know of the inputs, such as a `Recording`'s remarks, on standard error."""
+    for remark in remarks:
+        print_error(f"note: {remark}")
 
 
 def _discard_output() -> None:

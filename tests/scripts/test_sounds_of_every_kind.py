@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from tests.conftest import ROOT
+from tests.helpers.made_corpora import write_urbansound8k
 
 SR = 16000
 
@@ -80,6 +81,28 @@ def test_a_dataset_of_one_channel(tmp_path, call_script):
     code, _, told = call_script(*arguments, "--dataset", "a")
     assert code == 1
     assert "reading.channel is 2 there" in told
+    told = call_script(*arguments, "--dataset", "b")[2]
+    assert told.count("its channels cancel") == 8
+
+
+def test_class_outputs_of_channels_that_cancel(tmp_path, call_script):
+    clips = dict.fromkeys(("1-0-0-0.wav", "2-1-0-0.wav"), (1, 2, SR, 1))
+    corpus = write_urbansound8k(tmp_path / "URBAN-SOUND-8K", clips)
+    soundfile.write(corpus / "audio" / "1-0-0-0.wav", samples() * [1, -1], SR)
+    arguments = ("exp_classif_eval/create_logit_dataset.py", "--audio_dataset_name", "URBAN-SOUND-8K")
+    arguments += ("--audio_dataset_path", corpus, "--output_path", tmp_path / "out", "--jobs", 1)
+    told = call_script(*arguments, "--classifier", "MiniYamNet", "--transcoder", "self")[2]
+    assert told.count("its channels cancel") == 1
+
+
+def test_sounds_to_learn_from_whose_channels_cancel(tmp_path, call_script):
+    for index in range(4):
+        soundfile.write(tmp_path / f"{index}.wav", samples() * [1, -1], SR)
+    told = call_script(
+        *("distill_classifier.py", tmp_path, "--teacher", "MiniYamNet", "--output", tmp_path / "made.pth"),
+        *("--seconds", "24", "--epochs", "1"),
+    )[2]
+    assert told.count("its channels cancel") == 4
 
 
 def test_outputs_are_not_written_over_inputs(tmp_path, call_script):

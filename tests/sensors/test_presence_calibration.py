@@ -175,6 +175,56 @@ def test_the_script_calibrates(call_script, sounds, tmp_path):
     assert call_script("calibrate_presence.py")[0] == 2
 
 
+@pytest.fixture
+def opposite(tmp_path):
+    """Three recordings whose channels cancel but for the first, which is cut off: their folder."""
+    folder = tmp_path / "opposite"
+    folder.mkdir()
+    noise = np.random.default_rng(3).normal(0, 0.1, 12 * 16000)
+    for index in range(3):
+        soundfile.write(folder / f"{index}.wav", np.stack([noise, -noise], 1), 16000)
+    whole = (folder / "0.wav").read_bytes()
+    (folder / "0.wav").write_bytes(whole[: len(whole) * 3 // 4])
+    return folder
+
+
+def test_the_script_takes_a_channel_and_what_is_there(call_script, opposite, tmp_path):
+    models = ("--classifier", EMBEDDED, "--transcoder", "pinv", "--output", tmp_path / "made")
+    status, out, err = call_script("calibrate_presence.py", opposite, *models)
+    assert status == 1 and "of 24 windows" in out
+    assert "0.wav is no whole sound" in err and err.count("channels cancel") == 2
+    reading = ("--channel", "2", "--accept_truncated")
+    status, out, err = call_script("calibrate_presence.py", opposite, *models, *reading)
+    assert not status and "of 32 windows" in out
+    assert "0.wav is truncated" in err and "cancel" not in err
+    (path,) = (tmp_path / "made").glob("*.presence.json")
+    stated = PresenceCalibration.load(path).provenance["reading"]
+    assert stated == {"channel": 2, "accept_truncated": True}
+    status, _, err = call_script("calibrate_presence.py", opposite, *models, "--channel", "3")
+    assert status == 1 and "there is no channel 3" in err
+
+
+def test_people_may_annotate_one_channel(call_script, opposite, tmp_path):
+    table = opposite / "time_of_presence.csv"
+    table.write_text("recording,traffic\n1.wav,0.2\n2.wav,0.9\n")
+    models = ("--classifier", EMBEDDED, "--transcoder", "pinv", "--output", tmp_path / "made")
+    status, _, err = call_script("calibrate_presence.py", "--annotations", table, *models)
+    assert not status and err.count("channels cancel") == 2
+    status, _, err = call_script("calibrate_presence.py", "--annotations", table, *models, "--channel", "1")
+    assert not status and "cancel" not in err
+
+
+def test_a_file_that_is_no_calibration_is_not_replaced(model, call_script, sounds, tmp_path):
+    foreign = tmp_path / calibration_name(model, 1)
+    foreign.write_text("my notes")
+    status, _, err = call_script(
+        *("calibrate_presence.py", sounds[1], "--classifier", EMBEDDED, "--transcoder", "pinv_texture"),
+        *("--output", tmp_path),
+    )
+    assert status == 2 and "was not written by this script" in err
+    assert foreign.read_text() == "my notes"
+
+
 @pytest.mark.parametrize("path", sorted(REFERENCE_MODELS.glob("*.presence.json")), ids=lambda path: path.name)
 def test_shipped_calibrations_can_be_used(path):
     calibration = PresenceCalibration.load(path)

@@ -250,6 +250,37 @@ def test_channels_that_cancel_are_reported(tmp_path, gain, cancels):
         read_audio(path, Reading(channel=3))
 
 
+def test_a_constant_offset_hides_no_cancelling(tmp_path):
+    """As microphones have one: the mean of both channels is the offset alone, which nobody hears."""
+    path = tmp_path / "a.wav"
+    mono = 0.5 * sound()[:, 0]
+    soundfile.write(path, np.stack([mono, -mono], axis=1) + 0.4, SR, subtype="FLOAT")
+    assert "channels cancel" in read_audio(path).remarks[0]
+    soundfile.write(path, np.full((SR, 2), 0.4), SR, subtype="FLOAT")
+    assert not read_audio(path).remarks
+
+
+def test_a_cut_flac_is_told_as_such(tmp_path):
+    """A stream of FLAC has no size in its header: the decoder fails where it ends."""
+    path = tmp_path / "a.flac"
+    soundfile.write(path, sound(), SR)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(
+        AudioError, match=r"no whole sound: it cannot be decoded to its end.*--accept_truncated"
+    ):
+        read_audio(path)
+    assert read_audio(path, Reading(accept_truncated=True)).remarks
+
+
+def test_an_empty_file_is_told_as_such(tmp_path):
+    (tmp_path / "a.wav").touch()
+    with pytest.raises(AudioError, match=r"a\.wav is empty"):
+        read_audio(tmp_path / "a.wav")
+    (tmp_path / "b.wav").write_bytes(b"no sound at all")
+    with pytest.raises(AudioError, match=r"\(Error opening Format not recognised|\(Format not recognised"):
+        read_audio(tmp_path / "b.wav")
+
+
 @pytest.mark.parametrize(
     "content",
     [

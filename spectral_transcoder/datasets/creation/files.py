@@ -13,6 +13,7 @@ import numpy as np
 from spectral_transcoder.datasets.chunks import UNFINISHED, ChunkAnalysis, manifest_file
 from spectral_transcoder.datasets.creation.plan import PlannedClip
 from spectral_transcoder.datasets.splits import Corpus
+from spectral_transcoder.utils.cli import print_notes
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path, sha256
 
@@ -71,6 +72,7 @@ def write_clip(
         return (
             f"{audio_folder / clip.file} has {recording.duration_s:.3f} s, its header said {clip.n_seconds}"
         )
+    print_notes(recording.remarks)
     for first_s in range(0, clip.n_seconds, BLOCK_S):
         last_s = min(first_s + BLOCK_S, clip.n_seconds)
         for array, values in analysis.arrays(recording, first_s, last_s).items():

@@ -20,6 +20,7 @@ from spectral_transcoder.experiments.presence.inputs import (
 )
 from spectral_transcoder.experiments.presence.options import LEVELS, SOUND
 from spectral_transcoder.models.classifiers import CLASSIFIERS
+from spectral_transcoder.signal.reading import AS_USUAL, reading_of
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.files import sha256_or_none
 
@@ -108,6 +109,9 @@ def provenance(setting: Setting, experiment: Experiment) -> dict:
         made |= {"levels": sha256_or_none(options.levels), "period": options.period, "offset": options.offset}
     else:
         made["sounds"] = {name: sha256_or_none(options.recordings / name) for name in annotations.recordings}
+        reading = reading_of(options)
+        if reading != AS_USUAL:  # results that were stored before there was a choice are read as usual
+            made["sounds"] = [made["sounds"], reading.to_dict()]
     try:
         pipeline = chosen_pipeline(options, setting.classifier, setting.transcoder, setting.period_ms)
     except SpectralTranscoderError:

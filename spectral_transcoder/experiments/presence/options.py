@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from spectral_transcoder.datasets.names import TABLE_OF_PRESENCE
+from spectral_transcoder.signal.reading import add_reading_options
 from spectral_transcoder.utils.cli import Container, add_models_path, comma_list
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
 
@@ -28,5 +29,6 @@ def add_options(parser: Container) -> None:
         metavar="NAME=FILE,…",
         help="further trained transcoders, each for the classifiers whose Mels it makes",
     )
+    add_reading_options(parser)
     add_models_path(parser)
     add("--reference_models_path", type=Path, default=REFERENCE_MODELS, help="folder of trained transcoders")

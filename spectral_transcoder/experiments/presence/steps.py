@@ -6,7 +6,7 @@ intervals, agreement/<identifier>_agreement.csv.
 """
 
 from collections.abc import Callable
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from spectral_transcoder.experiments.presence.inputs import annotated, chosen_pi
 from spectral_transcoder.experiments.presence.options import LEVELS
 from spectral_transcoder.models.classifiers import classifier_record
 from spectral_transcoder.models.labels import groupings
+from spectral_transcoder.signal.reading import reading_of
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
 from spectral_transcoder.utils.files import atomic_path
 
@@ -36,7 +37,8 @@ def evaluate(setting: Setting, experiment: Experiment) -> None:
     """Keep the class scores of every window and of every recording."""
     annotations = annotated(experiment.options)
     grouping = grouping_of(annotations.classes)
-    scores_of = window_scorer(setting, experiment)
+    remarks: list[str] = []
+    scores_of = window_scorer(setting, experiment, remarks)
     labels = classifier_record(setting.classifier).labels
     windows, means = [], []
     with experiment.progress(len(annotations.recordings), "scoring", "recording") as progress:
@@ -47,19 +49,27 @@ def evaluate(setting: Setting, experiment: Experiment) -> None:
             table.insert(0, RECORDING, recording)
             windows.append(table)
             progress.advance(recording)
+        for remark in remarks:
+            progress.say(f"note: {remark}")
     table = pd.DataFrame(np.stack(means), columns=annotations.classes)
     table.insert(0, RECORDING, annotations.recordings)
     write_csv(pd.concat(windows), experiment.file("output", setting, "windows.csv"))
     write_csv(table, experiment.file("output", setting, "scores.csv"))
 
 
-def window_scorer(setting: Setting, experiment: Experiment) -> Callable[[str], np.ndarray]:
-    """Return what gives the label scores of a recording's windows by its name: (n_windows, n_labels)."""
+def window_scorer(
+    setting: Setting, experiment: Experiment, remarks: list[str]
+) -> Callable[[str], np.ndarray]:
+    """Return what gives the label scores of a recording's windows by its name: (n_windows, n_labels).
+
+    `remarks` gets what a user should know of the recordings.
+    """
     options = experiment.options
     pipeline = chosen_pipeline(options, setting.classifier, setting.transcoder, setting.period_ms)
     length = window_length(setting.classifier, setting.window_s)
     if setting.input != LEVELS:
-        return lambda name: sound_window_scores(pipeline, sound_path(options.recordings, name), length)
+        heard = replace(pipeline, reading=reading_of(options))
+        return lambda name: sound_window_scores(heard, sound_path(options.recordings, name), length, remarks)
     stored = read_recorded_levels(options.levels, options.period)
 
     def of_levels(name: str) -> np.ndarray:

@@ -85,6 +85,28 @@ def test_done_settings_are_kept_until_the_table_changes(run, recordings):
     assert "2 computed" in run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p")
 
 
+def test_results_depend_on_the_channel_and_on_what_is_accepted(run, recordings, tmp_path):
+    """The second channel is other noise than the first, so that their scores differ; a cut recording is told."""
+    noise = np.random.default_rng(1).normal(0, 0.1, 3 * SR)
+    soundfile.write(recordings / "a.wav", np.stack([noise, -noise], 1), SR)
+    said = run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p", "--channel", "2", status=1)
+    assert "b.wav has 1 channels: there is no channel 2" in said
+    for name in NAMES[1:]:
+        other = np.random.default_rng(2).normal(0, 0.1, 3 * SR)
+        soundfile.write(recordings / name, np.stack([noise * np.linspace(0, 1, 3 * SR), other], 1), SR)
+    assert "channels cancel" in run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p")
+    mean = written(tmp_path, "scores/*_scores.csv")
+    said = run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p", "--channel", "2")
+    assert "2 computed" in said and "cancel" not in said
+    assert not mean.equals(written(tmp_path, "scores/*_scores.csv"))
+    assert "2 done before" in run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p", "--channel", "2")
+    whole = (recordings / "a.wav").read_bytes()
+    (recordings / "a.wav").write_bytes(whole[: len(whole) * 3 // 4])
+    assert "a.wav is no whole sound" in run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p", status=1)
+    said = run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p", "--accept_truncated")
+    assert "2 computed" in said and "a.wav is truncated" in said
+
+
 def test_levels_have_a_plan_of_their_own(run, recordings, tmp_path):
     levels = ("--levels", recordings / "levels_128ms.npz")
     said = run(SCRIPT, *levels, "-s", SELECT, "-c", "-p", "-d")
