@@ -20,6 +20,8 @@ from spectral_transcoder.sensors.command_line import make_parser, read_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 
+N_SHOWN = 5  # files of other suffixes in a folder
+
 
 def main() -> int:
     """Classify files, a source that grows, or a city on a cluster; return 1 where a file could not be used."""
@@ -44,7 +46,7 @@ def main() -> int:
 def classify(args: Namespace) -> int:
     """Survey the files, load the models, find the offset, and score what no run before has scored."""
     from spectral_transcoder.sensors.command import find_offset, load_models, make_record, open_inputs
-    from spectral_transcoder.sensors.readers.formats import find_files
+    from spectral_transcoder.sensors.readers.formats import find_files, not_looked_at
     from spectral_transcoder.sensors.records import check_output
     from spectral_transcoder.sensors.results import is_whole
     from spectral_transcoder.sensors.run import Written, run_to_file
@@ -62,6 +64,9 @@ def classify(args: Namespace) -> int:
     else:
         written = Written(args.output, args.scores == "all", args.per)
         print("\n".join(run_to_file(model, inputs, windowing, written, record)))
+    if others := not_looked_at(args.files, args.from_audio):
+        shown = ", ".join(map(str, others[:N_SHOWN])) + (", …" if len(others) > N_SHOWN else "")
+        print(f"not looked at, by their suffixes: {len(others)} files, {shown}", file=sys.stderr)
     for reason in inputs.failed.values():
         print(f"left out: {reason}", file=sys.stderr)
     return 1 if inputs.failed else 0

@@ -32,6 +32,7 @@ def main() -> int:
         describe_classes,
         load_classifiers,
         output_paths,
+        refuse_foreign_sounds,
         regenerate,
         transcoders_for,
     )
@@ -42,9 +43,10 @@ def main() -> int:
     files = find_audio(args.files, AUDIO)
     refuse_equal_names(files)
     transcoders, models = transcoders_for("PANN", device=args.device, of_mels=True)
-    refuse_overwriting(
-        files, *(output for file in files for output in output_paths(args.output, file.stem, transcoders))
-    )
+    outputs = [output_paths(args.output, file.stem, transcoders) for file in files]
+    refuse_overwriting(files, *(output for own in outputs for output in own))
+    for own in outputs:
+        refuse_foreign_sounds(own)
     announce_transcoders(models)
     classifiers = load_classifiers(args.device)
 

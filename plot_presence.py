@@ -11,6 +11,7 @@ Takes some seconds for each sensor and million rows; nothing is fetched from the
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 PLACE_COLUMNS = ["sensor", "latitude", "longitude"]
 
 
-def main() -> None:
-    """Gather the rows, draw, and write the page."""
+def main() -> int:
+    """Gather the rows, draw, and write the page; return 1 where a file could not be used."""
     args = parse_arguments()
     from spectral_transcoder.report.page import PAGE
     from spectral_transcoder.report.year_page import TABLES, write_year
@@ -41,7 +42,10 @@ def main() -> None:
     results = find_results(args.results)
     inputs = [*results, *([args.coordinates] if args.coordinates else [])]
     refuse_overwriting(inputs, *(args.output / name for name in (PAGE, *TABLES.values())))
-    statistics = gather_statistics(tables_of(results), args.timezone)
+    left_out: list[str] = []
+    statistics = gather_statistics(tables_of(results, left_out), args.timezone)
+    for reason in left_out:
+        print(f"left out: {reason}", file=sys.stderr)
     if not statistics:
         raise MissingFileError(f"no rows of classify_thirdo.py in {', '.join(map(str, args.results))}")
     if places is not None:
@@ -53,24 +57,31 @@ def main() -> None:
     for own in statistics.values():
         print(f"{own.sensor}: {own.summary()['days']:.0f} days, {own.hours['rows'].sum():.0f} rows")
     print(f"written: {page}")
+    return 1 if left_out else 0
 
 
-def tables_of(paths: Sequence[Path]) -> "Iterator[pa.Table]":
-    """Give the rows of all files; those that are none of classify_thirdo.py are reported on stderr and left out."""
+def tables_of(paths: Sequence[Path], left_out: list[str]) -> "Iterator[pa.Table]":
+    """Give the rows of all files; `left_out` gets why some are damaged, or none of classify_thirdo.py."""
+    from spectral_transcoder.sensors.records import read_record
     from spectral_transcoder.sensors.result_files import NEEDED, read_results, result_columns
     from spectral_transcoder.sensors.results import LEVEL_COLUMNS
     from spectral_transcoder.sensors.time_of_presence import presence_columns
 
+    made_from: dict[str, Path] = {}
     for path in paths:
+        key = json.dumps((read_record(path) or {}).get("made_from"))
+        if key in made_from:
+            left_out.append(f"{path} has the rows of {made_from[key]}: they are counted once")
+            continue
+        made_from |= {} if key == "null" else {key: path}
         try:
             names = result_columns(path)
+            columns = [*NEEDED[:-1], *LEVEL_COLUMNS]
+            columns += [f"{name}_present" for name in presence_columns(names)]
+            columns += [name for name in presence_columns(names).values() if name not in columns]
+            yield from read_results(path, columns)
         except LevelsError as error:
-            print(f"left out: {error}", file=sys.stderr)
-            continue
-        columns = [*NEEDED[:-1], *LEVEL_COLUMNS]
-        columns += [f"{name}_present" for name in presence_columns(names)]
-        columns += [name for name in presence_columns(names).values() if name not in columns]
-        yield from read_results(path, columns)
+            left_out.append(str(error))
 
 
 def read_places(path: Path) -> "pd.DataFrame":

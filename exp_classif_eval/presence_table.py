@@ -19,7 +19,7 @@ from spectral_transcoder.datasets.names import LABELLED_CORPUS_NAMES
 from spectral_transcoder.experiments.classification.options import add_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError
-from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.files import atomic_path, refuse_foreign_table
 from spectral_transcoder.utils.paths import RESULTS
 
 
@@ -47,6 +47,7 @@ def main() -> None:
     table = presence_table(folder, kinds, folds)
 
     path = options.output / f"presence_{options.audio_dataset_name.lower().replace('-', '')}"
+    refuse_foreign_table(path.with_suffix(".csv"), table.columns[0])
     with atomic_path(path.with_suffix(".csv")) as temporary:
         table.to_csv(temporary, index=False, float_format="%.4f")
     together = summary(table).drop(columns=["dataset", "clips"])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from spectral_transcoder.experiments.presence.options import add_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError
-from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.files import atomic_path, refuse_foreign_table
 from spectral_transcoder.utils.paths import RESULTS
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def main() -> None:
     published = published_presence().get(dataset, {})
     table = correlation_table(rows, published)
     path = options.output / f"agreement_{dataset}"
+    refuse_foreign_table(path.with_suffix(".csv"), table.columns[0])
     with atomic_path(path.with_suffix(".csv")) as temporary:
         table.to_csv(temporary, index=False)
     title = f"Agreement with people: {dataset}, {len(annotations.recordings)} recordings"

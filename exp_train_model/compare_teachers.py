@@ -17,16 +17,20 @@ from typing import TYPE_CHECKING
 
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
-from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.files import atomic_path, refuse_foreign_table
 from spectral_transcoder.utils.paths import DATASETS, EXPORT
 
 if TYPE_CHECKING:
     from spectral_transcoder.models.transcoders import Transcoder
 
+FIRST_COLUMN = "transcoder"
+
 
 def main() -> None:
     """Let every classifier score the evaluation clips through every transcoder."""
     args = parse_arguments()
+    path = EXPORT / f"teachers_{args.dataset}.csv"
+    refuse_foreign_table(path, FIRST_COLUMN)
     import numpy as np
     import pandas as pd
     import torch
@@ -58,11 +62,10 @@ def main() -> None:
         check_classifiers(name, trained[name], classifiers)
     for transcoder, several in (candidates(records, dataset.third_octaves) | trained).items():
         for name, figures in compare(several, levels, split.fnames, classifiers, references).items():
-            rows.append({"transcoder": transcoder, "classifier": name, **figures})
+            rows.append({FIRST_COLUMN: transcoder, "classifier": name, **figures})
             share, weighted = figures["ptopafc_percent"], figures["ptopafc_weighted_percent"]
             shares = f"PTopA/FC {share:.1f} %, class-weighted {weighted:.1f} %"
             print(f"{transcoder}, scored by {name}: {shares}, BCE {figures['bce']:.5f}")
-    path = EXPORT / f"teachers_{args.dataset}.csv"
     with atomic_path(path) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False, float_format="%.6g")
     print(f"written: {path}")

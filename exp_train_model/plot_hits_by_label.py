@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spectral_transcoder.evaluation.transcoding_metrics import ScoredClips
 
 NAME = "hits_by_label"
+COLUMNS = ["model", "label", "clips", "hits"]
 MOST_MODELS = 6  # that a picture can hold side by side
 
 
@@ -29,12 +30,13 @@ def main() -> None:
     import pandas as pd
 
     from spectral_transcoder.evaluation.hits_by_label import draw_hits
-    from spectral_transcoder.utils.files import atomic_path
+    from spectral_transcoder.utils.files import atomic_path, refuse_foreign_table
 
+    refuse_foreign_table(EXPORT / f"{NAME}.csv", COLUMNS[0])
     scored = scored_settings(options)
     rows = [(model, *row) for model, clips in scored.items() for row in clips.hits_by_label()]
     with atomic_path(EXPORT / f"{NAME}.csv") as temporary:
-        pd.DataFrame(rows, columns=["model", "label", "clips", "hits"]).to_csv(temporary, index=False)
+        pd.DataFrame(rows, columns=COLUMNS).to_csv(temporary, index=False)
     shown = dict(list(scored.items())[:MOST_MODELS])
     if len(shown) < len(scored):
         print(f"the picture shows the first {MOST_MODELS} of {len(scored)} models: select fewer with -s")

@@ -4,22 +4,28 @@ import csv
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
 
 from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
-from spectral_transcoder.downloads.datasets import AUDIO_FOLDER, write_recalculated
+from spectral_transcoder.downloads.datasets import (
+    AUDIO_FOLDER,
+    DURATION,
+    recalculated_path,
+    write_recalculated,
+)
 from spectral_transcoder.signal.audio import open_sound, readable_suffixes, writing_reported
 from spectral_transcoder.utils.errors import (
     DatasetError,
     FullDiskError,
     MissingFileError,
     SpectralTranscoderError,
+    UsageError,
 )
-from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.files import atomic_path, file_identity
 from spectral_transcoder.utils.folders import is_hidden
 
 NAME = r"(?P<recording>\d+)-(?P<class_id>\d+)-\d+-\d+\.wav"
@@ -99,6 +105,7 @@ def lay_out_urbansound8k(folder: str | Path, output: str | Path) -> LaidOut:
             left_out[str(path)] = str(error)
     if not rows:
         raise DatasetError(f"no clip in {folds} can be used; the first: {next(iter(left_out.values()))}")
+    refuse_loss(table, rows, folds.parent / "metadata" / TABLE)
     write_tables(table, rows.values(), output / AUDIO_FOLDER)
     counts = Counter(row["fold"] for row in rows.values())
     return LaidOut({fold: counts[fold] for fold in sorted(counts, key=int)}, left_out)
@@ -144,6 +151,31 @@ def official_rows(path: Path) -> dict[str, Row]:
         if missing:
             raise DatasetError(f"{path} is not the official table: it lacks {', '.join(sorted(missing))}")
         return {row["slice_file_name"]: {column: row[column] for column in COLUMNS} for row in reader}
+
+
+def refuse_loss(table: Path, rows: Mapping[str, Row], source: Path) -> None:
+    """Raise UsageError where a table that is there would lose what is not ours: further columns, rows of the source.
+
+    Parameters
+    ----------
+    table : Path
+        The table that will be written; its twin with durations lies beside it.
+    rows : dict of str to dict
+        What will be in it, by clip.
+    source : Path
+        The table of the clips that are laid out.
+    """
+    in_place = file_identity(table) is not None and file_identity(table) == file_identity(source)
+    for path, columns in ((table, COLUMNS), (recalculated_path(table), (*COLUMNS, DURATION))):
+        if not path.is_file():
+            continue
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            lost = [f"the column {name}" for name in reader.fieldnames or () if name not in columns]
+            names = [row.get("slice_file_name") or "" for row in reader] if in_place else []
+        lost += [f"the row {name}" for name in names if name not in rows]
+        if lost:
+            raise UsageError(f"{path} would lose {lost[0]}: choose another output")
 
 
 def row_of_name(name: str, fold: str) -> Row:

@@ -16,6 +16,7 @@ from spectral_transcoder.downloads.unpack import unpack
 from spectral_transcoder.utils.errors import DownloadError
 
 AUDIO_FOLDER = "audio"
+DURATION = "duration"  # the column that the recalculated table adds
 RECORD = ".unpacked.json"
 CLIPS_SHOWN = 5
 
@@ -201,9 +202,9 @@ def write_recalculated(table: Path, audio_folder: Path) -> None:
     """
     with table.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        rows = [row | {"duration": _duration_s(audio_folder / row["slice_file_name"])} for row in reader]
+        rows = [row | {DURATION: _duration_s(audio_folder / row["slice_file_name"])} for row in reader]
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=[*(reader.fieldnames or ()), "duration"], lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=[*(reader.fieldnames or ()), DURATION], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_alone(recalculated_path(table), [text.getvalue().encode()])

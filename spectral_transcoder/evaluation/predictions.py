@@ -5,6 +5,7 @@ labels, the provenance of its sounds (sizes and hashes), and a manifest <classif
 each kind of outputs.
 """
 
+import glob
 import json
 import shlex
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pandas as pd
 from spectral_transcoder.datasets.labelled import CorpusRecord, LabelledCorpus, corpus_record
 from spectral_transcoder.models.registry import TRUE_MELS, TRUE_SUFFIX
 from spectral_transcoder.utils.arrays import read_array
-from spectral_transcoder.utils.errors import MissingFileError
+from spectral_transcoder.utils.errors import DatasetError, MissingFileError
 from spectral_transcoder.utils.files import atomic_path, sha256
 from spectral_transcoder.utils.folders import is_hidden
 from spectral_transcoder.utils.paths import DATA_PATH, DATASETS
@@ -99,8 +100,17 @@ class LogitFolder:
     def kinds(self) -> list[tuple[str, str]]:
         """Return the (classifier, transcoder) of which there are outputs, sorted."""
         paths = [path for path in self.folder.glob("*.json") if not is_hidden(path)]
-        made_from = [read_manifest(path)["provenance"] for path in paths]
+        manifests = [read_manifest(path) for path in paths if self._is_manifest(path)]
+        made_from = [manifest["provenance"] for manifest in manifests]
         return sorted((provenance["classifier"], provenance["transcoder"]) for provenance in made_from)
+
+    def _is_manifest(self, path: Path) -> bool:
+        """Whether a JSON file is a manifest, which a damaged one with outputs beside it is too."""
+        try:
+            read_manifest(path)
+        except DatasetError:
+            return any(self.folder.glob(f"*_{glob.escape(path.stem)}.npy"))
+        return True
 
     def create_command(self, classifier: str, transcoder: str) -> str:
         """Return the command that makes one kind of outputs."""
@@ -157,8 +167,21 @@ class LogitFolder:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Return the manifest of one kind of outputs; earlier versions called its `provenance` `origin`."""
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    if "origin" in manifest:
+    """Return the manifest of one kind of outputs; earlier versions called its `provenance` `origin`.
+
+    Raises
+    ------
+    DatasetError
+        It is damaged, or no manifest.
+    """
+    remedy = "remove it, and make the class outputs again"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DatasetError(f"{path} is damaged ({error}): {remedy}") from error
+    if isinstance(manifest, dict) and "origin" in manifest:
         manifest["provenance"] = manifest.pop("origin")
+    provenance = manifest.get("provenance") if isinstance(manifest, dict) else None
+    if not isinstance(provenance, dict) or not {"classifier", "transcoder"} <= provenance.keys():
+        raise DatasetError(f"{path} is no manifest of class outputs: {remedy}")
     return manifest

@@ -1,6 +1,6 @@
 """Recordings made audible and classified again from their third octaves, beside the same from their true Mels."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,9 @@ from spectral_transcoder.signal.audio import Recording, write_wav
 from spectral_transcoder.signal.griffin_lim import mel_to_audio
 from spectral_transcoder.signal.mel_plots import plot_mels
 from spectral_transcoder.signal.mel_spectrograms import PANN_MELS
+from spectral_transcoder.utils.files import refuse_foreign
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
+from spectral_transcoder.utils.plotting import is_own_picture
 
 
 def transcoders_for(
@@ -121,12 +123,21 @@ def regenerate(
     mels |= {name: transcoder.transcode(signal) for name, transcoder in transcoders.items()}
 
     original, *regenerated, picture = written = output_paths(folder, recording.name, transcoders)
+    panels = {model_entry(name).title: log_mels for name, log_mels in mels.items()}
+    plot_mels(
+        panels, PANN_MELS, picture, f"PANN Mels of {recording.name}"
+    )  # first: it marks the folder as ours
     write_wav(original, signal, PANN_MELS.sr)
     for path, log_mels in zip(regenerated, mels.values(), strict=True):
         write_wav(path, mel_to_audio(log_mels, PANN_MELS, n_iter, device=device), PANN_MELS.sr)
-    panels = {model_entry(name).title: log_mels for name, log_mels in mels.items()}
-    plot_mels(panels, PANN_MELS, picture, f"PANN Mels of {recording.name}")
     return written
+
+
+def refuse_foreign_sounds(outputs: Sequence[Path]) -> None:
+    """Raise UsageError where sounds of these names are there that `regenerate` did not write: without its picture."""
+    *sounds, picture = outputs
+    ours = picture.is_file() and is_own_picture(picture)
+    refuse_foreign(sounds, lambda _: ours)
 
 
 def output_paths(folder: Path, name: str, transcoders: Iterable[str]) -> list[Path]:

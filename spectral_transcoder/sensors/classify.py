@@ -29,6 +29,7 @@ from spectral_transcoder.sensors.windows import WindowBatch, Windowing, window_b
 from spectral_transcoder.utils.errors import UsageError
 
 BATCH_SECONDS = 16
+RANKS = ("first", "second", "third")  # of the labels that rows name: columns such as first_score
 TVB = "tvb"  # traffic, voices and birds are always reported
 
 
@@ -115,6 +116,10 @@ class SensorClassifier:
         twice = {target for target in self.classes if self.classes.count(target) > 1}
         if twice:
             raise UsageError(f"several groupings have a class {', '.join(sorted(twice))}: rename one")
+        if taken := [target for target in self.classes if target in RANKS]:
+            raise UsageError(
+                f"a class {taken[0]}: {taken[0]}_score is a column of the first labels; rename it"
+            )
 
     @classmethod
     def load(

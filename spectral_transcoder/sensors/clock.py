@@ -6,7 +6,8 @@ few stretches describe a long file.
 """
 
 import itertools
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +21,11 @@ NOMINAL_PERIODS_S = (0.01, 0.02, 0.025, 0.05, 0.0625, 0.1, 0.125, 0.128, 0.2, 0.
 DAY_S = 86400.0
 SHORT_STRETCH = 8  # rows: a stretch of fewer, more than a day from all others, is one of wrong times
 OWN_SERIES_SHARE = 0.1  # of the rows, from which a stretch that repeats times is a series of its own
+LONGEST_GAP_S = 600.0  # within a stretch: rows whose times lie in a longer one repeat none
+MOST_GAPS = 1000  # that are looked at so: a file of many is one of events
+UNSET_BEFORE_S, UNSET_FROM_S = 631152000.0, 4102444800.0  # 1990 and 2100: clocks beyond are not set
+MOST_REPEATED_SHARE = 0.4
+FEWEST_REPEATS = 3  # stretches; a clock is set back less often than sensors take turns
 MOST_STRETCHES = 100_000
 MOST_DISORDERED_SHARE = 0.25
 MOST_UNDATED_SHARE = 0.05
@@ -83,6 +89,15 @@ class KeptStretch:
     own_series: bool = False
     taken: tuple[tuple[float, float], ...] = ()
 
+    @property
+    def n_repeated(self) -> int:
+        """About how many of its rows have times that other stretches have."""
+        if self.own_series:
+            return len(self.stretch)
+        start_s, last_s = self.stretch.start_s, self.stretch.last_s
+        shared_s = sum(max(0.0, min(last_s, last) - max(start_s, start)) for start, last in self.taken)
+        return round(len(self.stretch) * min(1.0, shared_s / max(last_s - start_s, 1e-9)))
+
 
 @dataclass
 class ClockSurvey:
@@ -106,6 +121,8 @@ class ClockSurvey:
         (29,) how many rows have a level in each band.
     n_silent : np.ndarray
         (29,) how many of these are minus infinity.
+    checksums : tuple of int
+        CRC-32 of all times and of all levels, by which the same measurement is known in another file.
     """
 
     n_rows: int = 0
@@ -118,10 +135,13 @@ class ClockSurvey:
     n_empty: int = 0
     n_levels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(N_BANDS, np.int64))
     n_silent: NDArray[np.int64] = field(default_factory=lambda: np.zeros(N_BANDS, np.int64))
+    checksums: tuple[int, int] = (0, 0)
     _looked_at: list[tuple[NDArray, NDArray]] = field(default_factory=list)
 
     def add(self, times_s: NDArray[np.floating] | None, levels_db: NDArray[np.float32]) -> None:
         """Take the next rows: times (n,) and levels (n, 29)."""
+        parts = (b"" if times_s is None else times_s.tobytes(), levels_db.tobytes())
+        self.checksums = zlib.crc32(parts[0], self.checksums[0]), zlib.crc32(parts[1], self.checksums[1])
         there = ~np.isnan(levels_db)
         self.n_empty += int((~there.any(axis=1)).sum())
         self.n_levels += there.sum(axis=0)
@@ -143,7 +163,8 @@ class ClockSurvey:
         self.sums += np.histogram(forward, STEP_EDGES_S, weights=forward)[0]
         if len(self.stretches) > MOST_STRETCHES:
             return
-        breaks = np.flatnonzero((steps <= 0) | (steps > DAY_S)) + (0 if last else 1)
+        longest_s = LONGEST_GAP_S if len(self.stretches) < MOST_GAPS else DAY_S
+        breaks = np.flatnonzero((steps <= 0) | (steps > longest_s)) + (0 if last else 1)
         starts = np.unique(np.append(breaks, [] if last else [0])).astype(int)
         bounds = [*([0] if last and (not len(starts) or starts[0] > 0) else []), *starts, len(times_s)]
         for first, end in itertools.pairwise(bounds):
@@ -195,17 +216,25 @@ class ClockSurvey:
         turns = min(range(2, MOST_TURNS + 1), key=lambda lag: change[lag])
         if change[turns] < TURNS_RATIO * change[1]:
             return turns
-        return alternating_steps(np.diff(times))
+        return recurring_steps(np.diff(times))
 
 
-def alternating_steps(steps: NDArray[np.float64]) -> int:
-    """Return 2 where short and long steps take turns, as those of two clocks do; else 1."""
+def recurring_steps(steps: NDArray[np.float64]) -> int:
+    """Return after how many rows short and long steps recur, as those of several clocks do; 1 where they are alike.
+
+    Long steps that are multiples of the usual one are of rows that are missing.
+    """
     typical = float(np.median(steps)) if len(steps) else 0.0
     if len(steps) < 4 * MOST_TURNS or typical <= 0:
         return 1
-    from_one = float(np.median(abs(np.diff(steps)))) / typical
-    from_two = float(np.median(abs(steps[2:] - steps[:-2]))) / typical
-    return 2 if from_one > 0.2 and from_two < 0.1 * from_one else 1
+    relative = steps / typical
+    if np.mean(abs(relative - np.round(relative)) < 0.1) > LEAST_REGULAR_SHARE:
+        return 1
+    from_one = float(np.median(abs(np.diff(relative))))
+    for lag in range(2, MOST_TURNS + 1):
+        if from_one > 0.2 and np.median(abs(relative[lag:] - relative[:-lag])) < 0.1 * from_one:
+            return lag
+    return 1
 
 
 def nominal(period_s: float) -> float:
@@ -270,7 +299,19 @@ def read_clock(survey: ClockSurvey, stated_s: float | None, asked_s: float | Non
             f"sensor; if it is one all the same, say so with --period {measured:g}"
         )
     period_s = check_period(survey, measured, stated_s, asked_s, name)
-    return Clock(period_s, survey.is_reversed, keep_stretches(survey.stretches, survey.n_rows))
+    kept = keep_stretches(survey.stretches, survey.n_rows)
+    refuse_turns_of_many_rows(kept, survey.n_rows, name)
+    return Clock(period_s, survey.is_reversed, kept)
+
+
+def refuse_turns_of_many_rows(kept: Sequence[KeptStretch], n_rows: int, name: str) -> None:
+    """Raise LevelsError where rows repeat the times of others again and again, as those of two sensors in turn do."""
+    repeats = [n for part in kept if (n := part.n_repeated) >= SHORT_STRETCH]
+    if len(repeats) >= FEWEST_REPEATS and sum(repeats) > MOST_REPEATED_SHARE * n_rows:
+        raise LevelsError(
+            f"{name}: {sum(repeats)} of {n_rows} rows repeat the times of others, in {len(repeats)} places, as "
+            "several series do: expected one series, or a column called sensor"
+        )
 
 
 def refuse_mixed_units(survey: ClockSurvey, name: str) -> None:
@@ -313,14 +354,19 @@ def check_period(
 def keep_stretches(stretches: list[Stretch], n_rows: int) -> tuple[KeptStretch, ...]:
     """Return the stretches whose times are right, by majority: the longest count first.
 
-    A few rows more than a day from all others are left out. A stretch that lies beside the others is kept, in
+    A few rows more than a day from all others are left out, and those of a clock that is not set, before 1990 or
+    from 2100 on, where most rows have other times. A stretch that lies beside the others is kept, in
     whatever order; of one that repeats their times only the rest is kept, unless it is so long that it is a
     series of its own.
     """
     kept: dict[int, KeptStretch] = {}
     accepted: list[Stretch] = []
+    is_set = [stretch.start_s >= UNSET_BEFORE_S and stretch.last_s < UNSET_FROM_S for stretch in stretches]
+    n_set = sum(len(stretch) for stretch, known in zip(stretches, is_set, strict=True) if known)
     for index in sorted(range(len(stretches)), key=lambda index: (-len(stretches[index]), index)):
         stretch = stretches[index]
+        if not is_set[index] and n_set > n_rows / 2:
+            continue
         short = len(stretch) < SHORT_STRETCH
         if accepted and short and min(map(stretch.distance_s, accepted)) > DAY_S:
             continue

@@ -127,7 +127,7 @@ def make_record(
     }
     return {
         "spectral_transcoder": spectral_transcoder.__version__,
-        "files": provenance(files),
+        "files": provenance(file for file in files if file.is_file()),
         "weights": provenance(weights),
         "transcoder": which,
         "groupings": model.groupings,

@@ -117,9 +117,10 @@ def add_city_options(group: argparse._ArgumentGroup) -> None:
 def read_options(args: argparse.Namespace) -> "ReadOptions":
     """Return what the command line says of files that do not say it."""
     from spectral_transcoder.sensors.readers.options import ReadOptions
+    from spectral_transcoder.sensors.records import readable
 
     return ReadOptions(
-        sensor=args.sensor,
+        sensor=readable(args.sensor),
         period_s=args.period,
         weighting=args.weighting,
         time_column=args.time_column,

@@ -1,6 +1,5 @@
 """What a run reads: files of levels, surveyed, or sounds; those that cannot be used are named at the end."""
 
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,25 +94,15 @@ def survey_inputs(files: Sequence[Path], options: ReadOptions) -> Inputs:
         No file can be used; the message is that of the first.
     """
     inputs = Inputs()
-    contents: dict[tuple[int, int], Path] = {}
+    contents: dict[frozenset, Path] = {}
     for file in survey_files(files, options, inputs.failed):
-        content = (file.n_rows, file_checksum(file.path))
-        if content in contents:
+        if file.content in contents:
             inputs.failed[file.path] = (
-                f"{file.path} holds the same as {contents[content]}: it is counted once"
+                f"{file.path} holds the same as {contents[file.content]}: it is counted once"
             )
             continue
-        contents[content] = file.path
+        contents[file.content] = file.path
         inputs.surveyed.append(file)
     if not inputs.surveyed:
         raise LevelsError("; ".join(list(inputs.failed.values())[:3]) or "no file of levels")
     return inputs
-
-
-def file_checksum(path: Path) -> int:
-    """Return the CRC-32 of a file's bytes."""
-    checksum = 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            checksum = zlib.crc32(block, checksum)
-    return checksum

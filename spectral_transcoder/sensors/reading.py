@@ -16,7 +16,7 @@ from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.records import readable
 from spectral_transcoder.sensors.resampling import frame_period
 from spectral_transcoder.sensors.weighting import weighting_db
-from spectral_transcoder.utils.errors import LevelsError
+from spectral_transcoder.utils.errors import LevelsError, MissingFileError
 
 LAST_EPOCH_S = 2.5e11  # the year 9892; later ones cannot be written as dates
 LEAST_SHARE = 0.5  # of the rows in which a band has to have a level
@@ -43,6 +43,8 @@ class SurveyedFile:
         What was measured, all sensors together.
     notes : tuple of str
         What was understood of it.
+    content : frozenset
+        What its rows are known by in another file: (sensor, rows, checksums) of each sensor.
     """
 
     source: LevelsFile
@@ -52,6 +54,7 @@ class SurveyedFile:
     n_rows: int
     duration_s: float
     notes: tuple[str, ...]
+    content: frozenset[tuple[str, int, tuple[int, int]]] = frozenset()
 
     @property
     def path(self) -> Path:
@@ -100,14 +103,14 @@ class SurveyedFile:
             yield block.later(-shift_s)
             return
         judged = np.zeros(len(block), bool)
-        for part in clock.kept:
+        for before, part in zip((None, *clock.kept), clock.kept, strict=False):
             first, end = part.stretch.first_row - position, part.stretch.end_row - position
             if end <= 0 or first >= len(block):
                 continue
             rows = slice(max(first, 0), min(end, len(block)))
             judged[rows] = True
-            if first >= 0 and part is not clock.kept[0]:
-                report_jump(part, block, rows.start, findings)
+            if first >= 0 and before is not None and part.series != before.series:
+                report_jump(part, block, rows.start, part.stretch.first_row, findings)
             for own in own_rows(block, rows, part, findings):
                 yield own.later(-shift_s)
         findings.add_rows(OUT_OF_LINE, block, ~judged)
@@ -133,13 +136,13 @@ def own_rows(block: LevelBlock, rows: slice, part: KeptStretch, findings: Findin
     yield replace(kept, sensor=name, series=part.series)
 
 
-def report_jump(part: KeptStretch, block: LevelBlock, row: int, findings: Findings) -> None:
-    """Report that time went back, or begins again, at a row."""
+def report_jump(part: KeptStretch, block: LevelBlock, row: int, row_of_file: int, findings: Findings) -> None:
+    """Report that time went back, or begins again, at a row of a block; counted from 0 in the file."""
     if part.own_series:
         findings.note(
-            f"{block.file}: from {row + part.stretch.first_row} rows on times are repeated: taken for another series"
+            f"{block.file}: from row {row_of_file + 1} on times are repeated: taken for another series"
         )
-    elif part.series:
+    else:
         findings.add(SET_BACK, block.file, block.epoch_s[row], block.epoch_s[row], 0)
 
 
@@ -189,11 +192,14 @@ def survey_file(path: str | Path, options: ReadOptions) -> SurveyedFile:
     present, remarks = bands_with_levels(source, surveys, n_rows)
     periods = sorted({clock.period_s for clock in clocks.values()})
     every = ", ".join(f"every {1000 * period_s:g} ms" for period_s in periods)
+    if not source.description.timed and source.description.period_s is None:
+        every += " (assumed: see --period)"
     notes = [f"{path}: {source.description}, {every}, {n_rows} rows", *remarks]
     if turned:
         notes.append(f"{path}: the newest row comes first: turned round")
     duration_s = sum(survey.n_rows * clocks[sensor].period_s for sensor, survey in surveys.items())
-    return SurveyedFile(source, options, clocks, present, n_rows, duration_s, tuple(notes))
+    content = frozenset((sensor, survey.n_rows, survey.checksums) for sensor, survey in surveys.items())
+    return SurveyedFile(source, options, clocks, present, n_rows, duration_s, tuple(notes), content)
 
 
 def file_clock(
@@ -291,7 +297,7 @@ def survey_files(
     for path in find_files(names):
         try:
             yield survey_file(path, options)
-        except LevelsError as error:
+        except (LevelsError, MissingFileError) as error:
             if failed is None:
                 raise
             failed[path] = str(error)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from spectral_transcoder.utils.errors import UsageError
-from spectral_transcoder.utils.files import atomic_path, refuse_overwriting
+from spectral_transcoder.utils.files import atomic_path, refuse_foreign, refuse_overwriting
 
 SUFFIXES = (".csv", ".h5", ".hdf5", ".parquet")
+PARTS = ".parts"
 
 
 def readable(name: str | Path) -> str:
@@ -23,7 +24,7 @@ def record_path(output: Path) -> Path:
 
 def parts_folder(output: Path) -> Path:
     """Return where the parts of an output lie until it is whole."""
-    return output.with_name(output.name + ".parts")
+    return output.with_name(output.name + PARTS)
 
 
 def read_record(output: Path) -> dict[str, Any] | None:
@@ -79,8 +80,4 @@ def check_output(output: Path, inputs: Iterable[Path], periods: Iterable[str] = 
     sibling_is_ours = any(read_record(output.with_suffix(suffix)) is not None for suffix in SUFFIXES)
     foreign = [] if ours else own
     foreign += [] if ours or sibling_is_ours else shared
-    for path in foreign:
-        if path.exists():
-            raise UsageError(
-                f"{path} is there already and was not written by this script: choose another output, or remove it"
-            )
+    refuse_foreign(foreign, lambda _: False)

@@ -1,5 +1,6 @@
 """Reading back the rows that classify_thirdo.py wrote, whatever their format, in bounded memory."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote
@@ -9,9 +10,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from spectral_transcoder.sensors.records import SUFFIXES, is_table_of_periods
+from spectral_transcoder.sensors.records import PARTS, SUFFIXES, is_table_of_periods
 from spectral_transcoder.sensors.results import LEVEL_COLUMNS
 from spectral_transcoder.utils.errors import LevelsError, MissingFileError
+from spectral_transcoder.utils.folders import files_below
 
 ROWS_PER_TABLE = 65536
 BLOCK_BYTES = 1 << 24
@@ -26,7 +28,7 @@ DAMAGED = (
 def find_results(places: Sequence[Path]) -> list[Path]:
     """Return the files that may hold rows of windows: those given, and all of known suffixes inside folders.
 
-    The tables of minutes, hours and days that lie beside outputs are passed over.
+    Hidden files, parts of runs, and the tables of minutes, hours and days beside outputs are passed over.
 
     Raises
     ------
@@ -39,9 +41,9 @@ def find_results(places: Sequence[Path]) -> list[Path]:
             raise MissingFileError(
                 f"no results at {place}: expected files of classify_thirdo.py, or their folder"
             )
-        inside = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
-        inside = [path for path in inside if not is_table_of_periods(path)]
-        found += inside if place.is_dir() else [place]
+        inside = files_below(place, skipped_suffixes=(PARTS,)) if place.is_dir() else ()
+        rows = (path for path in inside if path.suffix.lower() in SUFFIXES and not is_table_of_periods(path))
+        found += sorted(rows) if place.is_dir() else [place]
     if not found:
         raise MissingFileError(
             f"no {', '.join(SUFFIXES)} in {', '.join(map(str, places))}: classify_thirdo.py writes them"
@@ -59,13 +61,14 @@ def result_columns(path: Path) -> list[str]:
     """
     try:
         if path.suffix.lower() == ".parquet":
-            names = pyarrow.parquet.read_schema(path).names
+            with path.open("rb") as file:  # Arrow itself opens no path that is no text
+                names = pyarrow.parquet.read_schema(file).names
             names += [name for name in hive_values(path) if name not in names]
         elif path.suffix.lower() == ".csv":
-            with pyarrow.csv.open_csv(path) as reader:
+            with path.open("rb") as file, pyarrow.csv.open_csv(file) as reader:
                 names = reader.schema.names
         else:
-            with h5py.File(path) as file:
+            with h5py.File(os.fsencode(path)) as file:
                 names = [name for name in file if file[name].ndim == 1]
                 names += list(file["levels_db"].attrs["columns"]) if "levels_db" in file else []
     except DAMAGED as error:
@@ -91,7 +94,7 @@ def read_results(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 def _read(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     if path.suffix.lower() == ".parquet":
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with path.open("rb") as opened, pyarrow.parquet.ParquetFile(opened) as file:
             kept = [name for name in columns if name in file.schema_arrow.names]
             for batch in file.iter_batches(ROWS_PER_TABLE, columns=kept):
                 table = pa.Table.from_batches([batch])
@@ -102,9 +105,12 @@ def _read(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
         options = pyarrow.csv.ConvertOptions(
             include_columns=list(columns), column_types={"sensor": pa.string()}, strings_can_be_null=False
         )
-        with pyarrow.csv.open_csv(
-            path, pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES), convert_options=options
-        ) as reader:
+        with (
+            path.open("rb") as file,
+            pyarrow.csv.open_csv(
+                file, pyarrow.csv.ReadOptions(block_size=BLOCK_BYTES), convert_options=options
+            ) as reader,
+        ):
             for batch in reader:
                 yield pa.Table.from_batches([batch])
     else:
@@ -118,7 +124,7 @@ def hive_values(path: Path) -> dict[str, str]:
 
 
 def _read_hdf5(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
-    with h5py.File(path) as file:
+    with h5py.File(os.fsencode(path)) as file:
         levels = list(file["levels_db"].attrs["columns"])
         for start in range(0, len(file["epoch_s"]), ROWS_PER_TABLE):
             rows = slice(start, start + ROWS_PER_TABLE)

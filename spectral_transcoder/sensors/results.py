@@ -21,14 +21,13 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from spectral_transcoder.sensors.classify import ScoredWindows
+from spectral_transcoder.sensors.classify import RANKS, ScoredWindows
 from spectral_transcoder.sensors.levels import NOMINAL_HZ
 from spectral_transcoder.sensors.records import parts_folder, read_record, record_path, write_json
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.files import atomic_path
 
 LEVEL_COLUMNS = [f"level_{name}" for name in NOMINAL_HZ]
-RANKS = ("first", "second", "third")
 ROWS_PER_GROUP = 8192
 
 
@@ -95,14 +94,18 @@ class Parts:
         """Write part number `index`, atomically; before the first, what all of them are made from."""
         if index == 0:
             write_json(self.folder / "record.json", self.record)
-        with atomic_path(self._path(index)) as temporary, pa.ipc.new_file(temporary, table.schema) as writer:
+        with (
+            atomic_path(self._path(index)) as temporary,
+            temporary.open("wb") as file,  # Arrow itself opens no path that is no text
+            pa.ipc.new_file(file, table.schema) as writer,
+        ):
             writer.write_table(table)
         self.done = index + 1
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Give the parts in order, one after the other, all columns or some."""
         for index in range(self.done):
-            with pa.OSFile(str(self._path(index))) as file:
+            with self._path(index).open("rb") as file:
                 table = pa.ipc.open_file(file).read_all()
             yield table if columns is None else table.select(columns)
 
@@ -133,7 +136,7 @@ def provenance(paths: Iterable[str | Path]) -> list[list[str | int]]:
 def write_csv(path: Path, tables: Iterator[pa.Table]) -> None:
     """Write tables under one header."""
     first = next(tables)
-    with pa.csv.CSVWriter(path, first.schema) as writer:
+    with path.open("wb") as file, pa.csv.CSVWriter(file, first.schema) as writer:
         for table in itertools.chain([first], tables):
             writer.write_table(table)
 
@@ -141,7 +144,10 @@ def write_csv(path: Path, tables: Iterator[pa.Table]) -> None:
 def write_parquet(path: Path, tables: Iterator[pa.Table]) -> None:
     """Write tables in row groups of equal size, so that few columns of a long file are read fast."""
     first = next(tables)
-    with pa.parquet.ParquetWriter(path, first.schema, compression="zstd") as writer:
+    with (
+        path.open("wb") as file,
+        pa.parquet.ParquetWriter(file, first.schema, compression="zstd") as writer,
+    ):
         waiting = []
         for table in itertools.chain([first], tables):
             waiting.append(table)

@@ -41,7 +41,8 @@ def find_sounds(folder: Path) -> SoundFiles:
             if path.is_file():
                 files.append(name)
             else:
-                left_out[name] = f"{path}: a link to a file that is not there"
+                what = "a link to a file that is not there" if path.is_symlink() else "no file of bytes"
+                left_out[name] = f"{path}: {what}"
         elif suffix in FFMPEG_SUFFIXES:
             left_out[name] = (
                 f"{path}: {suffix[1:]} is read only where ffmpeg is installed; install it, or convert the file with: "

@@ -146,6 +146,17 @@ def refuse_foreign(outputs: Iterable[Path], is_ours: Callable[[Path], bool]) -> 
             )
 
 
+def refuse_foreign_table(path: Path, first_column: str) -> None:
+    """Refuse to replace a csv but one whose first column has the name that ours has; raise UsageError for another."""
+    refuse_foreign([path], lambda there: starts_with(there, first_column))
+
+
+def starts_with(path: Path, text: str) -> bool:
+    """Whether a file of text begins with a text; a byte-order mark and quotes do not count."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return file.read(len(text) + 1).lstrip('"').startswith(text)
+
+
 def file_identity(path: Path) -> tuple[int, int] | None:
     """Return the device and number of a file, equal for all names and links of it; None where there is none."""
     try:

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-HIDDEN_FILES = ("thumbs.db", "desktop.ini")  # Windows's; names that begin with a dot are hidden elsewhere
+# Windows's, those of archives that macOS makes, and of Synology's disks; names that begin with a dot are hidden
+# elsewhere, and with ~$ a document's lock
+HIDDEN_NAMES = ("thumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "__macosx", "@eadir")
+HIDDEN_STARTS = (".", "~$")
 
 
 def is_hidden(path: Path) -> bool:
     """Whether a file or folder is one that a system hides: `._day.csv`, `.DS_Store`, `Thumbs.db`."""
-    return path.name.startswith(".") or path.name.lower() in HIDDEN_FILES
+    return path.name.startswith(HIDDEN_STARTS) or path.name.lower() in HIDDEN_NAMES
 
 
 def files_below(folder: Path, skipped_suffixes: tuple[str, ...] = ()) -> Iterator[Path]:

@@ -5,7 +5,7 @@ import pytest
 
 from spectral_transcoder.datasets.labelled import LabelledCorpus, corpus_record, open_labelled_corpus
 from spectral_transcoder.datasets.urbansound8k_layout import lay_out_urbansound8k
-from spectral_transcoder.utils.errors import DatasetError, MissingFileError
+from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
 from tests.helpers.made_corpora import write_clip, write_sonyc_ust, write_urbansound8k
 
 NAN = np.nan
@@ -91,6 +91,26 @@ def test_folds_that_come_one_after_the_other_are_all_in_the_table(tmp_path):
     lay_out_urbansound8k(tmp_path / "part2", tmp_path / "out")
     again = (tmp_path / "out" / "metadata" / "UrbanSound8K.csv").read_text()
     assert sorted(again.splitlines()) == sorted(table.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("table", "lost"),
+    [
+        ("slice_file_name,fsID,start,end,salience,fold,classID,class,notes\n", "column notes"),
+        (
+            "slice_file_name,fsID,start,end,salience,fold,classID,class\n9-4-0-1.wav,9,,,,1,4,drilling\n",
+            "9-4-0-1",
+        ),
+    ],
+)
+def test_a_corpus_that_is_laid_out_over_itself_loses_nothing(tmp_path, table, lost):
+    write_clip(tmp_path / "us/audio/fold1/77-4-0-1.wav", 1, sr=8000)
+    path = tmp_path / "us/metadata/UrbanSound8K.csv"
+    path.parent.mkdir()
+    path.write_text(table)
+    with pytest.raises(UsageError, match=f"would lose the .*{lost}"):
+        lay_out_urbansound8k(tmp_path / "us", tmp_path / "us")
+    assert path.read_text() == table
 
 
 @pytest.mark.parametrize("name", ["foldx", "fold0", "fold2_old"])

@@ -12,6 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from spectral_transcoder.report.year_pictures import metres
+from spectral_transcoder.sensors.results import write_csv, write_parquet
 from tests.conftest import ROOT
 from tests.helpers.made_year import made_year
 from tests.report.test_report_in_a_browser import CONTRASTS, DESK, ENOUGH_CONTRAST, PHONE
@@ -76,6 +77,20 @@ def test_what_is_wrong_is_told(call_script, tmp_path, results):
     ):
         code, _, err = call_script("plot_presence.py", *arguments, "--output", tmp_path / "page")
         assert code == status and words in err
+
+
+def test_good_results_are_drawn_and_others_named(call_script, tmp_path):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    table = made_year("7", n_days=1)
+    write_csv(folder / "a.csv", iter([table]))
+    write_parquet(folder / "a.parquet", iter([table]))
+    for name in ("a.csv", "a.parquet"):  # two formats of one run
+        (folder / f"{name}.json").write_text('{"made_from": {"files": ["day.csv"]}}')
+    (folder / "damaged.parquet").write_bytes(b"PAR1")
+    code, out, err = call_script("plot_presence.py", folder, "--output", tmp_path / "page")
+    assert code == 1 and "damaged.parquet cannot be read" in err
+    assert "a.parquet has the rows of" in err and f"{len(table)} rows" in out
 
 
 @pytest.fixture

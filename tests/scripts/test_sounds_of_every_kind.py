@@ -116,6 +116,35 @@ def test_outputs_are_not_written_over_inputs(tmp_path, call_script):
     assert path.read_bytes() == before
 
 
+def test_sounds_that_are_not_ours_are_not_replaced(tmp_path, call_script):
+    path, foreign = tmp_path / "a.wav", tmp_path / "out/a/a_original.wav"
+    soundfile.write(path, samples(), SR)
+    foreign.parent.mkdir(parents=True)
+    soundfile.write(foreign, samples(), SR)
+    before = foreign.read_bytes()
+    arguments = ("generate_audio.py", path, "--output", tmp_path / "out", "--n_iter", 1)
+    code, _, told = call_script(*arguments)
+    assert (code, told.count("\n")) == (2, 1) and "was not written by this script" in told
+    assert foreign.read_bytes() == before
+    foreign.unlink()
+    assert not call_script(*arguments)[0]
+    assert not call_script(*arguments)[0]  # its own sounds are replaced
+
+
+def test_a_dataset_of_a_name_that_is_no_text(tmp_path, call_script):
+    """The table of clips, which is written last, has the byte that is no text as an escape."""
+    for index in range(8):
+        path = os.fsencode(tmp_path) + b"/\xe9%d.wav" % index
+        with open(path, "wb") as file:  # noqa: PTH123
+            soundfile.write(file, samples(), SR, format="WAV")
+    code, _, told = call_script(
+        *("exp_train_model/create_mel_tho_dataset.py", "--layout", "folder", "--jobs", 1),
+        *("--audio_dataset_path", tmp_path, "--output_path", tmp_path / "out", "--dataset_name", "a"),
+    )
+    assert not code, told
+    assert "\\udce93.wav" in (tmp_path / "out/a/a_split.csv").read_text()
+
+
 def test_a_demo_sound_replaces_itself_and_nothing_else(tmp_path, call_script):
     path = tmp_path / "a.wav"
     demo = ("make_demo_sound.py", path, "--duration_s", 0.5)

@@ -114,6 +114,52 @@ def test_two_series_of_the_same_levels_that_take_turns_are_refused_by_their_step
         survey_file(path, ReadOptions())
 
 
+@pytest.mark.parametrize("offsets_s", [(0, 0.02, 0.07), (0, 0.01, 0.03, 0.08)])
+def test_more_series_of_the_same_levels_that_take_turns_are_refused_by_their_steps(tmp_path, offsets_s):
+    epochs = (epochs_s(240)[:, None] + np.array(offsets_s)).ravel()
+    path = write_csv(tmp_path / "a.csv", street_levels(len(epochs)), epochs)
+    with pytest.raises(LevelsError, match=f"{len(offsets_s)} series that take turns"):
+        survey_file(path, ReadOptions())
+
+
+def test_rows_that_are_missing_again_and_again_are_no_series_that_take_turns(tmp_path):
+    kept = np.arange(480) % 5 < 3  # steps of 125, 125 and 375 ms
+    path = write_csv(tmp_path / "a.csv", street_levels(480)[kept], epochs_s(480)[kept])
+    assert survey_file(path, ReadOptions()).frame_s == 0.125
+
+
+@pytest.mark.parametrize("offset_s", [0.0, 0.03])
+def test_series_that_take_turns_block_by_block_are_refused(tmp_path, offset_s):
+    """As two sensors that send a minute at a time do."""
+    blocks = epochs_s(400).reshape(10, 40)
+    epochs = np.stack([blocks, blocks + offset_s], 1).ravel()
+    path = write_csv(tmp_path / "a.csv", street_levels(800), epochs)
+    with pytest.raises(LevelsError, match="of 800 rows repeat the times of others, in 10 places"):
+        survey_file(path, ReadOptions())
+
+
+def test_a_clock_that_was_not_set_at_first_costs_these_rows(tmp_path):
+    epochs = np.concatenate([0.125 * np.arange(40), epochs_s(440)])
+    times, _, findings = read(write_csv(tmp_path / "a.csv", street_levels(480), epochs))
+    assert len(times) == 440 and findings.kinds[frame_checks.OUT_OF_LINE].n_rows == 40
+    assert len(read(write_csv(tmp_path / "b.csv", street_levels(40), epochs[:40]))[0]) == 40
+
+
+def test_rows_within_a_gap_of_others_repeat_no_time(tmp_path):
+    """The clock is an hour ahead for five seconds; the rows behind are neither dropped nor another series."""
+    epochs = epochs_s(480)
+    epochs[400:440] += 3600
+    times, sensors, findings = read(write_csv(tmp_path / "a.csv", street_levels(480), epochs))
+    assert len(times) == 480 and set(sensors) == {""}
+    assert findings.kinds[frame_checks.SET_BACK].n_ranges == 1
+
+
+def test_another_series_is_said_to_begin_at_its_row(tmp_path):
+    epochs = np.concatenate([epochs_s(240), epochs_s(240)])
+    findings = read(write_csv(tmp_path / "a.csv", street_levels(480), epochs))[2]
+    assert "from row 241 on times are repeated" in "\n".join(findings.notes)
+
+
 def test_a_period_that_contradicts_the_times_is_refused(tmp_path):
     path = write_csv(tmp_path / "a.csv", street_levels(96), epochs_s(96))
     with pytest.raises(LevelsError, match=r"every 0.125 s, but --period says 0.1 s"):
@@ -125,6 +171,8 @@ def test_arrays_take_the_period_that_is_given(tmp_path):
     np.save(tmp_path / "a.npy", street_levels(20))
     assert survey_file(tmp_path / "a.npy", ReadOptions(period_s=1.0)).frame_s == 1
     assert len(windows_of(tmp_path / "a.npy", period_s=1.0)) == 20
+    assert "(assumed: see --period)" in survey_file(tmp_path / "a.npy", ReadOptions()).notes[0]
+    assert "assumed" not in survey_file(tmp_path / "a.npy", ReadOptions(period_s=0.125)).notes[0]
 
 
 @pytest.mark.parametrize("rows", [slice(200, None), slice(0, 250), slice(0, 150)])

@@ -49,6 +49,18 @@ def test_times_of_periods_beside_an_output_are_no_rows(tmp_path):
     assert found == ["bus_per_hour.csv", "day.parquet"]  # what lies beside no output may be rows
 
 
+def test_folders_behind_links_are_searched_and_what_is_no_rows_is_passed_over(tmp_path):
+    elsewhere = tmp_path / "disk"
+    (tmp_path / "results/day.csv.parts").mkdir(parents=True)
+    elsewhere.mkdir()
+    (tmp_path / "results/linked").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(tmp_path / "results")
+    for name in ("results/day.csv", "results/._day.csv", "results/day_per_hour.csv", "disk/2.h5"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "results/day.csv.json").write_text('{"made_from": {}}')
+    assert [path.name for path in find_results([tmp_path / "results"])] == ["day.csv", "2.h5"]
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.h5"])
 def test_other_files_are_told(tmp_path, name):
     (tmp_path / name).write_text("time,level\n1,2\n")

@@ -1,7 +1,10 @@
 """classify_thirdo.py on folders and outputs as people have them: nothing of theirs is lost, good files are done."""
 
+import gzip
 import json
+import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
@@ -52,6 +55,46 @@ def test_a_file_that_is_not_ours_is_not_replaced(classify, tmp_path):
     ).read_text() == "mine too"
 
 
+def test_a_link_to_nowhere_is_not_replaced(classify, tmp_path):
+    street(tmp_path / "day.csv")
+    (tmp_path / "out.csv").symlink_to(tmp_path / "disk/out.csv")
+    status, _, said = classify(tmp_path / "day.csv", "-o", tmp_path / "out.csv")
+    assert status == 2 and "was not written by this script" in said and (tmp_path / "out.csv").is_symlink()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".h5"])
+def test_outputs_in_a_folder_whose_name_is_no_text(classify, call_script, tmp_path, suffix):
+    """What is written there is read back by plot_presence.py; --sensor may be no text either."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    street(folder / "day.csv")
+    status, _, said = classify(folder / "day.csv", "--sensor", "\udce9", "-o", folder / f"out/day{suffix}")
+    assert (status or 0, "Traceback" in said) == (0, False), said
+    status, said, errors = call_script("plot_presence.py", folder / "out", "--output", tmp_path / "year")
+    assert not status and "\\xe9: " in said, errors
+
+
+def test_a_class_whose_column_is_that_of_a_label_is_refused(classify, tmp_path):
+    street(tmp_path / "day.csv")
+    (tmp_path / "mine.yaml").write_text("first: [Siren]")
+    status, _, said = classify(
+        tmp_path / "day.csv", "--grouping", tmp_path / "mine.yaml", "-o", tmp_path / "out.csv"
+    )
+    assert status == 2 and "first_score is a column of the first labels" in said
+
+
+def test_files_that_are_not_looked_at_are_named(classify, tmp_path):
+    folder = tmp_path / "levels"
+    for name in ("day.csv", "noext", "day.dat", "~$day.csv", "__MACOSX/day.csv", "@eaDir/day.csv"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        street(folder / name)
+    (folder / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    status, _, said = classify(folder, "-o", tmp_path / "out.csv")
+    assert status == 1 and "gone.csv: a link to a file that is not there" in said
+    assert "not looked at, by their suffixes: 2 files" in said and "noext" in said
+    assert "MACOSX" not in said and "eaDir" not in said and "~$" not in said
+
+
 def test_own_outputs_in_an_input_folder_are_no_inputs(classify, tmp_path):
     street(tmp_path / "day.csv")
     output = tmp_path / "result.csv"
@@ -86,9 +129,12 @@ def test_the_same_measurement_twice_is_counted_once(classify, tmp_path):
     folder = tmp_path / "sensors"
     folder.mkdir()
     street(folder / "day.csv")
-    (folder / "day (1).csv").write_bytes((folder / "day.csv").read_bytes())
+    measured = (folder / "day.csv").read_bytes()
+    (folder / "day (1).csv").write_bytes(measured)
+    (folder / "day.csv.gz").write_bytes(gzip.compress(measured))
+    (folder / "other ends of lines.csv").write_bytes(measured.replace(b"\r\n", b"\n") + b"\n")
     status, _, said = classify(folder, "-o", tmp_path / "out.parquet")
-    assert status == 1 and "holds the same as" in said
+    assert status == 1 and said.count("holds the same as") == 3
     assert pyarrow.parquet.read_metadata(tmp_path / "out.parquet").num_rows == 10
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -116,13 +116,18 @@ def compact(path: Path, clips: Sequence[PlannedClip]) -> None:
             first_row += clip.n_seconds
 
 
+def open_table(path: Path) -> IO[str]:
+    """Open a csv to be written; bytes of file names that are no text become escapes."""
+    return path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
+
+
 def write_split_csv(
     path: Path, corpus: Corpus, kept: Sequence[PlannedClip], skipped: Sequence[dict[str, Any]]
 ) -> None:
     """Write a row for each clip of the corpus: file, split, group, chunks, and why it was skipped if it was."""
     chunks = {clip.file: clip.n_seconds for clip in kept}
     reasons = {clip["file"]: clip["reason"] for clip in skipped}
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with atomic_path(path) as temporary, open_table(temporary) as file:
         writer = csv.writer(file)
         writer.writerow(["file", "split", "group", "chunks", "skipped"])
         for clip in corpus.clips:
@@ -133,7 +138,7 @@ def write_split_csv(
 
 def write_variations_csv(path: Path, made: Sequence[PlannedClip], errors: Mapping[str, str | None]) -> None:
     """Write a row for each sound that was made: of what, how, its chunks, and why it was skipped if it was."""
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with atomic_path(path) as temporary, open_table(temporary) as file:
         writer = csv.writer(file)
         for number, clip in enumerate(made):
             row = clip.made.record() if clip.made else {}

@@ -12,7 +12,7 @@ from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.engine.run_store import RunRecord, RunStore, State
 from spectral_transcoder.experiments.engine.runner import Compute, InThisProcess, Runner, compute_one
 from spectral_transcoder.experiments.engine.selectors import named_modalities, select
-from spectral_transcoder.experiments.engine.tables import export, results_table
+from spectral_transcoder.experiments.engine.tables import claim_export, export, results_table
 from spectral_transcoder.experiments.engine.workers import Workers, interruptible, stop_with_launcher
 from spectral_transcoder.utils.cli import Parser
 from spectral_transcoder.utils.errors import UsageError
@@ -51,6 +51,8 @@ def run_experiment(
     """
     argv = sys.argv[1:] if argv is None else argv
     options = experiment_parser(description, add_options).parse_args(argv)
+    if options.export:
+        claim_export(EXPORT / options.export)
     experiment = build(options)
     settings = select(experiment.plans, options.select)
     metrics = _metrics(experiment, options.display)

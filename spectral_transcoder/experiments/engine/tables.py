@@ -16,8 +16,8 @@ from spectral_transcoder.experiments.engine.plans import STEP, Setting
 from spectral_transcoder.experiments.engine.run_store import RunStore
 from spectral_transcoder.experiments.engine.table_pictures import draw_table
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
-from spectral_transcoder.utils.files import atomic_path
-from spectral_transcoder.utils.plotting import save
+from spectral_transcoder.utils.files import atomic_path, refuse_foreign, starts_with
+from spectral_transcoder.utils.plotting import is_own_picture, save
 
 PLAN = "plan"
 MOST_PICTURE_ROWS = 150
@@ -193,9 +193,19 @@ def export(table: Table, path: str | Path) -> Path:
         Another suffix than png, html, tex and csv; a picture of too many rows.
     """
     path = Path(path)
-    exportable(path.name)
+    claim_export(path)
     WRITERS[path.suffix](table, path)
     return path
+
+
+def claim_export(path: Path) -> None:
+    """Raise UsageError for another suffix than png, html, tex and csv, and where something else than a table is."""
+    exportable(path.name)
+    if path.suffix == ".png":
+        refuse_foreign([path], is_own_picture)
+    else:
+        start = {".csv": PLAN, ".html": "<!DOCTYPE html>", ".tex": r"\begin{table}"}[path.suffix]
+        refuse_foreign([path], lambda there: starts_with(there, start))
 
 
 def _factor_rows(

@@ -14,7 +14,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from spectral_transcoder.sensors.frame_checks import Findings
-from spectral_transcoder.sensors.levels import FRAME_S, N_BANDS
+from spectral_transcoder.sensors.levels import N_BANDS
 from spectral_transcoder.sensors.readers.description import Description, Rows
 from spectral_transcoder.sensors.readers.hdf5 import open_hdf5
 from spectral_transcoder.sensors.readers.options import ReadOptions
@@ -135,9 +135,7 @@ def open_npy(path: Path, options: ReadOptions) -> FastToEarsNpy:
 
 def description(name: str, options: ReadOptions) -> Description:
     """Return what is understood of arrays of frames: all bands, no times, the period that the user gives or 125 ms."""
-    return Description(
-        name, timed=False, weighting=options.weighting or "Z", period_s=options.period_s or FRAME_S
-    )
+    return Description(name, timed=False, weighting=options.weighting or "Z", period_s=options.period_s)
 
 
 def is_chunks(shape: tuple[int, ...], dtype: np.dtype) -> bool:

@@ -21,7 +21,7 @@ from spectral_transcoder.sensors.readers.hdf5 import describe, find_datasets, op
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.readers.table import TableFile, TableLayout
 from spectral_transcoder.sensors.readers.text import TableHead, TextFile, open_text, read_head
-from spectral_transcoder.sensors.records import is_output
+from spectral_transcoder.sensors.records import PARTS, is_output
 from spectral_transcoder.signal.audio import readable_suffixes
 from spectral_transcoder.utils.errors import LevelsError, MissingFileError
 from spectral_transcoder.utils.folders import files_below, is_hidden
@@ -39,6 +39,7 @@ LEVEL_SUFFIXES = {
     ".gz",
     ".zip",
 }
+SUFFIXES_BESIDE_OUTPUTS = {".json", ".png", ".part"}
 HDF5_START, NPY_START = b"\x89HDF\r\n\x1a\n", b"\x93NUMPY"
 SOUND_STARTS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM")
 TABLES: tuple[Callable[[TableHead, ReadOptions], TableLayout | None], ...] = (
@@ -56,13 +57,12 @@ def files_of(name: str | Path, suffixes: Collection[str]) -> list[Path]:
     """Return the files that a name means: itself, those of a folder that have one of the suffixes, or of a pattern."""
     path = Path(name)
     if path.is_dir():
-        below = files_below(path, skipped_suffixes=(".parts",))
-        wanted = (file for file in below if file.suffix.lower() in suffixes and not is_output(file))
-        return [file for file in wanted if file.is_file()]
+        below = files_below(path, skipped_suffixes=(PARTS,))
+        return [file for file in below if file.suffix.lower() in suffixes and not is_output(file)]
     if path.exists():  # a name that exists is itself, whatever brackets and stars it has
         return [path]
     matches = (Path(match) for match in glob.glob(str(name), recursive=True))  # noqa: PTH207, absolute patterns too
-    return [file for file in matches if file.is_file() and not passed_over(file)]
+    return [file for file in matches if not file.is_dir() and not passed_over(file)]
 
 
 def find_files(names: Iterable[str | Path], from_audio: bool = False) -> list[Path]:
@@ -85,6 +85,17 @@ def find_files(names: Iterable[str | Path], from_audio: bool = False) -> list[Pa
             raise MissingFileError(f"no {kind} at {name}: expected a file, a folder of them, or a pattern")
         found += sorted(files, key=natural_order)
     return list(dict.fromkeys(found))
+
+
+def not_looked_at(names: Iterable[str | Path], from_audio: bool = False) -> list[Path]:
+    """Return the files in folders among `names` that are passed over, since their names do not end as such files' do.
+
+    Without hidden ones, and those of the suffixes that are written beside outputs.
+    """
+    known = {*(readable_suffixes() if from_audio else LEVEL_SUFFIXES), *SUFFIXES_BESIDE_OUTPUTS}
+    folders = [path for path in map(Path, names) if path.is_dir()]
+    files = (file for folder in folders for file in files_below(folder, skipped_suffixes=(PARTS,)))
+    return [file for file in files if file.suffix.lower() not in known and not is_output(file)]
 
 
 def passed_over(path: Path) -> bool:
@@ -122,7 +133,8 @@ def open_levels(path: str | Path, options: ReadOptions | None = None) -> LevelsF
     """
     path, options = Path(path), options or ReadOptions()
     if not path.is_file():
-        raise MissingFileError(f"no file of levels at {path}")
+        what = "a link to a file that is not there" if path.is_symlink() else "no file of levels"
+        raise MissingFileError(f"{path}: {what}")
     with path.open("rb") as file:
         start = file.read(16)
     if not start:

@@ -31,6 +31,11 @@ def recognise(head: TableHead, options: ReadOptions) -> TableLayout | None:
     LevelsError
         No bands, or no times and no period given.
     """
+    if not head.has_names and not options.columns:
+        raise LevelsError(
+            f"{head.path} has no line of names above its {len(head.names)} columns: say which of them are bands, and "
+            "which is the time, such as --columns 4:32=20 --time_column 1"
+        )
     columns = time_columns(head, options)
     if not columns and options.period_s is None:
         raise LevelsError(

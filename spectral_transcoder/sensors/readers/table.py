@@ -39,6 +39,17 @@ NULLS = (
     "-.--",
     "#N/A",
 )
+# as C's libraries and people write them; below a meter's range, its limit is the level
+SPELLINGS = {"−": "-", "∞": "inf", "1.#INF": "inf", "1.#IND": "nan", "1.#QNAN": "nan", "<": ""}
+NO_LEVELS = (
+    -999.0,
+    -999.9,
+    -999.99,
+    -9999.0,
+    -9999.9,
+    -9999.99,
+    -99999.0,
+)  # codes of a level that is not there
 NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$|^\s*[-+]?(inf|infinity|nan)\s*$"
 SHOWN_COLUMNS = 8
 
@@ -338,7 +349,9 @@ class BadRows:
             try:
                 values = pc.cast(text, pa.float64())
             except pa.ArrowInvalid:
-                text = pc.if_else(pc.is_in(text, pa.array(NULLS)), None, text)
+                text = pc.if_else(pc.is_in(pc.utf8_trim_whitespace(text), pa.array(NULLS)), None, text)
+                for written, meant in SPELLINGS.items():
+                    text = pc.replace_substring(text, written, meant)
                 is_number = pc.match_substring_regex(text, NUMBER, ignore_case=True).fill_null(True)
                 wrong = ~np.asarray(is_number, dtype=bool)
                 if wrong.any() and not first:
@@ -347,6 +360,8 @@ class BadRows:
                 readable &= ~wrong
                 values = pc.cast(pc.if_else(is_number, pc.utf8_trim_whitespace(text), None), pa.float64())
             numbers[:, index] = values.to_numpy(zero_copy_only=False)
+        if (numbers <= NO_LEVELS[0]).any():
+            numbers[np.isin(numbers, NO_LEVELS)] = np.nan
         if not readable.all():
             self.add(int((~readable).sum()), first)
         return numbers, readable

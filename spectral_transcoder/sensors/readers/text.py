@@ -10,21 +10,26 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 from spectral_transcoder.sensors.levels import FEWEST_BANDS
-from spectral_transcoder.sensors.readers.columns import band_of_column
+from spectral_transcoder.sensors.readers.columns import n_bands_of, read_band_names
 from spectral_transcoder.utils.errors import LevelsError
+from spectral_transcoder.utils.folders import is_hidden
 
 FIRST_BYTES = 65536
 BLOCK_BYTES = 1 << 20
 PIECE_BYTES = 1 << 14  # of a compressed file that ends early, what is before the last piece is read
+HOLES = "it has zero bytes, as a power failure leaves: passed over"
+ONE_BYTE_ENCODINGS = ("utf-8", "utf-8-sig", "cp1252")
 DELIMITERS = ",;\t"
 GZIP_START, ZIP_START = b"\x1f\x8b", b"PK\x03\x04"
 HEADER_LINES = 100  # among which the line of names is looked for
 ROWS_LOOKED_AT = 200
 SHOWN_TEXT = 60
-HIDDEN_PARTS = ("__MACOSX", ".")
+HOLE = bytes(8)  # of a file of text: what was not yet on the disk when the power failed
+OFFICE_PART = "[Content_Types].xml"
+ARRAYS_STARTS = (b"\x89HDF\r\n\x1a\n", b"\x93NUMPY")
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
@@ -110,24 +115,41 @@ def open_text(path: Path) -> TextFile:
     LevelsError
         Binary, empty, or an archive of several files.
     """
+    cut: list[str] = []
     with open_bytes(path) as file:
-        try:
-            start = file.read(FIRST_BYTES)
-        except (EOFError, zlib.error, OSError, zipfile.BadZipFile) as error:
-            raise LevelsError(f"{path} is damaged: {error}") from error
-    encoding = next((name for bom, name in BOMS.items() if start.startswith(bom)), "")
-    if not encoding:
-        # a BOM in the middle of nowhere apart, zero bytes are of numbers, not of text
-        if b"\0" in start:
-            raise LevelsError(f"{path} is binary (it starts with {start[:8]!r}): expected text, HDF5 or npy")
-        encoding = "utf-8" if decodes(start, "utf-8") else "cp1252"
-        if encoding == "cp1252" and sum(byte < 32 and byte not in b"\t\r\n" for byte in start) > 0.01 * len(
-            start
-        ):
-            raise LevelsError(f"{path} is binary (it starts with {start[:8]!r}): expected text, HDF5 or npy")
+        start = b"".join(read_pieces(file, FIRST_BYTES, cut))
+    if cut and not start:
+        raise LevelsError(f"{path} is damaged: {cut[0]}")
+    encoding = encoding_of(start)
+    if encoding is None and start.startswith(ARRAYS_STARTS):
+        raise LevelsError(f"{path} is a compressed file of arrays: unpack it")
+    if encoding is None:
+        raise LevelsError(f"{path} is binary (it starts with {start[:8]!r}): expected text, HDF5 or npy")
     if not start.strip():
         raise LevelsError(f"{path} is empty: expected third-octave levels")
     return TextFile(path, start, encoding, path.stat().st_size)
+
+
+def encoding_of(start: bytes) -> str | None:
+    """Return the encoding of text by its first bytes; None for what is no text.
+
+    Zero bytes are of numbers, not of text, but for the holes that a power failure leaves behind the first line.
+    """
+    for bom, name in BOMS.items():
+        if start.startswith(bom):
+            return name
+    for name in ("utf-16-le", "utf-16-be"):
+        letters = start[:200].decode(name, "replace")
+        if letters.isascii() and "".join(letters.split()).isprintable():
+            return name
+    first_line, _, others = start.partition(b"\n")
+    if b"\0" in first_line or (b"\0" in others and HOLE not in others):
+        return None
+    text = start.replace(b"\0", b"")
+    if decodes(text, "utf-8"):
+        return "utf-8"
+    n_controls = sum(byte < 32 and byte not in b"\t\r\n" for byte in text)
+    return "cp1252" if n_controls <= 0.01 * len(text) else None
 
 
 def decodes(start: bytes, encoding: str) -> bool:
@@ -139,7 +161,7 @@ def decodes(start: bytes, encoding: str) -> bool:
     return True
 
 
-def open_bytes(path: Path) -> IO[bytes]:
+def open_bytes(path: Path) -> io.BufferedIOBase:
     """Open a file to be read, decompressed where it is gzip or a zip of one file.
 
     Raises
@@ -150,33 +172,52 @@ def open_bytes(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         start = file.read(4)
     if start.startswith(GZIP_START):
-        return cast("IO[bytes]", gzip.open(path))
+        return gzip.GzipFile(path)
     if not start.startswith(ZIP_START):
         return path.open("rb")
     try:
         archive = zipfile.ZipFile(path)
-        names = [name for name in archive.namelist() if not name.startswith(HIDDEN_PARTS) and name[-1] != "/"]
+        names = [name for name in archive.namelist() if name[-1] != "/" and not hidden_within(name)]
+        if OFFICE_PART in names:
+            raise LevelsError(f"{path} is a workbook of Excel or another Office document: save it as csv")
         if len(names) != 1:
             raise LevelsError(f"{path} holds {len(names)} files: expected one table of levels, unpack it")
-        return archive.open(names[0])
+        return cast("io.BufferedIOBase", archive.open(names[0]))
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise LevelsError(f"{path} is a damaged or locked zip: {error}") from error
 
 
-def read_blocks(file: IO[bytes], encoding: str, cut: list[str]) -> Iterator[bytes]:
+def hidden_within(name: str) -> bool:
+    """Whether a system hides a file of an archive, or a folder in which it lies there."""
+    return any(is_hidden(Path(part)) for part in Path(name).parts)
+
+
+def read_pieces(file: io.BufferedIOBase, n_bytes: int, cut: list[str]) -> Iterator[bytes]:
+    """Yield at most so many bytes, piece by piece; `cut` gets a remark where a compressed file ends early."""
+    n_read = 0
+    while n_read < n_bytes:
+        try:
+            piece = file.read1(min(PIECE_BYTES, n_bytes - n_read))  # what there is, though it be less
+        except (EOFError, zlib.error, OSError, zipfile.BadZipFile) as error:
+            cut.append(f"it is cut or damaged ({error}): what is there before is read")
+            return
+        if not piece:
+            return
+        n_read += len(piece)
+        yield piece
+
+
+def read_blocks(file: io.BufferedIOBase, encoding: str, cut: list[str]) -> Iterator[bytes]:
     """Give a file's bytes, as UTF-8; what is there of one that ends early."""
     decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)("replace")
     ended = False
     while not ended:
-        pieces: list[bytes] = []
-        while sum(map(len, pieces)) < BLOCK_BYTES and not ended:
-            try:
-                pieces.append(file.read(PIECE_BYTES))
-            except (EOFError, zlib.error, OSError, zipfile.BadZipFile) as error:
-                cut.append(f"it is cut or damaged ({error}): what is there before is read")
-                pieces.append(b"")
-            ended = not pieces[-1]
-        read = b"".join(pieces)
+        read = b"".join(read_pieces(file, BLOCK_BYTES, cut))
+        ended = len(read) < BLOCK_BYTES
+        if encoding in ONE_BYTE_ENCODINGS and b"\0" in read:
+            if HOLES not in cut:
+                cut.append(HOLES)
+            read = read.replace(b"\0", b"\n")
         yield read if decoder is None else decoder.decode(read).replace("\ufeff", "").encode()
 
 
@@ -213,6 +254,11 @@ class TableHead:
         """The file."""
         return self.text.path
 
+    @property
+    def has_names(self) -> bool:
+        """Whether the file has a line of names: else columns are numbered."""
+        return self.names != numbered(len(self.names))
+
     def column(self, name: str) -> int | None:
         """Return the position of a column by its name in any case, or None."""
         lower = [own.lower() for own in self.names]
@@ -242,7 +288,7 @@ def read_head(text: TextFile) -> TableHead:
     first = 1 if lines[0].lower().startswith("sep=") else 0
     delimiters = lines[0][4:5] if first else DELIMITERS
     candidates = [
-        (count_bands(split(line, delimiter)), -position, delimiter)
+        (n_bands_of(read_band_names(split(line, delimiter))), -position, delimiter)
         for position, line in enumerate(lines[first:HEADER_LINES], first)
         for delimiter in delimiters or DELIMITERS
     ]
@@ -254,12 +300,17 @@ def read_head(text: TextFile) -> TableHead:
     names = tuple(name.strip() for name in split(lines[position], delimiter))
     skipped = position + 1
     if all(is_number(name) for name in names) and n_bands < FEWEST_BANDS:
-        names, skipped = tuple(str(index + 1) for index in range(len(names))), position
+        names, skipped = numbered(len(names)), position
     rows = tuple(tuple(split(line, delimiter)) for line in lines[skipped : skipped + ROWS_LOOKED_AT])
     while rows and any(rows[0]) and not any(is_number(cell) for cell in rows[0]):  # a row of units
         rows, skipped = rows[1:], skipped + 1
     decimal = decimal_mark(rows, delimiter)
     return TableHead(text, tuple(lines[:position]), names, delimiter, decimal, skipped, rows)
+
+
+def numbered(n_columns: int) -> tuple[str, ...]:
+    """Return the names of columns that have none: 1, 2, …"""
+    return tuple(str(number) for number in range(1, n_columns + 1))
 
 
 def split(line: str, delimiter: str) -> list[str]:
@@ -268,11 +319,6 @@ def split(line: str, delimiter: str) -> list[str]:
         return next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
     except csv.Error:
         return line.split(delimiter)
-
-
-def count_bands(names: Sequence[str]) -> int:
-    """Return how many different bands names mean."""
-    return len({band_of_column(name) for name in names} - {None})
 
 
 def is_number(text: str) -> bool:

@@ -113,7 +113,8 @@ def find_layout(
     if not texts:
         return TimeLayout(columns, "" if len(columns) == 1 else ISO, zone=zone)
     numbers = to_floats(texts)
-    if len(columns) == 1 and np.isfinite(numbers).mean() > 0.5:
+    others = [text for text, number in zip(texts, numbers, strict=True) if not np.isfinite(number)]
+    if len(columns) == 1 and len(others) < len(texts) and not any(map(looks_like_a_date, others)):
         return TimeLayout(columns, unit=epoch_unit(numbers))
     has_zone = sum(ZONE_SUFFIX.search(text) is not None for text in texts) > len(texts) / 2
     afternoon = any(text[-2:].lower() in ("am", "pm") for text in texts)
@@ -124,6 +125,11 @@ def find_layout(
         day = f"%m{mark}%d" if written == MONTH_FIRST else f"%d{mark}%m"
         written = f"{day}{mark}%Y %I:%M:%S %p"
     return TimeLayout(columns, written, zone=zone, has_zone=has_zone)
+
+
+def looks_like_a_date(text: str) -> bool:
+    """Whether a text holds a date or a time of day."""
+    return bool(DATE_FIRST.search(text) or YEAR_FIRST.search(text) or re.search(r"\d:\d", text))
 
 
 def date_order(texts: Sequence[str], path: object, order: str = "") -> str:

@@ -118,6 +118,17 @@ def test_unknown_format_names_those_that_there_are(experiment, tmp_path):
         export(table_of(experiment, "deep/"), tmp_path / "t.pdf")
 
 
+@pytest.mark.parametrize("suffix", ["csv", "html", "tex", "png"])
+def test_a_table_replaces_itself_and_nothing_else(experiment, tmp_path, suffix):
+    path = tmp_path / f"t.{suffix}"
+    for _ in range(2):
+        export(table_of(experiment, "deep/rate=-3"), path)
+    path.write_text("sensor,notes\n1,mine\n")
+    with pytest.raises(UsageError, match="was not written by this script"):
+        export(table_of(experiment, "deep/rate=-3"), path)
+    assert path.read_text() == "sensor,notes\n1,mine\n"
+
+
 @pytest.fixture
 def run(experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(cli, "EXPORT", tmp_path / "export")
@@ -135,6 +146,14 @@ def test_display_and_export_from_the_command_line(run, capsys, tmp_path):
     assert "toy, plan: deep kind: cnn rate: -3" in out
     assert f"written: {tmp_path / 'export' / 'results.csv'}" in out
     assert len(pd.read_csv(tmp_path / "export" / "results.csv")) == 2
+
+
+def test_a_foreign_file_of_that_name_is_told_before_anything_is_computed(run, tmp_path):
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export/mine.csv").write_text("mine")
+    with pytest.raises(UsageError, match="was not written by this script"):
+        run("-s", "deep/", "-c", "-d", "-e", "mine.csv")
+    assert not list(tmp_path.rglob("state/*.json"))
 
 
 @pytest.mark.parametrize("name", ["a/b.csv", "nosuchdir/../../../x.csv", "/tmp/x.csv", "../x.csv"])

@@ -1,11 +1,14 @@
 """What is wrong with a file is said as it is."""
 
+import gzip
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
 
+from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.readers.formats import open_levels
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.reading import survey_file
@@ -44,13 +47,52 @@ def test_a_pickled_npy_is_no_truncated_one(tmp_path):
 
 
 def test_a_zip_of_two_files_says_so(tmp_path):
-    import zipfile
-
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("a.csv", "x")
         archive.writestr("b.csv", "x")
     with pytest.raises(LevelsError, match="holds 2 files: expected one table"):
         open_levels(tmp_path / "a.zip")
+
+
+def test_a_workbook_says_so(tmp_path):
+    with zipfile.ZipFile(tmp_path / "book.csv", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<x/>")
+        archive.writestr("xl/workbook.xml", "<x/>")
+    with pytest.raises(LevelsError, match="a workbook of Excel"):
+        open_levels(tmp_path / "book.csv")
+
+
+def test_what_a_system_hides_in_an_archive_is_no_file_of_it(tmp_path):
+    path = write_csv(tmp_path / "a.csv", LEVELS, epochs_s(40))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(path, "day/a.csv")
+        for name in ("day/.DS_Store", "day/Thumbs.db", "__MACOSX/day/._a.csv"):
+            archive.writestr(name, "x")
+    assert survey_file(tmp_path / "a.zip", ReadOptions()).n_rows == 40
+
+
+@pytest.mark.parametrize("start", [b"\x93NUMPY\1\0", b"\x89HDF\r\n\x1a\n"])
+def test_arrays_that_are_compressed_say_so(tmp_path, start):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(start + bytes(200)))
+    with pytest.raises(LevelsError, match="a compressed file of arrays: unpack it"):
+        open_levels(tmp_path / "a.gz")
+
+
+def test_a_small_compressed_file_that_was_cut_is_read_up_to_there(tmp_path):
+    whole = gzip.compress(write_csv(tmp_path / "a.csv", LEVELS, epochs_s(40)).read_bytes())
+    (tmp_path / "a.csv.gz").write_bytes(whole[: len(whole) // 2])
+    surveyed = survey_file(tmp_path / "a.csv.gz", ReadOptions())
+    assert 5 < surveyed.n_rows < 40
+    list(surveyed.blocks(findings := Findings()))
+    assert "it is cut or damaged" in "\n".join(findings.notes)
+
+
+def test_a_table_without_a_line_of_names_says_so(tmp_path):
+    path = write_csv(tmp_path / "a.csv", LEVELS, epochs_s(40))
+    path.write_text(path.read_text().partition("\n")[2])
+    with pytest.raises(LevelsError, match="has no line of names above its 30 columns"):
+        open_levels(path)
+    assert survey_file(path, ReadOptions(columns="2:30=20", time_column="1")).n_rows == 40
 
 
 @pytest.mark.parametrize(

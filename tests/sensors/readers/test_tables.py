@@ -46,6 +46,15 @@ SPELLINGS = {
     "exact": [f"{hz:.2f}" for hz in HZ],
     "31_5": [name.replace(".", "_") for name in NOMINAL_HZ],
     "1k25": [kilo(name).replace("1.25k", "1k25").replace("3.15k", "3k15") for name in NOMINAL_HZ],
+    "1,250": [f"{float(name):,g}" for name in NOMINAL_HZ],
+    "1.250": [f"{float(name):,g}".replace(".", ";").replace(",", ".").replace(";", ",") for name in NOMINAL_HZ],
+    "31p5": [name.replace(".", "p") for name in NOMINAL_HZ],
+    "X31.5, of R": [f"X{name}" for name in NOMINAL_HZ],
+    "X1k.Hz": [f"X{kilo(name)}.Hz" for name in NOMINAL_HZ],
+    "L50": [f"L{name}" for name in NOMINAL_HZ],
+    "LZFeq 1k": [f"LZFeq {kilo(name)}" for name in NOMINAL_HZ],
+    "third_octave_20": [f"third_octave_{name}" for name in NOMINAL_HZ],
+    "20Hz dB(Z)": [f"{name}Hz dB(Z)" for name in NOMINAL_HZ],
 }  # fmt: skip
 
 
@@ -71,6 +80,86 @@ def test_a_name_that_looks_like_a_band_and_is_none_is_refused(name):
         find_bands(
             [f"LEQ_{other}" for other in NOMINAL_HZ[:20]] + [name] if "LEQ" in name else names, "a.csv"
         )
+
+
+@pytest.mark.parametrize("name", ["1kk", "1000Hzz", "100o", "Leq 1 khz max", "Kiloband"])
+def test_a_name_that_is_not_understood_where_a_band_is_missing_is_refused(name):
+    names = ["epoch", "leq", *NOMINAL_HZ[:17], name, *NOMINAL_HZ[18:], "temperature"]
+    with pytest.raises(LevelsError, match=f"the column '{name}' stands where 1000 Hz is missing"):
+        find_bands(names, "a.csv")
+
+
+def test_a_name_that_is_not_understood_before_and_behind_all_bands_is_refused():
+    with pytest.raises(LevelsError, match="'20 herz' stands where 20 Hz is missing"):
+        find_bands(["epoch", "20 herz", *NOMINAL_HZ[1:]], "a.csv")
+    with pytest.raises(LevelsError, match="'12500 herz' stands where 12500 Hz is missing"):
+        find_bands([*NOMINAL_HZ[:-1], "12500 herz", "epoch"], "a.csv")
+    for other in ("laeq", "L10", "PM2.5", "sensor 2"):  # before the bands of a sensor that begins at 25 Hz
+        assert len(find_bands(["epoch", other, *NOMINAL_HZ[1:]], "a.csv").columns) == 28
+
+
+def test_a_weighting_that_a_family_of_names_says_is_taken_off(tmp_path):
+    path = write_csv(tmp_path / "a.csv", LEVELS, epochs_s(96), [f"LAF{name}" for name in NOMINAL_HZ])
+    _, levels, findings = read(path)
+    np.testing.assert_allclose(levels, LEVELS - a_weighting_db(HZ), atol=0.2)
+    assert "29 bands, A-weighted" in findings.notes[0]  # LAF50 among them, which alone is a percentile
+
+
+@pytest.mark.parametrize("code", ["-999", "-999.0", "-9999", "#N/A", " - "])
+def test_codes_of_a_level_that_is_not_there_are_no_levels(tmp_path, code):
+    text = write_csv(tmp_path / "a.csv", LEVELS, epochs_s(96)).read_text().splitlines()
+    text[5] = ",".join([*text[5].split(",")[:-1], code])
+    (tmp_path / "a.csv").write_text("\n".join(text))
+    _, levels, findings = read(tmp_path / "a.csv")
+    assert np.isnan(levels[4, -1]) and not np.isnan(levels[4, :-1]).any()
+    assert "rows without a level: 12500 Hz 1.04 %" in "\n".join(findings.notes)
+    text = [text[0], *(",".join([*line.split(",")[:-1], code]) for line in text[1:])]
+    (tmp_path / "a.csv").write_text("\n".join(text))
+    assert "missing, at -80 dBFS: 12500 Hz 100 %" in "\n".join(read(tmp_path / "a.csv")[2].notes)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("−∞", -np.inf),
+        ("-1.#INF", -np.inf),
+        ("-INF", -np.inf),
+        ("−12.5", -12.5),
+        ("<20", 20),
+        ("< 20.5", 20.5),
+    ],
+)
+def test_spellings_of_numbers(tmp_path, written, meant):
+    text = write_csv(tmp_path / "a.csv", LEVELS, epochs_s(96)).read_text().splitlines()
+    text[5] = ",".join([*text[5].split(",")[:-1], written])
+    (tmp_path / "a.csv").write_text("\n".join(text), encoding="utf-8")
+    levels = read(tmp_path / "a.csv")[1]
+    assert len(levels) == 96 and levels[4, -1] == np.float32(meant)
+
+
+def test_what_a_power_failure_left_costs_the_rows_that_it_hit(tmp_path):
+    path = write_csv(tmp_path / "a.csv", LEVELS, epochs_s(96))
+    content = path.read_bytes()
+    path.write_bytes(content[:8000] + bytes(3000) + content[8100:])
+    times, _, findings = read(path)
+    assert 92 <= len(times) < 96
+    assert "zero bytes" in "\n".join(findings.notes)
+
+
+def test_utf_16_without_a_mark(tmp_path):
+    path = write_csv(tmp_path / "a.csv", LEVELS, epochs_s(96))
+    path.write_bytes(path.read_text().encode("utf-16-le"))
+    np.testing.assert_array_equal(read(path)[1], LEVELS)
+
+
+def test_most_rows_that_are_no_rows_are_called_that(tmp_path):
+    lines = write_csv(tmp_path / "a.csv", street_levels(400), epochs_s(400)).read_text().splitlines()
+    broken = [line if row % 5 == 0 else "ERROR sensor" for row, line in enumerate(lines)]
+    (tmp_path / "a.csv").write_text("\n".join(broken))
+    with pytest.raises(
+        LevelsError, match="rows are no levels, the first: 1 columns instead of 30, 'ERROR sensor'"
+    ):
+        read(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
