@@ -41,7 +41,7 @@ def folder(results, tmp_path_factory):
     command = ["plot_presence.py", *map(str, [*arguments, "--output", folder])]
     with mock.patch.object(sys, "argv", command), pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / "plot_presence.py"), run_name="__main__")
-    assert not ended.value.code
+    assert ended.value.code == 1  # foreign.csv is left out and named
     return folder
 
 
