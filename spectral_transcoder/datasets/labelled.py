@@ -99,7 +99,7 @@ class LabelledCorpus:
         UsageError
             Folds are asked for that are not here, or of a corpus that has none.
         DatasetError
-            There is no clip of these parts.
+            There is no clip of these parts, or nobody has voted on any of them.
         """
         here = self.folds if self.record.folds else [TEST]
         if not np.isin(self.parts, here).any():
@@ -113,6 +113,11 @@ class LabelledCorpus:
         if not set(asked) <= set(here):
             choices = f"some of {', '.join(here)}" if self.record.folds else "none, since it has no folds"
             raise UsageError(f"test_folds {','.join(asked)} of {self.record.name}: expected {choices}")
+        if np.isnan(self.labels[np.isin(self.parts, asked)]).all():
+            raise DatasetError(
+                f"no clip of {', '.join(asked)} of {self.record.name} has a vote that counts, on SONYC-UST that of "
+                f"annotator {VERIFIED}. The official table comes with: {self.record.fetch_command}"
+            )
         return asked
 
     def take(self, indices: np.ndarray) -> Self:
@@ -143,6 +148,7 @@ def read_urbansound8k(path: str | Path, classes: Sequence[str]) -> tuple[np.ndar
     )
     refuse_rows(path, table, ~table["fold"].isin(range(1, N_FOLDS + 1)), f"a fold of 1 … {N_FOLDS}")
     refuse_rows(path, table, table["duration"].isna(), "a duration")
+    refuse_rows(path, table, table["slice_file_name"].duplicated(), "a name of their own")
     parts = table["fold"].astype(int).astype(str).where(table["duration"] >= SHORTEST_S, SHORT)
     labels = np.eye(len(classes))[table["classID"].to_numpy(int)]
     return table["slice_file_name"].to_numpy(str), parts.to_numpy(str), labels

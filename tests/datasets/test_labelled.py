@@ -1,6 +1,7 @@
 """Labels of UrbanSound8K and SONYC-UST, against ones told by hand from the official tables."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from spectral_transcoder.datasets.labelled import LabelledCorpus, corpus_record, open_labelled_corpus
@@ -159,6 +160,7 @@ def test_no_clip_that_can_be_used_is_an_error(tmp_path):
         ("9-3-0-0.wav,9,0.0,4.0,1,11,3,-,2.0", "fold of 1"),
         ("9-3-0-0.wav,9,0.0,4.0,1,1,,-,2.0", "classID"),
         ("9-3-0-0.wav,9,0.0,4.0,1,1,3,-,", "duration"),
+        ("9-3-0-0.wav,9,0.0,4.0,1,1,3,-,4.0\n9-3-0-0.wav,9,0.0,4.0,1,1,3,-,4.0", "name of their own"),
     ],
 )
 def test_a_row_that_lacks_something_is_named(tmp_path, row, expected):
@@ -167,6 +169,17 @@ def test_a_row_that_lacks_something_is_named(tmp_path, row, expected):
         file.write(row + "\n")
     with pytest.raises(DatasetError, match=rf"1 rows lack a {expected}.*9-3-0-0\.wav"):
         open_labelled_corpus("URBAN-SOUND-8K", folder)
+
+
+def test_a_split_on_which_no_vote_counts_is_told(tmp_path):
+    """As where the rows of the annotator who verified the test split were left out."""
+    folder = write_sonyc_ust(tmp_path / "SONYC-UST", duration_s=0.1)
+    table = pd.read_csv(folder / "annotations.csv")
+    table["annotator_id"] = 7
+    table.to_csv(folder / "annotations.csv", index=False)
+    corpus = open_labelled_corpus("SONYC-UST", folder)[0]
+    with pytest.raises(DatasetError, match="no clip of test of SONYC-UST has a vote that counts"):
+        corpus.tested_parts()
 
 
 def test_a_table_without_the_split_that_is_scored_is_told(tmp_path):
