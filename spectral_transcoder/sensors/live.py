@@ -28,7 +28,7 @@ from spectral_transcoder.sensors.readers.description import END
 from spectral_transcoder.sensors.readers.formats import open_table
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.readers.table import BadRows, TableFile
-from spectral_transcoder.sensors.readers.text import BLOCK_BYTES, FIRST_BYTES, TextFile
+from spectral_transcoder.sensors.readers.text import BLOCK_BYTES, FIRST_BYTES, HEADER_LINES, TextFile
 from spectral_transcoder.sensors.readers.times import TimeReader
 from spectral_transcoder.sensors.weighting import weighting_db
 from spectral_transcoder.utils.errors import AudioError, LevelsError, MissingFileError
@@ -138,6 +138,7 @@ class LiveLevels:
         self._chunks = chunks
         self._text = b""
         path = Path("standard input" if str(self.source) == STDIN else self.source)
+        refused: LevelsError | None = None  # as long as what has come may be part of a header
         for chunk in chunks:
             self._text += chunk
             lines = self._text[: self._text.rfind(b"\n") + 1]
@@ -145,12 +146,21 @@ class LiveLevels:
                 if len(self._text) > BLOCK_BYTES:
                     raise LevelsError(f"{path}: no end of a line within {len(self._text)} bytes")
                 continue
-            table = open_table(TextFile(path, lines[:FIRST_BYTES], "utf-8", len(lines)), self.options)
+            try:
+                table = open_table(TextFile(path, lines[:FIRST_BYTES], "utf-8", len(lines)), self.options)
+            except LevelsError as error:
+                if lines.count(b"\n") > HEADER_LINES:
+                    raise
+                refused = error
+                continue
+            refused = None
             rows = self._begin(table, lines)
             if rows is not None:
                 return True
             if len(self._text) > BLOCK_BYTES:
                 raise LevelsError(f"{path}: no period could be found in its first rows: give one by --period")
+        if refused:
+            raise refused
         return False
 
     def _begin(self, table: TableFile, lines: bytes) -> bool | None:
@@ -173,7 +183,7 @@ class LiveLevels:
         if longest.n_rows < (2 if stated else enough):
             return None
         self.period_s = read_clock(longest, stated, self.options.period_s, str(table.path)).period_s
-        self._waiting = [replace(block, period_s=self.period_s) for block in blocks]
+        self._waiting = blocks
         self._text = self._text[len(lines) :]
         every = f"every {1000 * self.period_s:g} ms"
         self.findings.note(f"{table.path}: {table.description}, {every}")
@@ -182,7 +192,7 @@ class LiveLevels:
     def blocks(self) -> Iterator[LevelBlock]:
         """Give rows as they arrive."""
         for block in self._waiting:
-            yield self._with_series(block)
+            yield self._with_series(self._from_its_beginning(block))
         self._waiting = []
         for chunk in self._chunks:
             self._text += chunk
@@ -191,7 +201,7 @@ class LiveLevels:
             if len(self._text) > BLOCK_BYTES:
                 raise LevelsError(f"{self._table.path}: no end of a line within {len(self._text)} bytes")
             for block in self._blocks(lines):
-                yield self._with_series(block)
+                yield self._with_series(self._from_its_beginning(block))
             self._bad_rows.refuse_too_many()
 
     def finish(self) -> None:
@@ -200,18 +210,22 @@ class LiveLevels:
             self.findings.note(f"{self._table.path}: {self._bad_rows}, left out")
 
     def _blocks(self, lines: bytes) -> Iterator[LevelBlock]:
-        """Give the rows of some whole lines."""
+        """Give the rows of some whole lines, times as they are written."""
         if not lines.strip():
             return
         description = self._table.description
-        shift_s = self.period_s if description.clock == END else 0.0
         for sensor, times, levels in self._table.parse(lines, self._bad_rows, self._reader):
             if times is None or not len(times):
                 continue
             plain = (levels - weighting_db(description.weighting)).astype(np.float32)
             name = sensor or self.options.sensor
             path = str(self._table.path)
-            yield LevelBlock(name, path, times - shift_s, plain, description.present, self.period_s)
+            yield LevelBlock(name, path, times, plain, description.present, self.period_s)
+
+    def _from_its_beginning(self, block: LevelBlock) -> LevelBlock:
+        """Return a block with the times of its rows' beginnings, now that their period is known."""
+        shift_s = self.period_s if self._table.description.clock == END else 0.0
+        return replace(block, period_s=self.period_s).later(-shift_s)
 
     def _with_series(self, block: LevelBlock) -> LevelBlock:
         """Return a block with a new series where its clock was set back for good."""

@@ -72,6 +72,21 @@ def test_pieces_of_any_size_give_the_windows_of_the_whole_file(tmp_path, size):
     assert findings.kinds[frame_checks.GAP].n_ranges == 1
 
 
+@pytest.mark.shared
+def test_rows_with_the_times_of_their_ends_begin_a_period_before(shared):
+    """A log every second, line by line: the first rows, which tell the period, and those behind them."""
+    from spectral_transcoder.sensors.reading import read_levels
+
+    path = shared / "sensors/nti_xl2_long_RTA_3rd_Log.txt"
+    windowing = Windowing(1, 1, -120, 1)
+    batches, findings = follow(path.read_bytes().splitlines(keepends=True), windowing)
+    expected = join_batches(list(window_batches(read_levels(path), windowing, Findings())))
+    found = join_batches([batch for batch, _ in batches])
+    np.testing.assert_array_equal(found.epoch_s, expected.epoch_s)
+    np.testing.assert_array_equal(found.seconds_db, expected.seconds_db)
+    assert found.n_frames.sum() == 30
+
+
 def test_a_clock_that_is_set_back_goes_on(tmp_path):
     epochs = epochs_s(160)
     epochs[80:] -= 3600
