@@ -30,10 +30,9 @@ from spectral_transcoder.evaluation.transcoding_metrics import Clips, logit_metr
 from spectral_transcoder.evaluation.window_scores import WindowLength
 from spectral_transcoder.evaluation.windows_of_chunks import ChunkWindows
 from spectral_transcoder.models.classifiers import Classifier, classifier_record, load_classifier
-from spectral_transcoder.models.level_models import kind_of_checkpoint, load_model
+from spectral_transcoder.models.level_models import load_trained
 from spectral_transcoder.models.names import CLASSIFIER_NAMES
-from spectral_transcoder.models.registry import STUDENT
-from spectral_transcoder.models.student import load_student
+from spectral_transcoder.models.student import Student
 from spectral_transcoder.models.transcoders import TEXTURES, Transcoder, TranscoderSettings
 from spectral_transcoder.training.adaptation import cached_embeddings
 from spectral_transcoder.utils import cli
@@ -79,14 +78,12 @@ def scores_of(
     weights_sha256: str,
 ) -> np.ndarray:
     """Return a model's scores of windows, with a texture the mean over noises: (n_windows, n_labels) in 0 … 1."""
-    if str(path) in UNTRAINED:
-        transcoder = untrained_transcoder(str(path), dataset, classifier)
-    elif kind_of_checkpoint(path) == STUDENT:
-        student = load_student(path)
-        student.transcoder.check_serves(classifier.record)
-        return torch.cat([student(windows.frames(block)) for block in windows.blocks()]).numpy()
-    else:
-        transcoder = load_model(path)
+    untrained = str(path) in UNTRAINED
+    model = untrained_transcoder(str(path), dataset, classifier) if untrained else load_trained(path)
+    if isinstance(model, Student):
+        model.transcoder.check_serves(classifier.record)
+        return torch.cat([model(windows.frames(block)) for block in windows.blocks()]).numpy()
+    transcoder = model if isinstance(model, Transcoder) else model.transcoder
     behind = transcoder.classifier_behind(classifier)
     embeddings = cached_embeddings(dataset, windows, transcoder, classifier, n_noises, weights_sha256)
     scores = [behind.head(torch.from_numpy(np.array(rows))).sigmoid().numpy() for rows in embeddings]

@@ -17,7 +17,7 @@ from torch import nn
 
 from spectral_transcoder.models.checkpoints import (
     ModelSettings,
-    load_checkpoint,
+    checkpoint_parts,
     load_state,
     save_checkpoint,
 )
@@ -215,19 +215,9 @@ class AdaptedModel(nn.Module):
         save_checkpoint(path, self)
 
 
-def load_adapted(path: Path) -> AdaptedModel:
-    """Load a checkpoint that `AdaptedModel.save` wrote.
-
-    Raises
-    ------
-    MissingFileError
-        No such file.
-    CheckpointError
-        Damaged, unsafe, or no adapted classifier.
-    """
-    settings, state_dict, training = load_checkpoint(
-        path, "adapted classifier", "train it with the plan adapt"
-    )
+def build_adapted(content: dict[str, Any], path: Path) -> AdaptedModel:
+    """Return the adapted classifier whose checkpoint, read from `path`, is `content`; else raise CheckpointError."""
+    settings, state_dict, training = checkpoint_parts(content, path, "adapted classifier")
     model = AdaptedModel(AdaptedSettings.from_dict(settings))
     load_state(model.network, state_dict, path)
     model.training_record = model.transcoder.training_record = training

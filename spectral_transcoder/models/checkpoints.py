@@ -11,7 +11,7 @@ from torch import nn
 
 import spectral_transcoder
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
-from spectral_transcoder.utils.errors import CheckpointError, MissingFileError, UsageError
+from spectral_transcoder.utils.errors import CheckpointError, UsageError
 from spectral_transcoder.utils.files import atomic_path
 
 CHECKPOINT_FORMAT = "spectral_transcoder checkpoint 1"
@@ -52,41 +52,31 @@ def save_checkpoint(path: Path, model: Any) -> None:
     write_tensors(path, checkpoint)
 
 
-def checkpoint_parts(content: dict[str, Any], path: Path) -> tuple[Any, ...]:
-    """Return settings, state dict and training record of a checkpoint; raise CheckpointError where one is missing."""
+def checkpoint_parts(content: dict[str, Any], path: Path, kind: str) -> tuple[Any, ...]:
+    """Return settings, state dict and training record of what `save_checkpoint` wrote.
+
+    Parameters
+    ----------
+    content : dict
+        What the file holds.
+    path : Path
+        The file, for messages.
+    kind : str
+        The kind of model, for messages.
+
+    Raises
+    ------
+    CheckpointError
+        No such checkpoint, or a part of it is missing.
+    """
+    if content.get("format") != CHECKPOINT_FORMAT:
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise CheckpointError(f"{path} is no checkpoint of {article} {kind}")
     parts = ("settings", "state_dict", "training")
     missing = [part for part in parts if part not in content]
     if missing:
         raise CheckpointError(f"{path} lacks what a checkpoint has: {', '.join(missing)}")
     return tuple(content[part] for part in parts)
-
-
-def load_checkpoint(path: Path, kind: str, command: str) -> tuple[Any, ...]:
-    """Return settings, state dict and training record of a checkpoint that `save_checkpoint` wrote.
-
-    Parameters
-    ----------
-    path : Path
-        The checkpoint.
-    kind : str
-        The kind of model that it holds, for messages.
-    command : str
-        How such a model is made, for the message where there is none.
-
-    Raises
-    ------
-    MissingFileError
-        No such file.
-    CheckpointError
-        Damaged, unsafe, or no such checkpoint.
-    """
-    if not path.is_file():
-        raise MissingFileError(f"no {kind} at {path}: {command}")
-    content = load_tensors(path)
-    if content.get("format") != CHECKPOINT_FORMAT:
-        article = "an" if kind[0] in "aeiou" else "a"
-        raise CheckpointError(f"{path} is no checkpoint of {article} {kind}")
-    return checkpoint_parts(content, path)
 
 
 def write_tensors(path: Path, content: dict[str, Any]) -> None:

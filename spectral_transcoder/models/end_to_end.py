@@ -16,7 +16,7 @@ from torchvision.models import efficientnet_b0, efficientnet_b7
 
 from spectral_transcoder.models.checkpoints import (
     ModelSettings,
-    load_checkpoint,
+    checkpoint_parts,
     load_state,
     load_tensors,
     save_checkpoint,
@@ -104,7 +104,9 @@ class Baseline(nn.Module):
 
 def load_baseline(path: Path) -> Baseline:
     """Load a checkpoint that `Baseline.save` wrote; MissingFileError and CheckpointError as for transcoders."""
-    settings, state_dict, training = load_checkpoint(path, "baseline", "train it first")
+    if not path.is_file():
+        raise MissingFileError(f"no baseline at {path}: train it first")
+    settings, state_dict, training = checkpoint_parts(load_tensors(path), path, "baseline")
     baseline = Baseline(BaselineSettings.from_dict(settings))
     load_state(baseline.network, state_dict, path)
     baseline.training_record = training

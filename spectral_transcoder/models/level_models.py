@@ -1,39 +1,24 @@
-"""Models from third-octave levels to scores, adapted classifiers and students, whichever a checkpoint holds.
+"""Trained models of any kind by their checkpoints: transcoders, adapted classifiers, students.
 
-Each is a pair for the rest of the library: a transcoder, which for students passes the levels on, and a
-classifier behind it.
+The latter two go from third-octave levels to scores. Each is a pair for the rest of the library: a transcoder,
+which for students passes the levels on, and a classifier behind it.
 """
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from spectral_transcoder.models.adaptation import AdaptedModel, load_adapted
+from spectral_transcoder.models.adaptation import AdaptedModel, build_adapted
 from spectral_transcoder.models.checkpoints import load_tensors
-from spectral_transcoder.models.student import Student, load_student
-from spectral_transcoder.models.transcoders import Transcoder, load_transcoder
+from spectral_transcoder.models.student import Student, build_student
+from spectral_transcoder.models.transcoders import Transcoder, build_transcoder
 from spectral_transcoder.utils.errors import CheckpointError, MissingFileError
 
-LOADERS: dict[str, Callable[[Path], AdaptedModel | Student]] = {
-    "adapted": load_adapted,
-    "student": load_student,
+Trained = Transcoder | AdaptedModel | Student
+LEVEL_MODELS: dict[str | None, Callable[[dict[str, Any], Path], Trained]] = {
+    "adapted": build_adapted,
+    "student": build_student,
 }
-
-
-def kind_of_checkpoint(path: Path) -> str | None:
-    """Return "adapted" or "student", or None of a transcoder's checkpoint.
-
-    Raises
-    ------
-    MissingFileError
-        No such file.
-    CheckpointError
-        Damaged or unsafe.
-    """
-    if not path.is_file():
-        raise MissingFileError(f"no trained model at {path}")
-    settings = load_tensors(path).get("settings")
-    network = settings.get("network") if isinstance(settings, dict) else None
-    return network if network in LOADERS else None
 
 
 def load_level_model(path: Path) -> AdaptedModel | Student:
@@ -46,10 +31,10 @@ def load_level_model(path: Path) -> AdaptedModel | Student:
     CheckpointError
         Damaged, unsafe, or neither.
     """
-    kind = kind_of_checkpoint(path)
-    if kind is None:
+    model = load_trained(path)
+    if isinstance(model, Transcoder):
         raise CheckpointError(f"{path} is neither an adapted classifier nor a student")
-    return LOADERS[kind](path)
+    return model
 
 
 def load_model(path: Path) -> Transcoder:
@@ -64,5 +49,15 @@ def load_model(path: Path) -> Transcoder:
     CheckpointError
         Damaged, unsafe, or weights of another network than the settings say.
     """
-    kind = kind_of_checkpoint(path)
-    return load_transcoder(path) if kind is None else LOADERS[kind](path).transcoder
+    model = load_trained(path)
+    return model if isinstance(model, Transcoder) else model.transcoder
+
+
+def load_trained(path: Path) -> Trained:
+    """Load a trained model as what its settings say that it is; errors as of `load_model`."""
+    if not path.is_file():
+        raise MissingFileError(f"no trained model at {path}")
+    content = load_tensors(path)
+    settings = content.get("settings")
+    network = settings.get("network") if isinstance(settings, dict) else None
+    return LEVEL_MODELS.get(network, build_transcoder)(content, path)

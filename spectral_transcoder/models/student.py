@@ -16,7 +16,7 @@ from torch import nn
 
 from spectral_transcoder.models.checkpoints import (
     ModelSettings,
-    load_checkpoint,
+    checkpoint_parts,
     load_state,
     save_checkpoint,
 )
@@ -216,17 +216,9 @@ class Student(nn.Module):
         save_checkpoint(path, self)
 
 
-def load_student(path: Path) -> Student:
-    """Load a checkpoint that `Student.save` wrote.
-
-    Raises
-    ------
-    MissingFileError
-        No such file.
-    CheckpointError
-        Damaged, unsafe, or no student.
-    """
-    settings, state_dict, training = load_checkpoint(path, "student", "train it with the plan student")
+def build_student(content: dict[str, Any], path: Path) -> Student:
+    """Return the student whose checkpoint, read from `path`, is `content`; else raise CheckpointError."""
+    settings, state_dict, training = checkpoint_parts(content, path, "student")
     student = Student(StudentSettings.from_dict(settings))
     load_state(student.network, state_dict, path)
     student.training_record = student.transcoder.training_record = training

@@ -254,9 +254,13 @@ def load_transcoder(path: Path | str) -> Transcoder:
             f"no transcoder at {path}; the published ones come with: "
             "python3 download_pretrained_models.py --models transcoders"
         )
-    content = load_tensors(path)
+    return build_transcoder(load_tensors(path), path)
+
+
+def build_transcoder(content: dict[str, Any], path: Path) -> Transcoder:
+    """Return the transcoder whose weights, read from `path`, are `content`; errors as of `load_transcoder`."""
     if content.get("format") == CHECKPOINT_FORMAT:
-        settings, state_dict, training = checkpoint_parts(content, path)
+        settings, state_dict, training = checkpoint_parts(content, path, "transcoder")
         settings = TranscoderSettings.from_dict(settings)
     else:
         settings = published_settings(path.with_name(path.name + "_settings.yaml"))

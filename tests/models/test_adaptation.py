@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from spectral_transcoder.models.adaptation import AdaptationHead, AdaptedModel, AdaptedSettings, load_adapted
+from spectral_transcoder.models.adaptation import AdaptationHead, AdaptedModel, AdaptedSettings
 from spectral_transcoder.models.classifiers import load_classifier
-from spectral_transcoder.models.level_models import kind_of_checkpoint, load_level_model, load_model
-from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
-from spectral_transcoder.utils.errors import CheckpointError, MissingFileError, UsageError
+from spectral_transcoder.models.level_models import load_level_model
+from spectral_transcoder.models.transcoders import TranscoderSettings
+from spectral_transcoder.utils.errors import UsageError
 from tests.helpers.made_levels import street_levels
 
 TEXTURE = TranscoderSettings("pinv_texture", "YamNet")
@@ -57,15 +57,13 @@ def test_a_checkpoint_brings_everything_but_the_classifier(tmp_path):
     model = trained_model()
     model.training_record = {"teacher": "MiniYamNet"}
     model.save(tmp_path / "a_model")
-    again = load_adapted(tmp_path / "a_model")
+    again = load_level_model(tmp_path / "a_model")
     assert again.settings == model.settings and again.training_record == model.training_record
     classifier = load_classifier("MiniYamNet")
     mels = model.transcoder.transcode_seconds(seconds(3))
     expected = model.transcoder.classifier_behind(classifier).scores(mels)
     assert not torch.equal(expected, classifier.scores(mels))
     torch.testing.assert_close(again.transcoder.classifier_behind(classifier).scores(mels), expected)
-    assert kind_of_checkpoint(tmp_path / "a_model") == "adapted"
-    assert load_model(tmp_path / "a_model").training_record == model.training_record
 
 
 def test_a_head_serves_its_own_classifier_only(yamnet_weights):
@@ -76,15 +74,3 @@ def test_a_head_serves_its_own_classifier_only(yamnet_weights):
         AdaptedModel(AdaptedSettings("MiniYamNet", TranscoderSettings("pinv_texture", "PANN")))
     with pytest.raises(UsageError, match="hidden=0"):
         AdaptationHead(4, 5, 0)
-
-
-def test_files_of_other_kinds_are_told_apart(tmp_path):
-    Transcoder(TEXTURE).save(tmp_path / "transcoder_model")
-    assert kind_of_checkpoint(tmp_path / "transcoder_model") is None
-    assert load_model(tmp_path / "transcoder_model").settings.network == "pinv_texture"
-    with pytest.raises(CheckpointError, match="neither"):
-        load_level_model(tmp_path / "transcoder_model")
-    with pytest.raises(CheckpointError, match="adapted classifier"):
-        load_adapted(tmp_path / "transcoder_model")
-    with pytest.raises(MissingFileError, match="none_model"):
-        load_model(tmp_path / "none_model")

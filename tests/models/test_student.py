@@ -7,8 +7,8 @@ import torch
 
 from spectral_transcoder.models import onnx_export
 from spectral_transcoder.models.classifiers import load_classifier
-from spectral_transcoder.models.level_models import kind_of_checkpoint, load_model
-from spectral_transcoder.models.student import Student, StudentSettings, load_student
+from spectral_transcoder.models.level_models import load_level_model, load_model
+from spectral_transcoder.models.student import Student, StudentSettings, build_student
 from spectral_transcoder.sensors import SensorClassifier
 from spectral_transcoder.sensors.levels import LevelBlock
 from spectral_transcoder.utils.errors import CheckpointError, UsageError
@@ -50,11 +50,11 @@ def test_sensors_and_whole_recordings_score_alike(student):
 def test_a_checkpoint_is_small_and_whole(student, tmp_path):
     student.save(tmp_path / "a_model")
     assert (tmp_path / "a_model").stat().st_size < 6_000_000
-    again = load_student(tmp_path / "a_model")
+    again = load_level_model(tmp_path / "a_model")
+    assert isinstance(again, Student)
     assert again.settings == student.settings
     with torch.no_grad():
         torch.testing.assert_close(again(seconds(2)), student(seconds(2)), rtol=0, atol=0)
-    assert kind_of_checkpoint(tmp_path / "a_model") == "student"
     assert load_model(tmp_path / "a_model").name == "student"
 
 
@@ -75,10 +75,13 @@ def test_it_serves_its_teacher_only(student, yamnet_weights):
         Student(StudentSettings("MiniYamNet", nb_channels=0))
 
 
-def test_a_transcoder_is_no_student(tmp_path):
-    torch.save({"format": "x"}, tmp_path / "a_model")
+def test_a_file_of_another_format_is_no_student(tmp_path):
+    content = {"format": "x", "settings": {"network": "student"}}
     with pytest.raises(CheckpointError, match="no checkpoint of a student"):
-        load_student(tmp_path / "a_model")
+        build_student(content, tmp_path / "a_model")
+    torch.save(content, tmp_path / "a_model")
+    with pytest.raises(CheckpointError, match="no checkpoint of a student"):
+        load_model(tmp_path / "a_model")
 
 
 def test_a_hundredth_of_a_decibel_changes_nothing(student):
