@@ -60,7 +60,7 @@ def load_models(
     Returns
     -------
     SensorClassifier
-        With its calibration, see `find_calibration`.
+        With its calibration, see `choose_calibration`.
     str
         Which transcoder it has, in words.
     """
@@ -76,11 +76,11 @@ def load_models(
     own = model.own_window
     args.hop_s = args.hop_s or args.window_s or own.hop_s
     args.window_s = args.window_s or own.window_s
-    model.calibration = find_calibration(args, model)
+    model.calibration = choose_calibration(args, model)
     return model, which
 
 
-def find_calibration(args: argparse.Namespace, model: SensorClassifier) -> PresenceCalibration | None:
+def choose_calibration(args: argparse.Namespace, model: SensorClassifier) -> PresenceCalibration | None:
     """Return what scores mean as probabilities, calibrated now if asked for; None where it is not known."""
     window_s = int(args.window_s)
     if not args.calibrate:
