@@ -7,7 +7,7 @@ from pathlib import Path
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import FRAME_S, LevelBlock
 from spectral_transcoder.sensors.readers.options import ReadOptions
-from spectral_transcoder.sensors.reading import SurveyedFile, survey_files
+from spectral_transcoder.sensors.reading import SurveyedFile, survey_file
 from spectral_transcoder.sensors.sounds import audio_blocks
 from spectral_transcoder.signal.audio import AS_USUAL, Reading
 from spectral_transcoder.utils.errors import AudioError, LevelsError, MissingFileError
@@ -95,13 +95,16 @@ def survey_inputs(files: Sequence[Path], options: ReadOptions) -> Inputs:
     """
     inputs = Inputs()
     contents: dict[frozenset, Path] = {}
-    for file in survey_files(files, options, inputs.failed):
-        if file.content in contents:
-            inputs.failed[file.path] = (
-                f"{file.path} holds the same as {contents[file.content]}: it is counted once"
-            )
+    for path in files:
+        try:
+            file = survey_file(path, options)
+        except (LevelsError, MissingFileError) as error:
+            inputs.failed[path] = str(error)
             continue
-        contents[file.content] = file.path
+        if file.content in contents:
+            inputs.failed[path] = f"{path} holds the same as {contents[file.content]}: it is counted once"
+            continue
+        contents[file.content] = path
         inputs.surveyed.append(file)
     if not inputs.surveyed:
         raise LevelsError("; ".join(list(inputs.failed.values())[:3]) or "no file of levels")

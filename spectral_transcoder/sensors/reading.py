@@ -274,35 +274,6 @@ def span(times: NDArray[np.float64]) -> tuple[float, float]:
     return (times[0], times[-1]) if len(times) else (0.0, 0.0)
 
 
-def survey_files(
-    paths: str | Path | Iterable[str | Path], options: ReadOptions, failed: dict[Path, str] | None = None
-) -> Iterator[SurveyedFile]:
-    """Survey the files that names mean, one after the other.
-
-    Parameters
-    ----------
-    paths : str, Path or iterable of them
-        Files, folders, or patterns.
-    options : ReadOptions
-        What the user says of them.
-    failed : dict, optional
-        Gets {path: reason} of files that cannot be used; without it the first one raises.
-
-    Raises
-    ------
-    MissingFileError, LevelsError
-        No such file, or none of levels; the message says what was found.
-    """
-    names = [paths] if isinstance(paths, str | Path) else paths
-    for path in find_files(names):
-        try:
-            yield survey_file(path, options)
-        except (LevelsError, MissingFileError) as error:
-            if failed is None:
-                raise
-            failed[path] = str(error)
-
-
 def read_levels(
     paths: str | Path | Iterable[str | Path],
     findings: Findings | None = None,
@@ -330,5 +301,6 @@ def read_levels(
         No such file, or none of levels; the message says what was found.
     """
     findings = Findings() if findings is None else findings
-    for surveyed in survey_files(paths, options or ReadOptions()):
-        yield from surveyed.blocks(findings)
+    names = [paths] if isinstance(paths, str | Path) else paths
+    for path in find_files(names):
+        yield from survey_file(path, options or ReadOptions()).blocks(findings)
