@@ -16,9 +16,9 @@ from spectral_transcoder.datasets.annotated_recordings import read_times_of_pres
 from spectral_transcoder.evaluation.presence_probability import PresenceCalibration
 from spectral_transcoder.models.engines import choose_engine
 from spectral_transcoder.sensors import calibration, presence_calibration
-from spectral_transcoder.sensors import follow as following
 from spectral_transcoder.sensors.classify import SensorClassifier
 from spectral_transcoder.sensors.command_line import read_options
+from spectral_transcoder.sensors.follow import open_rows, write_rows
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
 from spectral_transcoder.sensors.levels import FRAME_S, record_of_frames
@@ -151,14 +151,14 @@ def follow(args: argparse.Namespace) -> int:
     source, args.offset = args.files[0], args.offset or 0.0
     kind = LiveSound if args.from_audio else LiveLevels
     live = kind(source, read_options(args), Findings())
-    with Stop() as stop, following.open_rows(args.output, source) as rows:
+    with Stop() as stop, open_rows(args.output, source) as rows:
         if not live.open(follow_bytes(source, stop)):
             raise LevelsError(f"{source} ended before its first window")
         with redirect_stdout(sys.stderr):
             period_s = (args.from_audio and args.period) or live.period_s
             model, _ = load_models(args, frame_period(period_s))
         windowing = Windowing(args.window_s, args.hop_s, args.offset, model.frames_per_second)
-        n_windows = following.follow(live, model, windowing, rows, args.scores == "all", report)
+        n_windows = write_rows(live, model, windowing, rows, args.scores == "all", report)
     report(f"{n_windows} windows")
     return 0
 

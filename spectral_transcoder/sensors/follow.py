@@ -22,7 +22,7 @@ from spectral_transcoder.utils.errors import UsageError
 FRAMES_BEFORE_JUDGING = 80  # of the offset: ten seconds
 
 
-def follow(
+def write_rows(
     live: LiveLevels | LiveSound,
     model: SensorClassifier,
     windowing: Windowing,
