@@ -11,17 +11,17 @@ scores/, the same class by class as csv; predictions/; heads/; and export/. Minu
 """
 
 from spectral_transcoder.experiments.classification.options import add_options
-from spectral_transcoder.experiments.engine.options import experiment_parser
+from spectral_transcoder.experiments.engine.options import parse_options
 from spectral_transcoder.utils import cli
 
 
 def main() -> int:
     """Do what the command line asks; --help and wrong options are answered before anything is loaded."""
-    experiment_parser(__doc__, add_options).parse_args()
+    options = parse_options(__doc__, add_options)
     from spectral_transcoder.experiments.classification.experiment import build_experiment, load_steps
     from spectral_transcoder.experiments.engine.cli import run_experiment
 
-    return run_experiment(build_experiment, load_steps, __doc__, add_options)
+    return run_experiment(build_experiment, load_steps, options)
 
 
 if __name__ == "__main__":

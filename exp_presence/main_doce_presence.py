@@ -10,18 +10,18 @@ scores/ of windows and recordings, metrics/, agreement/ with 95 % intervals; and
 minute of sound. exp_presence/plot_agreement.py draws it beside the published figures.
 """
 
-from spectral_transcoder.experiments.engine.options import experiment_parser
+from spectral_transcoder.experiments.engine.options import parse_options
 from spectral_transcoder.experiments.presence.options import add_options
 from spectral_transcoder.utils import cli
 
 
 def main() -> int:
     """Do what the command line asks; --help and wrong options are answered before anything is loaded."""
-    experiment_parser(__doc__, add_options).parse_args()
+    options = parse_options(__doc__, add_options)
     from spectral_transcoder.experiments.engine.cli import run_experiment
     from spectral_transcoder.experiments.presence.experiment import build_experiment, load_steps
 
-    return run_experiment(build_experiment, load_steps, __doc__, add_options)
+    return run_experiment(build_experiment, load_steps, options)
 
 
 if __name__ == "__main__":

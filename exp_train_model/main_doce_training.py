@@ -10,18 +10,18 @@ A setting that is done is not computed again, and what was interrupted goes on. 
 minutes, a training up to hours.
 """
 
-from spectral_transcoder.experiments.engine.options import experiment_parser
+from spectral_transcoder.experiments.engine.options import parse_options
 from spectral_transcoder.experiments.transcoding.options import add_options
 from spectral_transcoder.utils import cli
 
 
 def main() -> int:
     """Do what the command line asks; --help and wrong options are answered before anything is loaded."""
-    experiment_parser(__doc__, add_options).parse_args()
+    options = parse_options(__doc__, add_options)
     from spectral_transcoder.experiments.engine.cli import run_experiment
     from spectral_transcoder.experiments.transcoding.experiment import build_experiment, load_steps
 
-    return run_experiment(build_experiment, load_steps, __doc__, add_options)
+    return run_experiment(build_experiment, load_steps, options)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from spectral_transcoder.experiments.engine.options import experiment_parser
+from spectral_transcoder.experiments.engine.options import parse_options
 from spectral_transcoder.experiments.transcoding.options import add_options, add_selection_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
@@ -34,13 +34,8 @@ def main() -> int:
     # workers are started by the script's name: they are the main script's, which knows their options
     sys.argv[0] = str(MAIN_SCRIPT)
     start = time.monotonic()
-    status = run_experiment(
-        build_experiment,
-        load_steps,
-        __doc__,
-        add_options,
-        ["-l", *further, *compute, "-s", selection_of(options)],
-    )
+    argv = ["-l", *further, *compute, "-s", selection_of(options)]
+    status = run_experiment(build_experiment, load_steps, parse_options(__doc__, add_options, argv))
     print(f"{options.exp_type} experiment on {options.dataset}: {(time.monotonic() - start) / 60:.1f} min")
     return status
 
@@ -64,7 +59,7 @@ def compute_option(further: list[str]) -> list[str]:
     UsageError
         `further` selects settings, which --exp_type and the like do here.
     """
-    options = experiment_parser(__doc__, add_options).parse_args(further)
+    options = parse_options(__doc__, add_options, further)
     if options.select is not None:
         raise UsageError(
             f"-s {options.select}: expected --exp_type, --dataset, --classifier, --epoch, which choose the settings "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from spectral_transcoder.experiments.engine.options import experiment_parser
+from spectral_transcoder.experiments.engine.options import parse_options
 from spectral_transcoder.experiments.engine.plans import STEP, Setting
 from spectral_transcoder.experiments.engine.run_store import RunRecord, RunStore, State
 from spectral_transcoder.experiments.engine.selectors import select
@@ -85,7 +85,7 @@ class Launcher:
 
     def __init__(self, files: list[JobFile]) -> None:
         self.files = files
-        options = experiment_parser(__doc__, add_options).parse_args(list(files[0].options))
+        options = parse_options(__doc__, add_options, files[0].options)
         self.experiment = build_experiment(options)
         self.store = RunStore(self.experiment)
         self.folder = (options.data_path / FOLDER / "slurm").resolve()

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterable
 
 from spectral_transcoder.experiments.engine.experiment import Experiment
-from spectral_transcoder.experiments.engine.options import experiment_parser
+from spectral_transcoder.experiments.engine.options import parse_options
 from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.engine.run_store import RunStore, State
 from spectral_transcoder.experiments.engine.selectors import select
@@ -33,12 +33,11 @@ MAIN_SCRIPT = PROJECT_ROOT / "exp_train_model" / "main_doce_training.py"
 
 def main() -> int:
     """Compute what the command line says; return its exit status, or 143 if the job goes on later."""
-    argv = sys.argv[1:]
-    options = experiment_parser(__doc__, add_options).parse_args(argv)
+    options = parse_options(__doc__, add_options)
     experiment = build_experiment(options)
     settings = select(experiment.plans, options.select)
     before = progress_made(experiment, settings)
-    status, signals = run_until_signal([sys.executable, str(MAIN_SCRIPT), *argv])
+    status, signals = run_until_signal([sys.executable, str(MAIN_SCRIPT), *options.argv])
     if status == 0 or not signals:
         return status
     go_on_later(signals, made_progress=progress_made(experiment, settings) != before)

@@ -12,6 +12,7 @@ import numpy as np
 
 from spectral_transcoder.experiments.engine.cli import run_experiment
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord
+from spectral_transcoder.experiments.engine.options import parse_options
 from spectral_transcoder.experiments.engine.plans import Plan
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import Interrupted, MissingFileError
@@ -97,4 +98,4 @@ def load_steps():
 
 
 if __name__ == "__main__":
-    cli.run(lambda: run_experiment(build, load_steps, __doc__, add_options))
+    cli.run(lambda: run_experiment(build, load_steps, parse_options(__doc__, add_options)))

@@ -7,14 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord, Step
-from spectral_transcoder.experiments.engine.options import WORKER, experiment_parser
+from spectral_transcoder.experiments.engine.options import WORKER
 from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.experiments.engine.run_store import RunRecord, RunStore, State
 from spectral_transcoder.experiments.engine.runner import Compute, InThisProcess, Runner, compute_one
 from spectral_transcoder.experiments.engine.selectors import named_modalities, select
 from spectral_transcoder.experiments.engine.tables import claim_export, export, results_table
 from spectral_transcoder.experiments.engine.workers import Workers, interruptible, stop_with_launcher
-from spectral_transcoder.utils.cli import Parser
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import EXPORT
 
@@ -24,9 +23,7 @@ MISSING = "missing"  # pending, but data or weights are not here
 def run_experiment(
     build: Callable[[argparse.Namespace], Experiment],
     load_steps: Callable[[], Mapping[str, Step]],
-    description: str | None,
-    add_options: Callable[[Parser], None] | None = None,
-    argv: list[str] | None = None,
+    options: argparse.Namespace,
 ) -> int:
     """Do what a command line asks of an experiment.
 
@@ -37,20 +34,14 @@ def run_experiment(
     load_steps : callable
         () -> {name of a step: (setting, experiment) that computes a setting of it and writes its files}. It is
         called when something is computed, so that listings and tables need not wait for what steps import.
-    description : str
-        The script's description, for its help.
-    add_options : callable, optional
-        (parser): adds the experiment's own options.
-    argv : list of str, optional
-        The command line, by default the process's.
+    options : argparse.Namespace
+        The command line, as `parse_options` read it.
 
     Returns
     -------
     int
         The exit status: 1 if a setting failed.
     """
-    argv = sys.argv[1:] if argv is None else argv
-    options = experiment_parser(description, add_options).parse_args(argv)
     if options.export:
         claim_export(EXPORT / options.export)
     experiment = build(options)
@@ -66,7 +57,7 @@ def run_experiment(
     status = 0
     if options.compute:
         with interruptible():
-            status = Runner(experiment, _computer(experiment, load_steps, options, argv)).run(
+            status = Runner(experiment, _computer(experiment, load_steps, options)).run(
                 settings, named_modalities(experiment.plans, options.select)
             )
     if options.display is not None or options.export:
@@ -78,11 +69,10 @@ def _computer(
     experiment: Experiment,
     load_steps: Callable[[], Mapping[str, Step]],
     options: argparse.Namespace,
-    argv: Sequence[str],
 ) -> Compute:
     if options.compute == 1:
         return InThisProcess(experiment, load_steps(), options.force)
-    command = [sys.executable, sys.argv[0], *argv, WORKER, "-s"]  # the last -s counts
+    command = [sys.executable, sys.argv[0], *options.argv, WORKER, "-s"]  # the last -s counts
     return Workers(experiment, command, options.compute, options.force)
 
 

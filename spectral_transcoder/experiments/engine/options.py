@@ -1,7 +1,8 @@
 """Options of the command line that the experiments share, read before anything heavy is imported."""
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spectral_transcoder.utils.cli import Container, Parser, add_data_path, positive
@@ -24,8 +25,28 @@ def dataset_folder(options: argparse.Namespace) -> Path:
     return options.dataset_path or options.data_path / DATASETS
 
 
-def experiment_parser(description: str | None, add_options: Callable[[Parser], None] | None = None) -> Parser:
-    """Return the parser of an experiment's command line; parameters as of `run_experiment`."""
+def parse_options(
+    description: str | None,
+    add_options: Callable[[Parser], None] | None = None,
+    argv: Sequence[str] | None = None,
+) -> argparse.Namespace:
+    """Read the command line of an experiment.
+
+    Parameters
+    ----------
+    description : str
+        The script's description, for its help.
+    add_options : callable, optional
+        (parser): adds the experiment's own options.
+    argv : sequence of str, optional
+        The command line, by default the process's.
+
+    Returns
+    -------
+    argparse.Namespace
+        The options, and as `argv` the command line that they were read from.
+    """
+    argv = sys.argv[1:] if argv is None else argv
     parser = Parser(description)
     parser.add_argument("-s", "--select", help="plan/factor=value+factor=value,… (default: all settings)")
     parser.add_argument("-l", "--list", action="store_true", help="list the settings and their states")
@@ -47,7 +68,7 @@ def experiment_parser(description: str | None, add_options: Callable[[Parser], N
     parser.add_argument(WORKER, action="store_true", help=argparse.SUPPRESS)
     if add_options:
         add_options(parser)
-    return parser
+    return parser.parse_args(argv, argparse.Namespace(argv=list(argv)))
 
 
 def exportable(name: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.image import imread
 
 from spectral_transcoder.experiments.engine import cli
+from spectral_transcoder.experiments.engine.options import parse_options
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.engine.tables import export, results_table
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
@@ -135,7 +136,7 @@ def run(experiment, tmp_path, monkeypatch):
 
     def run(*argv):
         argv = [*argv, "--data_path", str(tmp_path)]
-        return cli.run_experiment(build, load_steps, "toy", add_options, argv)
+        return cli.run_experiment(build, load_steps, parse_options("toy", add_options, argv))
 
     return run
 

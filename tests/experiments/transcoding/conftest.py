@@ -9,6 +9,7 @@ from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis
 from spectral_transcoder.datasets.creation.run import create_dataset
 from spectral_transcoder.experiments.engine.cli import run_experiment
+from spectral_transcoder.experiments.engine.options import parse_options
 from spectral_transcoder.experiments.transcoding.experiment import (
     build_experiment,
     load_steps,
@@ -53,6 +54,7 @@ def compute(data, models):
 
     def run(selector, *further):
         argv = ["-s", selector, "-c", "-p", "--data_path", str(data), "--models_path", str(models), *further]
-        return run_experiment(build, load_steps, "test", add_options, argv), kept["experiment"]
+        status = run_experiment(build, load_steps, parse_options("test", add_options, argv))
+        return status, kept["experiment"]
 
     return run

@@ -6,6 +6,7 @@ import torch
 
 from spectral_transcoder.datasets.chunks import open_dataset
 from spectral_transcoder.experiments.engine.cli import run_experiment
+from spectral_transcoder.experiments.engine.options import parse_options
 from spectral_transcoder.experiments.transcoding.experiment import build_experiment, load_steps
 from spectral_transcoder.experiments.transcoding.options import add_options
 from spectral_transcoder.models.level_models import load_level_model, load_model
@@ -35,7 +36,7 @@ def made(tmp_path, call_script):
 
 def compute(folder, selector, models=REFERENCE_MODELS):
     arguments = ["-s", selector, "-c", "-p", "--data_path", str(folder), "--models_path", str(models)]
-    assert run_experiment(build_experiment, load_steps, "test", add_options, arguments) == 0
+    assert run_experiment(build_experiment, load_steps, parse_options("test", add_options, arguments)) == 0
 
 
 def test_heads_and_students_of_levels_every_second(made):

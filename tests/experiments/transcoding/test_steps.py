@@ -19,6 +19,7 @@ from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.evaluation.teacher_scores import teacher_embeddings, teacher_scores
 from spectral_transcoder.experiments.engine import cli
 from spectral_transcoder.experiments.engine.cli import run_experiment
+from spectral_transcoder.experiments.engine.options import parse_options
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding import experiment as transcoding_experiment
 from spectral_transcoder.experiments.transcoding import level_models, task
@@ -192,7 +193,7 @@ def test_results_of_other_weights_or_data_are_outdated_and_those_looked_at_elsew
 
     def run(*further, models_path=models):
         argv = ["-s", selector, "-p", *where, "--models_path", str(models_path), *further]
-        status = run_experiment(build_experiment, load_steps, "test", add_options, argv)
+        status = run_experiment(build_experiment, load_steps, parse_options("test", add_options, argv))
         return status, capsys.readouterr()
 
     assert run("-c")[0] == 0
