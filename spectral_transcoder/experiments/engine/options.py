@@ -68,7 +68,9 @@ def parse_options(
     parser.add_argument(WORKER, action="store_true", help=argparse.SUPPRESS)
     if add_options:
         add_options(parser)
-    return parser.parse_args(argv, argparse.Namespace(argv=list(argv)))
+    options = parser.parse_args(argv)
+    options.argv = list(argv)
+    return options
 
 
 def exportable(name: str) -> str:

@@ -22,6 +22,8 @@ Factors = Mapping[str, Sequence[Modality]]  # modalities by factor
 class Setting(DoceSetting):
     """One modality of each factor of a plan, as attributes: `setting.dataset`, `setting.epoch`, …"""
 
+    factor: "Plan"  # doce's word for the plan that it is a setting of
+
     def id(self, format: str = "long", **options: Any) -> str:
         """Return the identifier; doce builds file names with this method.
 
@@ -29,15 +31,10 @@ class Setting(DoceSetting):
         """
         if format == "list":
             return super().id(format=format, **options)
-        return self._identifier(without=())
+        return self._identifier()
 
     def __str__(self) -> str:
         return self.id()
-
-    @property
-    def factor(self) -> "Plan":
-        """The plan that it is a setting of."""
-        return cast("Plan", super().factor)
 
     @property
     def plan(self) -> str:
@@ -52,7 +49,7 @@ class Setting(DoceSetting):
     @property
     def selector(self) -> str:
         """What selects this setting alone: its plan and identifier, and what its plan would not mean unsaid."""
-        return f"{self.plan}/{self._identifier(without=(), always=self.factor.meant)}"
+        return f"{self.plan}/{self._identifier(always=self.factor.meant)}"
 
     @property
     def values(self) -> dict[str, Any]:
@@ -74,17 +71,13 @@ class Setting(DoceSetting):
         position = steps.index(getattr(self, STEP)) if steps else 0
         return self.at(steps[position - 1]) if position else None
 
-    def _identifier(self, without: Collection[str], always: Collection[str] = ()) -> str:
-        factors = sorted(set(self.factor.factors()) - set(without))
+    def _identifier(self, without: Collection[str] = (), always: Collection[str] = ()) -> str:
+        values, defaults = self.values, self.factor.defaults()
         return "+".join(
-            f"{factor}={getattr(self, factor)}"
-            for factor in factors
-            if factor in always or not self._at_default(factor)
+            f"{factor}={values[factor]}"
+            for factor in sorted(values.keys() - set(without))
+            if factor in always or factor not in defaults or defaults[factor] != values[factor]
         )
-
-    def _at_default(self, factor: str) -> bool:
-        defaults = self.factor.defaults()
-        return factor in defaults and defaults[factor] == getattr(self, factor)
 
 
 class Plan(DoceFactor):
