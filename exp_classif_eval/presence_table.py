@@ -26,12 +26,13 @@ from spectral_transcoder.utils.paths import RESULTS
 def main() -> None:
     """Write the table of the outputs that are here, or of those asked for."""
     options = parse_arguments()
-    from spectral_transcoder.experiments.classification.inputs import logit_folder
+    from spectral_transcoder.evaluation.predictions import LogitFolder
     from spectral_transcoder.experiments.classification.presence_table import presence_table, summary
+    from spectral_transcoder.experiments.engine.options import dataset_folder
     from spectral_transcoder.experiments.engine.table_pictures import draw_table
     from spectral_transcoder.utils.plotting import save
 
-    folder = logit_folder(options, options.audio_dataset_name)
+    folder = LogitFolder(options.audio_dataset_name, dataset_folder(options))
     kinds = [
         kind
         for kind in folder.kinds()

@@ -9,10 +9,11 @@ import pandas as pd
 
 from spectral_transcoder.datasets.labelled import LABELLED_CORPORA
 from spectral_transcoder.datasets.names import N_FOLDS
+from spectral_transcoder.evaluation.predictions import LogitFolder
 from spectral_transcoder.evaluation.tagging import TRANSCODERS
-from spectral_transcoder.experiments.classification.inputs import logit_folder
 from spectral_transcoder.experiments.classification.options import ALL_FOLDS
 from spectral_transcoder.experiments.engine.experiment import Experiment, MetricRecord, Step
+from spectral_transcoder.experiments.engine.options import dataset_folder
 from spectral_transcoder.experiments.engine.plans import Factors, Modality, Plan, Setting
 from spectral_transcoder.experiments.published import classification_figures
 from spectral_transcoder.models.names import ADDED_CLASSIFIERS, PUBLISHED_CLASSIFIERS
@@ -43,7 +44,8 @@ METRICS = (
 
 def build_experiment(options: argparse.Namespace) -> Experiment:
     """Return experiment 2 for the folders of a command line and the outputs that are there."""
-    kinds = {dataset: logit_folder(options, dataset).kinds() for dataset in LABELLED_CORPORA}
+    folder = dataset_folder(options)
+    kinds = {dataset: LogitFolder(dataset, folder).kinds() for dataset in LABELLED_CORPORA}
     return Experiment(
         "classification",
         classif_plans(kinds, options.test_folds),
@@ -116,7 +118,8 @@ def meant_by_outputs(kinds: Kinds) -> dict[str, Sequence[Modality]]:
 
 def missing(setting: Setting, experiment: Experiment) -> str | None:
     """Return why there are no class outputs for a setting, with the command that makes them, or None."""
-    return logit_folder(experiment.options, setting.dataset).missing(setting.classifier, setting.transcoder)
+    folder = LogitFolder(setting.dataset, dataset_folder(experiment.options))
+    return folder.missing(setting.classifier, setting.transcoder)
 
 
 def load_steps() -> Mapping[str, Step]:
@@ -128,7 +131,7 @@ def load_steps() -> Mapping[str, Step]:
 
 def provenance(setting: Setting, experiment: Experiment) -> dict[str, Any]:
     """Return what a setting's result is made from beyond its factors: the outputs, the sounds and the labels."""
-    folder = logit_folder(experiment.options, setting.dataset)
+    folder = LogitFolder(setting.dataset, dataset_folder(experiment.options))
     manifest = folder.read_manifest(setting.classifier, setting.transcoder) or {}
     clips = sha256(folder.clips_path) if folder.clips_path.is_file() else None
     return {"clips": clips, "outputs": manifest.get("provenance")} | {

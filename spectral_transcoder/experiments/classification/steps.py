@@ -12,12 +12,13 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from spectral_transcoder.datasets.labelled import CorpusRecord, LabelledCorpus
+from spectral_transcoder.datasets.labelled import CorpusRecord, LabelledCorpus, corpus_record
 from spectral_transcoder.evaluation import classification_metrics as metrics
+from spectral_transcoder.evaluation.predictions import LogitFolder
 from spectral_transcoder.evaluation.presence import class_scores
-from spectral_transcoder.experiments.classification.inputs import logit_folder
 from spectral_transcoder.experiments.classification.options import ALL_FOLDS
 from spectral_transcoder.experiments.engine.experiment import Experiment
+from spectral_transcoder.experiments.engine.options import dataset_folder
 from spectral_transcoder.experiments.engine.plans import Setting
 from spectral_transcoder.models.checkpoints import load_state, load_tensors, write_tensors
 from spectral_transcoder.models.labels import label_names
@@ -58,7 +59,7 @@ class ScoringData:
         UsageError
             Folds are asked for that are not here, or of a corpus that has none.
         """
-        folder = logit_folder(experiment.options, setting.dataset)
+        folder = LogitFolder(setting.dataset, dataset_folder(experiment.options))
         corpus, outputs = folder.read(setting.classifier, setting.transcoder)
         asked = None if setting.test_folds == ALL_FOLDS else setting.test_folds.split("-")
         return cls(corpus, outputs, corpus.tested_parts(asked))
@@ -166,7 +167,7 @@ def deep_scores(
 
 def metric(setting: Setting, experiment: Experiment) -> None:
     """Turn predictions into metrics, a value for each tested part and seed."""
-    record = logit_folder(experiment.options, setting.dataset).record
+    record = corpus_record(setting.dataset)
     rows = []
     with np.load(experiment.file("output", setting.at("evaluate"), "predictions.npz")) as kept:
         labels, scores, parts = kept["labels"], kept["scores"], kept["parts"]
