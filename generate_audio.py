@@ -37,10 +37,10 @@ def main() -> int:
         transcoders_for,
     )
     from spectral_transcoder.signal.audio import read_audio
-    from spectral_transcoder.signal.sound_files import find_audio, left_out_of
+    from spectral_transcoder.signal.sound_files import list_audio
 
     args.device = cli.choose_device(args.device)
-    files = find_audio(args.files, AUDIO)
+    files, failures = list_audio(args.files, AUDIO)
     refuse_equal_names(files)
     transcoders, models = transcoders_for("PANN", device=args.device, of_mels=True)
     outputs = [output_paths(args.output, file.stem, transcoders) for file in files]
@@ -50,7 +50,6 @@ def main() -> int:
     announce_transcoders(models)
     classifiers = load_classifiers(args.device)
 
-    failures = left_out_of(args.files, AUDIO)
     n_done = 0
     for path in tqdm(files, unit="file", disable=len(files) == 1):
         try:

@@ -67,18 +67,26 @@ def find_audio(names: Sequence[str], folder: Path) -> list[Path]:
     MissingFileError
         A name is neither, or a folder holds no sound that can be read.
     """
-    return [path for name in names for path in _meant(name, folder)]
+    return list_audio(names, folder)[0]
 
 
-def _meant(name: str, folder: Path) -> list[Path]:
-    path = _existing(name, folder)
-    if not path.is_dir():
-        return [path]
-    found = find_sounds(path)
-    if not found.files:
-        why = f"; left out: {next(iter(found.left_out.values()))}" if found.left_out else ""
-        raise MissingFileError(f"the folder {path} holds no audio file that can be read{why}")
-    return [path / file for file in found.files]
+def list_audio(names: Sequence[str], folder: Path) -> tuple[list[Path], list[str]]:
+    """Return what `find_audio` does, and why other sounds in the folders that `names` mean are left out."""
+    files: list[Path] = []
+    left_out: list[str] = []
+    for name in names:
+        path = _existing(name, folder)
+        if not path.is_dir():
+            files.append(path)
+            continue
+        found = find_sounds(path)
+        reasons = list(found.left_out.values())
+        if not found.files:
+            why = f"; left out: {reasons[0]}" if reasons else ""
+            raise MissingFileError(f"the folder {path} holds no audio file that can be read{why}")
+        files += [path / file for file in found.files]
+        left_out += reasons
+    return files, left_out
 
 
 def _existing(name: str, folder: Path) -> Path:
@@ -86,9 +94,3 @@ def _existing(name: str, folder: Path) -> Path:
     if path is None:
         raise MissingFileError(f"no audio file {name}: expected a path, or a name inside {folder}")
     return path
-
-
-def left_out_of(names: Sequence[str], folder: Path) -> list[str]:
-    """Return why sounds in the folders that `names` mean (see `find_audio`) are left out."""
-    folders = [path for path in (_existing(name, folder) for name in names) if path.is_dir()]
-    return [reason for path in folders for reason in find_sounds(path).left_out.values()]

@@ -1,6 +1,6 @@
 import pytest
 
-from spectral_transcoder.signal.sound_files import find_audio, find_sounds, left_out_of
+from spectral_transcoder.signal.sound_files import find_audio, find_sounds, list_audio
 from spectral_transcoder.utils.errors import MissingFileError
 
 
@@ -87,7 +87,7 @@ def test_sounds_that_cannot_be_read_are_listed_with_the_reason(tree, without_ffm
     assert list(reasons) == ["deep/song.AAC", "gone.wav", "talk.m4a"]
     assert "ffmpeg" in reasons["talk.m4a"]
     assert "not there" in reasons["gone.wav"]
-    assert left_out_of([str(tree)], tree) == list(reasons.values())
+    assert list_audio([str(tree)], tree)[1] == list(reasons.values())
 
 
 def test_a_folder_of_nothing_but_such_sounds_says_so(tmp_path, without_ffmpeg):
