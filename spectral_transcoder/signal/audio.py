@@ -15,7 +15,8 @@ import soxr
 from spectral_transcoder.signal.ffmpeg import FFMPEG_SUFFIXES, decoded, ffmpeg_installed
 from spectral_transcoder.signal.patched_files import PatchedFile
 from spectral_transcoder.signal.reading import AS_USUAL, Reading
-from spectral_transcoder.signal.sound_lengths import SoundLength, sound_length
+from spectral_transcoder.signal.sound_lengths.formats import sound_length
+from spectral_transcoder.signal.sound_lengths.length import SoundLength
 from spectral_transcoder.utils.errors import AudioError, MissingFileError, UsageError
 from spectral_transcoder.utils.files import atomic_path
 

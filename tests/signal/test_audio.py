@@ -15,7 +15,10 @@ from spectral_transcoder.signal.audio import (
     write_ogg,
     write_wav,
 )
+from spectral_transcoder.signal.reading import Reading
 from spectral_transcoder.utils.errors import AudioError, MissingFileError, UsageError
+from tests.helpers.noisy_sounds import SR as NOISY_SR
+from tests.helpers.noisy_sounds import noisy_sound
 
 
 def tone(sr, duration_s=0.5, frequency=440.0, amplitude=0.5):
@@ -226,3 +229,30 @@ def test_ogg_keeps_the_sound(tmp_path, duration_s):
     written, sr = soundfile.read(tmp_path / "a.ogg")
     assert (sr, len(written)) == (16000, len(samples))
     assert np.sqrt(np.mean((written - samples / 2) ** 2)) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("gain", "cancels"), [(-1, True), (-0.99, True), (-0.5, False), (1, False), (0, False)]
+)
+def test_channels_that_cancel_are_reported(tmp_path, gain, cancels):
+    path = tmp_path / "a.wav"
+    mono = noisy_sound()[:, 0]
+    soundfile.write(path, np.stack([mono, gain * mono], axis=1), NOISY_SR, subtype="FLOAT")
+    remarks = read_audio(path).remarks
+    assert bool(remarks) is cancels
+    for channel, expected in ((1, mono), (2, gain * mono)):
+        recording = read_audio(path, Reading(channel=channel))
+        np.testing.assert_allclose(recording.samples, expected, atol=1e-6)
+        assert not recording.remarks
+    with pytest.raises(AudioError, match="there is no channel 3"):
+        read_audio(path, Reading(channel=3))
+
+
+def test_a_constant_offset_hides_no_cancelling(tmp_path):
+    """As microphones have one: the mean of both channels is the offset alone, which nobody hears."""
+    path = tmp_path / "a.wav"
+    mono = 0.5 * noisy_sound()[:, 0]
+    soundfile.write(path, np.stack([mono, -mono], axis=1) + 0.4, NOISY_SR, subtype="FLOAT")
+    assert "channels cancel" in read_audio(path).remarks[0]
+    soundfile.write(path, np.full((NOISY_SR, 2), 0.4), NOISY_SR, subtype="FLOAT")
+    assert not read_audio(path).remarks

@@ -5,8 +5,8 @@ import pytest
 import soundfile
 
 from spectral_transcoder.signal.audio import open_sound, read_audio
-from spectral_transcoder.signal.mpeg_frames import find_frames, frame_bytes
 from spectral_transcoder.signal.reading import Reading
+from spectral_transcoder.signal.sound_lengths.mpeg_frames import find_frames, frame_bytes
 from spectral_transcoder.utils.errors import AudioError
 
 SR = 44100
