@@ -59,6 +59,21 @@ def write_noises(folder, n_clips, duration_s, sr=16000):
     return folder
 
 
+def write_damaged_sounds(folder):
+    """Write twelve good clips, and others: too short, no sound, cut off, damaged inside behind a good header."""
+    sounds = write_noises(folder, n_clips=12, duration_s=2)
+    write_clip(sounds / "short.wav", 0.9)
+    (sounds / "text.wav").write_text("no sound")
+    whole = write_clip(sounds / "cut.wav", 2).read_bytes()
+    (sounds / "cut.wav").write_bytes(whole[:-1000])
+    for index, name in enumerate(("00-inside.flac", "90-inside.flac")):
+        content = bytearray(write_clip(sounds / name, 3, index).read_bytes())
+        middle = len(content) // 2
+        content[middle : middle + 2000] = bytes(2000)
+        (sounds / name).write_bytes(content)
+    return sounds
+
+
 def same_files(folder, other):
     """Say whether two folders hold the same files, bit for bit."""
     contents = [{path.name: path.read_bytes() for path in where.iterdir()} for where in (folder, other)]
