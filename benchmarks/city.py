@@ -18,7 +18,7 @@ from spectral_transcoder.models.classifiers import load_classifier
 from spectral_transcoder.signal.audio import Recording, read_audio
 from spectral_transcoder.synthetic_city.kinds import KINDS
 from spectral_transcoder.synthetic_city.layouts.urbansound8k import CLASSES
-from spectral_transcoder.synthetic_city.recognition import judge, recognise
+from spectral_transcoder.synthetic_city.recognition import recognise, recognition_of
 from spectral_transcoder.synthetic_city.scenes import PLACES, draw_scene
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.parallel import one_torch_thread
@@ -41,7 +41,7 @@ def main() -> None:
         for name, kind in KINDS.items():
             found = recognise(name, classifier, args.events)
             real = real_recordings(args.real, kind.urbansound8k, args.events) if args.real else []
-            of_real = judge(name, real, classifier) if real else None
+            of_real = recognition_of(name, real, classifier) if real else None
             compared = f"{of_real.recognised} of {of_real.n_events}" if of_real else ""
             top_labels = "; ".join(found.top_labels)
             print(

@@ -168,7 +168,7 @@ def parse_arguments() -> argparse.Namespace:
         help="measure compiled trainings too (default: on CUDA)",
     )  # fmt: skip
     parser.add_argument("--yardstick_size", type=cli.positive, default=8192 if here == "cuda" else 1024,
-                        help="rows of the matrices that tell the peak (default 8192 on CUDA)")  # fmt: skip
+                        help="rows of the matrices that measure the peak (default 8192 on CUDA)")  # fmt: skip
     parser.add_argument(
         "--models_path", type=Path, help="folder of the classifiers' weights (default: random)"
     )

@@ -45,7 +45,7 @@ SILENCE_S = 0.3  # before and after a sentence
 ANALYSES = {
     "1 s": ThirdOctaves(frame_length=32000, hop_length=32000),
     "125 ms": ThirdOctaves(),
-    # frames as long as the Mels' own tell bands apart from 100 Hz on
+    # frames as long as the Mels' own resolve bands from 100 Hz on
     "10 ms": ThirdOctaves(frame_length=1024, hop_length=320, lowest_band=-10, n_bands=22),
 }
 # The English matrix sentence test (Kollmeier et al. 2015): any word of a column with any of the others.

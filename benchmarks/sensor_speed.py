@@ -4,7 +4,7 @@
 
 Made levels of a street are classified by the command itself, files included, with one thread. Its processor time
 is taken between a short and a long file, so that starting does not count, and other work on the machine little;
-beside it stands the classifier alone, fed with ready Mels in this process. Where the two files cannot be told apart
+beside it stands the classifier alone, fed with ready Mels in this process. Where the two files cannot be distinguished
 by their times there is no figure: the benchmark stops. Without --models_path only the embedded classifier is
 measured. Takes some minutes; what was measured is kept in results/benchmarks.json.
 """
@@ -137,7 +137,7 @@ def speed_once(
     if difference_s < LEAST_SHARE * short.cpu_s:
         raise SystemExit(
             f"{record.name} through {transcoder}: {minutes[0]} and {minutes[1]} minutes of levels took "
-            f"{short.cpu_s:.2f} and {long.cpu_s:.2f} s: too near each other to tell a speed, choose longer --minutes"
+            f"{short.cpu_s:.2f} and {long.cpu_s:.2f} s: too near each other to give a speed, choose longer --minutes"
         )
     return 60 * (minutes[1] - minutes[0]) / difference_s
 

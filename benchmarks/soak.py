@@ -247,7 +247,7 @@ def files_of(folder: Path) -> set[str]:
 
 
 def same(first: Path, second: Path) -> bool:
-    """Whether two files hold the same results; those that tell times and places need not be compared."""
+    """Whether two files hold the same results; those of times and places need not be compared."""
     if first.name.endswith("_model"):
         return same_tensors(load_tensors(first), load_tensors(second))
     if first.suffix == ".npy":

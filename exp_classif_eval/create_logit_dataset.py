@@ -34,7 +34,7 @@ N_SHOWN = 20  # unreadable clips that are listed; the manifests have them all
 
 
 def main() -> int:
-    """Compute the outputs of all pipelines that are there, and tell what is missing."""
+    """Compute the outputs of all pipelines that are there, and report what is missing."""
     args = parse_arguments()
     from spectral_transcoder.datasets.labelled import open_labelled_corpus
     from spectral_transcoder.evaluation.prediction_writer import create_logits

@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def scored_settings(options: argparse.Namespace) -> "dict[str, ScoredClips]":
-    """Return the scored clips of each setting of the selection that is evaluated, by what tells it from the others."""
+    """Return the scored clips of each evaluated setting of a selection, by what distinguishes it from the others."""
     from spectral_transcoder.experiments.engine.selectors import select
     from spectral_transcoder.experiments.engine.tables import current
     from spectral_transcoder.experiments.transcoding.experiment import build_experiment

@@ -210,7 +210,7 @@ def shifts_of(recording: Source, variations: Variations) -> Iterator[MadeSound]:
         n_seconds = (recording.duration_ms - delay_ms) // 1000
         if n_seconds > 0:
             name, kind = f"{recording.file}+{delay_ms}ms", "shift" if delay_ms else "equalised"
-            yield as_heard(MadeSound(name, kind, (recording,), (delay_ms,), n_seconds), variations)
+            yield with_equalisation(MadeSound(name, kind, (recording,), (delay_ms,), n_seconds), variations)
 
 
 def over_background(recording: Source, backgrounds: Sequence[Source], variations: Variations) -> MadeSound:
@@ -221,7 +221,7 @@ def over_background(recording: Source, backgrounds: Sequence[Source], variations
     starts_ms = (0, random_start_ms(background, n_seconds, random))
     gain_db = random_db(variations.mixture_db, random)
     made = MadeSound(name, "background", (recording, background), starts_ms, n_seconds, gain_db)
-    return as_heard(made, variations)
+    return with_equalisation(made, variations)
 
 
 def mixtures_of(recordings: Sequence[Source], variations: Variations) -> Iterator[MadeSound]:
@@ -238,11 +238,11 @@ def mixtures_of(recordings: Sequence[Source], variations: Variations) -> Iterato
         starts_ms = tuple(random_start_ms(source, n_seconds, random) for source in (first, second))
         gain_db = random_db(variations.mixture_db, random)
         made = MadeSound(name, "mixture", (first, second), starts_ms, n_seconds, gain_db)
-        yield as_heard(made, variations)
+        yield with_equalisation(made, variations)
         n_left, number = n_left - n_seconds, number + 1
 
 
-def as_heard(made: MadeSound, variations: Variations) -> MadeSound:
+def with_equalisation(made: MadeSound, variations: Variations) -> MadeSound:
     """Return a sound with a random equalisation and level, where they are wanted."""
     if not variations.equalised:
         return made

@@ -133,7 +133,7 @@ def _fetch_and_receive(
 
 
 def _finish(folders: Sequence[Folder]) -> list[Folder]:
-    """Let the folders make what is left to make, and tell what is where; return those that failed."""
+    """Let the folders make what is left to make, and report what is where; return those that failed."""
     failed = []
     for folder in folders:
         try:

@@ -40,7 +40,7 @@ class DatasetFolder:
         self.folder = output / dataset.folder
 
     def unpack_bytes(self) -> int:
-        """Return what is still to be unpacked, in bytes, as far as the manifest tells."""
+        """Return what is still to be unpacked, in bytes, as far as the manifest says."""
         if not any(_is_archive(remote) for remote in self.missing()):
             return 0
         return max(0, self.entry.unpacked_bytes - sum(size for _, size in self._recorded_files()))
@@ -187,7 +187,7 @@ def recalculated_path(table: Path) -> Path:
 def write_recalculated(table: Path, audio_folder: Path) -> None:
     """Write a clip table's twin: its columns, and `duration` in seconds as the audio's header gives it.
 
-    The published `start` and `end` do not tell how long a clip is.
+    The published `start` and `end` do not say how long a clip is.
 
     Parameters
     ----------

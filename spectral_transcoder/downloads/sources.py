@@ -219,7 +219,7 @@ def _content_range(answer: requests.Response) -> tuple[int | None, int | None]:
 def _retry_after_s(text: str | None, now: str | None) -> float | None:
     """Return the seconds that a `Retry-After` header asks for, given as a number or as a date.
 
-    A date is told from `now`, the answer's own: the clock of this machine may be another.
+    A date is counted from `now`, the answer's own: the clock of this machine may be another.
     """
     if not text:
         return None

@@ -19,7 +19,7 @@ from spectral_transcoder.utils.errors import CheckpointError, MissingFileError, 
 from spectral_transcoder.utils.files import atomic_path
 
 LEAST_SCORE = 1e-6  # scores of 0 and 1 have no log-odds
-RIDGE = 1e-3  # keeps the slope finite where a class's windows can be told apart without an error
+RIDGE = 1e-3  # keeps the slope finite where a class's windows can be separated without an error
 FEWEST_WINDOWS = 20
 FORMAT = "spectral_transcoder presence calibration 1"
 

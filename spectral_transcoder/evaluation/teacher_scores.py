@@ -116,7 +116,7 @@ def _of_chunks(
     models: Path,
     engine: str,
 ) -> np.ndarray:
-    """Return an output of a classifier for each chunk of a split; the suffix tells its cache from others."""
+    """Return an output of a classifier for each chunk of a split; the suffix distinguishes its cache from others."""
     record = classifier_record(classifier_name)
     mels = dataset.split(split).mels(record.front_end)
     name = f"{split}_{classifier_name}{suffix}"

@@ -29,7 +29,7 @@ TRAINED_NAMES = {
     ("hybridts", "cnn_texture"): model_entry("cnn_texture").title,
     ("hybridts", "cnn_grid"): model_entry("cnn_grid").title,
 }
-NAMED = ("transcoder", "ts")  # factors that the name of a row tells
+NAMED = ("transcoder", "ts")  # factors that the name of a row contains
 PUBLISHED_FOR = {"YamNetMobile": "YamNet", "MiniYamNet": "YamNet"}  # whose published figures stand beside
 
 

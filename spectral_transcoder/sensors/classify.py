@@ -273,5 +273,5 @@ def check_record(transcoder: Transcoder) -> None:
     ]
     if (theirs.n_bands, theirs.lowest_band, theirs.frames_per_second) not in known:
         raise UsageError(
-            f"the transcoder wants {theirs}: sensor levels are {THIRD_OCTAVES} or {SECOND_OCTAVES}"
+            f"the transcoder takes {theirs}: sensor levels are {THIRD_OCTAVES} or {SECOND_OCTAVES}"
         )

@@ -19,7 +19,7 @@ from spectral_transcoder.sensors.records import check_output, record_path, write
 from spectral_transcoder.sensors.windows import Timeline, WindowBatch, Windowing
 from spectral_transcoder.utils.errors import UsageError
 
-FRAMES_BEFORE_JUDGING = 80  # of the offset: ten seconds
+FRAMES_BEFORE_CHECK = 80  # of the offset: ten seconds
 
 
 def write_rows(
@@ -62,7 +62,7 @@ def write_rows(
         output.flush()
         n_windows += len(batch)
         reported.update()
-        if live.findings.n_frames >= FRAMES_BEFORE_JUDGING and isinstance(live, LiveLevels):
+        if live.findings.n_frames >= FRAMES_BEFORE_CHECK and isinstance(live, LiveLevels):
             refuse_wrong_offset(live.findings, windowing.offset_db)
     live.finish()
     reported.update()

@@ -15,7 +15,7 @@ LOUDEST_DB = 200
 CONSTANT_FRAMES = 8  # a second without the slightest change: a stuck sensor, or digital silence
 KEPT_RANGES = 200  # of each kind are reported by time; all are counted
 SHOWN_RANGES = 5
-FEWEST_JUDGED = 100  # rows from which a block is judged as a whole
+FEWEST_ROWS = 100  # from which a block is checked as a whole
 
 NO_LEVEL = "rows without any level, left out"
 NOT_A_NUMBER = "levels that are no numbers, left out"
@@ -228,7 +228,7 @@ class FrameFilter:
 
 def refuse_disorder(block: LevelBlock, later: NDArray[np.bool_]) -> None:
     """Raise LevelsError for a block of which most rows are out of order, or follow at other steps than its period."""
-    if len(block) < FEWEST_JUDGED:
+    if len(block) < FEWEST_ROWS:
         return
     start = f"{block.file}, rows from {utc(block.epoch_s[0])} on"
     if later.mean() < 0.5:

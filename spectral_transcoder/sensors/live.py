@@ -164,7 +164,7 @@ class LiveLevels:
         return False
 
     def _begin(self, table: TableFile, lines: bytes) -> bool | None:
-        """Take the first rows if they tell the period; None where more are needed."""
+        """Take the first rows if they show the period; None where more are needed."""
         if table.layout.times is None:
             raise LevelsError(f"{table.path}: rows without times cannot be followed")
         self._table, self._bad_rows = table, BadRows(table.path, table.head.names)

@@ -80,7 +80,7 @@ class SurveyedFile:
             known = has_date(times)
             if not known.all():
                 findings.add(NO_TIME, readable(self.path), *span(times[known]), int((~known).sum()))
-            yield from self._judge(self._block(rows, times).select(known), clock, position, findings)
+            yield from self._right_rows(self._block(rows, times).select(known), clock, position, findings)
             positions[rows.sensor] += int(known.sum())
 
     def _block(self, rows: Rows, times: NDArray[np.float64]) -> LevelBlock:
@@ -94,7 +94,7 @@ class SurveyedFile:
         period_s = self.clocks[rows.sensor].period_s
         return LevelBlock(name, readable(self.path), times, levels, self.present, period_s)
 
-    def _judge(
+    def _right_rows(
         self, block: LevelBlock, clock: Clock, position: int, findings: Findings
     ) -> Iterator[LevelBlock]:
         """Give those rows of a block whose times are right, series by series, with the times of their beginnings."""
@@ -102,18 +102,18 @@ class SurveyedFile:
         if not clock.kept:
             yield block.later(-shift_s)
             return
-        judged = np.zeros(len(block), bool)
+        in_a_stretch = np.zeros(len(block), bool)
         for before, part in zip((None, *clock.kept), clock.kept, strict=False):
             first, end = part.stretch.first_row - position, part.stretch.end_row - position
             if end <= 0 or first >= len(block):
                 continue
             rows = slice(max(first, 0), min(end, len(block)))
-            judged[rows] = True
+            in_a_stretch[rows] = True
             if first >= 0 and before is not None and part.series != before.series:
                 report_jump(part, block, rows.start, part.stretch.first_row, findings)
             for own in own_rows(block, rows, part, findings):
                 yield own.later(-shift_s)
-        findings.add_rows(OUT_OF_LINE, block, ~judged)
+        findings.add_rows(OUT_OF_LINE, block, ~in_a_stretch)
 
 
 def has_date(times_s: NDArray[np.float64]) -> NDArray[np.bool_]:

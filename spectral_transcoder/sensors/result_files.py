@@ -98,7 +98,7 @@ def _read(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
             kept = [name for name in columns if name in file.schema_arrow.names]
             for batch in file.iter_batches(ROWS_PER_TABLE, columns=kept):
                 table = pa.Table.from_batches([batch])
-                for name in set(columns) - set(kept):  # in a partitioned dataset, the folder tells it
+                for name in set(columns) - set(kept):  # in a partitioned dataset, the folder's name has it
                     table = table.append_column(name, pa.array([hive_values(path)[name]] * len(table)))
                 yield table
     elif path.suffix.lower() == ".csv":
@@ -118,7 +118,7 @@ def _read(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 
 def hive_values(path: Path) -> dict[str, str]:
-    """Return {column: value} that the folders of a partitioned dataset tell: sensor=a/date=2024-01-01/."""
+    """Return {column: value} that the folders of a partitioned dataset name: sensor=a/date=2024-01-01/."""
     pairs = [part.partition("=") for part in path.parts[:-1] if "=" in part]
     return {name: unquote(value) for name, _, value in pairs}
 

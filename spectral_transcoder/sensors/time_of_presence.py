@@ -112,7 +112,7 @@ def period_starts(epoch_s: np.ndarray, options: PeriodOptions) -> pd.DatetimeInd
     )
     if options.period == "day":
         return local.normalize()
-    # an hour that is repeated when clocks go back is told apart by its offset from UTC
+    # an hour that is repeated when clocks go back is distinguished by its offset from UTC
     wall = local.tz_localize(None)
     offset = wall - local.tz_convert("UTC").tz_localize(None)
     return (wall.floor(PERIODS[options.period]) - offset).tz_localize("UTC").tz_convert(options.timezone)

@@ -17,7 +17,7 @@ class SoundFiles:
     Attributes
     ----------
     files : tuple of str
-        Those that can be read as far as their names tell: relative to the folder, with slashes, sorted.
+        Those that can be read by their names: relative to the folder, with slashes, sorted.
     left_out : dict of str to str
         Why others are left out, by the name relative to the folder.
     """

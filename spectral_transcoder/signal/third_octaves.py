@@ -75,7 +75,7 @@ class ThirdOctaves:
             raise UsageError(
                 f"third octaves with lowest_band {self.lowest_band} and n_bands {self.n_bands}: expected bands of "
                 f"{math.ceil(lowest)} … {math.floor(highest)}, centred between {self.bin_hz:g} Hz, which frames of "
-                f"{self.frame_length} samples can tell, and half the sample rate of {self.sr} Hz"
+                f"{self.frame_length} samples can resolve, and half the sample rate of {self.sr} Hz"
             )
         if self.band_bins[-1][1] > self.frame_length // 2:
             raise UsageError(

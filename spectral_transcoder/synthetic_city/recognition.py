@@ -44,10 +44,10 @@ class Recognition:
 def recognise(name: str, classifier: Classifier, n_events: int = 10, seed: int = 0) -> Recognition:
     """Return the `Recognition` of a kind: events of at most 4 s, 1 m away, with a microphone's noise only."""
     kind = kind_of(name)
-    return judge(name, [sound_of(event_of(kind, seed + n)) for n in range(n_events)], classifier)
+    return recognition_of(name, [sound_of(event_of(kind, seed + n)) for n in range(n_events)], classifier)
 
 
-def judge(name: str, recordings: list[Recording], classifier: Classifier) -> Recognition:
+def recognition_of(name: str, recordings: list[Recording], classifier: Classifier) -> Recognition:
     """Return the `Recognition` of recordings, synthetic or real, as events of a kind."""
     labels = classifier.record.labels
     family = [labels.index(label) for label in kind_of(name).family if label in labels]

@@ -71,7 +71,7 @@ def make_fabric(accelerator: str = "auto", devices: int = 1, precision: str | No
 
 
 def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this processor computes in bf16; one whose flags no file tells is trusted to."""
+    """Whether this processor computes in bf16; one whose flags no file lists is trusted to."""
     if not cpuinfo.is_file():
         return True
     flags = set(cpuinfo.read_text(encoding="utf-8").split())

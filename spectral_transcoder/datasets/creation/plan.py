@@ -184,7 +184,7 @@ def read_header(path: Path, reading: Reading = AS_USUAL) -> tuple[int, int, str 
 
 
 def skipped_clip(clip: Clip | PlannedClip, reason: str, unreadable: bool) -> dict[str, Any]:
-    """Return how the manifest tells of a clip that is left out."""
+    """Return how the manifest lists a clip that is left out."""
     return {"file": clip.file, "split": clip.split, "reason": reason, "unreadable": unreadable}
 
 

@@ -251,13 +251,13 @@ class Creation:
 
     def unreadable(self) -> list[dict[str, Any]]:
         """Return what could not be read though its header could, each sound once, whatever was made of it."""
-        told: dict[str, dict[str, Any]] = {}
+        listed: dict[str, dict[str, Any]] = {}
         for clip in self.plan.clips:  # recordings come before what is made of them
             if error := self.done.errors[clip.file]:
-                told.setdefault(
+                listed.setdefault(
                     error, left_out_file(clip.file, error) if clip.made else skipped_clip(clip, error, True)
                 )
-        return list(told.values())
+        return list(listed.values())
 
     def manifest(self, kept: Sequence[PlannedClip], skipped: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return what a reader of the dataset has to know; nothing in it depends on when or how fast."""

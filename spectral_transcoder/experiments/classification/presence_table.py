@@ -24,7 +24,7 @@ MEAN = "mean over classes"
 def presence_rows(
     corpus: LabelledCorpus, outputs: np.ndarray, folds: list[str] | None = None
 ) -> list[dict[str, Any]]:
-    """Return how well each aggregation tells which classes are present.
+    """Return how well each aggregation finds which classes are present.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ class DoceExperiment(doce.Experiment):
     """Paths, metrics, and the call of a function on each setting."""
 
     def declare_path(self, kind: str, folder: str) -> None:
-        """Say where files of a kind lie; doce wants text that ends with a slash."""
+        """Say where files of a kind lie; doce expects text that ends with a slash."""
         setattr(self.path, kind, folder)
 
     def declare_metric(self, name: str, reductions: list[str], unit: str, description: str) -> None:

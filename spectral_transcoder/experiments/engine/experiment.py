@@ -92,7 +92,7 @@ class Experiment(DoceExperiment):
     folder : str or Path
         Where everything is written, by default into `state/` and `log/` and the folders of `kinds`.
     kinds : dict of str to str
-        Sub-folder by kind of file; "metric" is among them. As doce wants it, `experiment.path.<kind>` is
+        Sub-folder by kind of file; "metric" is among them. As doce expects it, `experiment.path.<kind>` is
         text that ends with "/".
     metrics : sequence of MetricRecord
         In the order of the tables' columns and of the indices of `-d`.

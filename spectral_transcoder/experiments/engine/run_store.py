@@ -1,4 +1,4 @@
-"""Whether a setting is pending, running, done or failed, as records and locks on disk tell.
+"""Whether a setting is pending, running, done or failed, as records and locks on disk show.
 
 A record is a JSON file per setting, `state/<identifier>.json`, written atomically: "running" when a step
 starts, "done" or "failed" when it ends. A process that is killed leaves "running" behind, so a setting runs
@@ -120,7 +120,7 @@ class RunStore:
         return self.look(setting)[0]
 
     def look(self, setting: Setting) -> tuple[State, RunRecord | None]:
-        """Return the `State` of a setting and the record that tells so: (State, RunRecord or None)."""
+        """Return the `State` of a setting and the record that says so: (State, RunRecord or None)."""
         record = self.record(setting)
         if record is None:
             return State.PENDING, None
@@ -132,7 +132,7 @@ class RunStore:
         return state, record
 
     def is_outdated(self, setting: Setting) -> bool:
-        """Whether what a setting has written is, as its record tells, not its result of today."""
+        """Whether what a setting has written is, by its record, not its result of today."""
         state, record = self.look(setting)
         return record is not None and state is not State.DONE
 

@@ -139,7 +139,7 @@ def _add_metric(
 
 
 def current(experiment: Experiment, settings: Collection[Setting]) -> list[Setting]:
-    """Return the settings whose results are of today's data, weights and earlier steps; tell how many are not."""
+    """Return the settings whose results are of today's data, weights and earlier steps; report how many are not."""
     store = RunStore(experiment)
     kept = [setting for setting in settings if not store.is_outdated(setting)]
     if n_outdated := len(settings) - len(kept):
@@ -185,7 +185,7 @@ def read_metrics(experiment: Experiment, setting: Setting, metrics: Iterable[Met
 
 
 def export(table: Table, path: str | Path) -> Path:
-    """Write a table in the format that the suffix of the path tells, and return the path.
+    """Write a table in the format that the suffix of the path names, and return the path.
 
     Raises
     ------

@@ -123,9 +123,7 @@ def interruptible() -> Iterator[None]:
         nonlocal stopped
         stopped = True
         for further in before:
-            signal.signal(
-                further, signal.SIG_IGN
-            )  # SLURM tells every process, and a launcher tells its workers
+            signal.signal(further, signal.SIG_IGN)  # SLURM signals every process, and a launcher its workers
         raise Interrupted(f"stopped by {signal.Signals(number).name}; the same command goes on from here")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGUSR1)}

@@ -55,7 +55,7 @@ def dataset_name(modality: str) -> str:
 def provenance(setting: Setting, experiment: Experiment) -> dict[str, str | None]:
     """Return what a result depends on beyond the factors, None where it is missing.
 
-    The dataset's hash; the classifier's weights, where it teaches or judges; published weights.
+    The dataset's hash; the classifier's weights, where it is the teacher or scores Mels; published weights.
     """
     name = dataset_name(setting.dataset)
     manifest = read_manifest(dataset_folder(experiment.options) / name, name)

@@ -21,7 +21,7 @@ def recognise(head: TableHead, options: ReadOptions) -> TableLayout | None:
         return None
     if not all(name.lower().endswith("hz") for name in head.names[2:] if name):
         return None
-    # the first days of a month do not tell day from month; the separator does
+    # the first days of a month do not distinguish day from month; the separator does
     dates = head.values(0)
     order = next((order for mark, order in ORDERS.items() if dates and mark in dates[0][:4]), "")
     options = replace(options, time_format=options.time_format or order)

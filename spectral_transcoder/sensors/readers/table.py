@@ -20,7 +20,7 @@ from spectral_transcoder.sensors.readers.text import TableHead, shorten
 from spectral_transcoder.sensors.readers.times import TimeLayout, TimeReader, find_layout
 from spectral_transcoder.utils.errors import LevelsError
 
-FEWEST_JUDGED = 100  # rows from which a file is judged by its share of bad ones
+FEWEST_ROWS = 100  # from which a file is refused for its share of bad ones
 MOST_BAD_SHARE = 0.5
 NULLS = (
     "",
@@ -321,7 +321,7 @@ class BadRows:
     def refuse_too_many(self) -> None:
         """Raise LevelsError where most rows are bad."""
         total = self.seen + self.refused
-        if self.count > MOST_BAD_SHARE * max(total, FEWEST_JUDGED):
+        if self.count > MOST_BAD_SHARE * max(total, FEWEST_ROWS):
             raise LevelsError(
                 f"{self.path}: {self.count} of {total} rows are no levels, the first: {self.first}"
             )

@@ -223,7 +223,7 @@ def read_blocks(file: io.BufferedIOBase, encoding: str, cut: list[str]) -> Itera
 
 @dataclass(frozen=True)
 class TableHead:
-    """The first lines of a table: where its names are, and how its cells are told apart.
+    """The first lines of a table: where its names are, and how its cells are separated.
 
     Attributes
     ----------

@@ -104,7 +104,7 @@ def find_layout(
     Raises
     ------
     LevelsError
-        Text that is no date, or one of which day and month cannot be told apart.
+        Text that is no date, or one of which day and month cannot be distinguished.
     """
     texts = [" ".join(cells).strip() for cells in zip(*samples, strict=False)]
     zone = check_zone(zone) if zone else "UTC"
@@ -133,7 +133,7 @@ def looks_like_a_date(text: str) -> bool:
 
 
 def date_order(texts: Sequence[str], path: object, order: str = "") -> str:
-    """Return ISO, DAY_FIRST or MONTH_FIRST: how dates are written; `order` where the numbers do not tell."""
+    """Return ISO, DAY_FIRST or MONTH_FIRST: how dates are written; `order` where the numbers do not decide."""
     if sum(YEAR_FIRST.match(text) is not None for text in texts) > len(texts) / 2:
         return ISO
     dates = [match for text in texts if (match := DATE_FIRST.match(text))]
@@ -204,7 +204,7 @@ class TimeReader:
         return local_s if layout.has_zone else self._to_utc(local_s)
 
     def _to_utc(self, local_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return UTC of local times (n,); of the hour that is repeated in autumn, the half that the order tells."""
+        """Return UTC of local times (n,); of the hour that is repeated in autumn, the half that the order shows."""
         if self.layout.zone == "UTC" or not len(local_s):
             return local_s
         known = np.isfinite(local_s)

@@ -12,7 +12,7 @@ class SoundLength:
     fault : str or None
         What is wrong: the file was cut, or goes on after its declared end. None where nothing is.
     patch : dict of int to bytes
-        Bytes by their position with which the header tells of all that is there.
+        Bytes by their position with which the header counts all that is there.
     frames, block_frames : int or None, int
         The number of frames that a compressed wav declares, and how many each of its blocks holds.
     usable : bool
