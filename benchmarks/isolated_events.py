@@ -25,7 +25,7 @@ import pandas as pd
 import torch
 
 from spectral_transcoder.datasets.chunks import ChunkDataset, open_dataset
-from spectral_transcoder.evaluation.teacher_scores import window_teacher_scores
+from spectral_transcoder.evaluation.teacher_scores import Teacher
 from spectral_transcoder.evaluation.transcoding_metrics import Clips, logit_metrics, top_hits, weighted_share
 from spectral_transcoder.evaluation.window_scores import WindowLength
 from spectral_transcoder.evaluation.windows_of_chunks import ChunkWindows
@@ -50,7 +50,7 @@ def main() -> None:
     record = classifier_record(args.classifier)
     weights = record.path_in(args.models_path)
     windows = ChunkWindows.of(dataset.split(args.split), WindowLength.of(record))
-    reference = window_teacher_scores(dataset, windows, record.name, models=args.models_path)
+    reference = Teacher(record, args.models_path).window_scores(dataset, windows)
     classifier = load_classifier(record.name, weights)
     scores = {
         name: [scores_of(path, dataset, windows, classifier, args.noises, sha256(weights)) for path in paths]

@@ -37,7 +37,7 @@ def main() -> None:
 
     from spectral_transcoder.datasets.chunks import open_dataset
     from spectral_transcoder.evaluation.teacher_comparison import candidates, compare
-    from spectral_transcoder.evaluation.teacher_scores import teacher_scores
+    from spectral_transcoder.evaluation.teacher_scores import Teacher
     from spectral_transcoder.models.classifiers import classifier_record, load_classifier
     from spectral_transcoder.models.level_models import load_model
 
@@ -53,7 +53,7 @@ def main() -> None:
         record.name: load_classifier(record.name, record.path_in(args.models_path)) for record in records
     }
     references = {
-        name: teacher_scores(dataset, "eval", name, models=args.models_path) for name in classifiers
+        record.name: Teacher(record, args.models_path).scores(dataset, "eval") for record in records
     }
 
     rows = []

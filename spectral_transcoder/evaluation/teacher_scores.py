@@ -2,6 +2,7 @@
 compared with."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,12 +12,7 @@ from tqdm import tqdm
 
 from spectral_transcoder.datasets.chunks import ChunkDataset
 from spectral_transcoder.evaluation.windows_of_chunks import ChunkWindows
-from spectral_transcoder.models.classifiers import (
-    Classifier,
-    ClassifierRecord,
-    classifier_record,
-    load_classifier,
-)
+from spectral_transcoder.models.classifiers import Classifier, ClassifierRecord, load_classifier
 from spectral_transcoder.models.engines import choose_engine
 from spectral_transcoder.utils.arrays import cached_array
 from spectral_transcoder.utils.files import atomic_path, sha256
@@ -25,127 +21,87 @@ from spectral_transcoder.utils.paths import PRETRAINED_MODELS
 CHUNKS_PER_BLOCK = 512
 
 
-def teacher_scores(
-    dataset: ChunkDataset,
-    split: str,
-    classifier_name: str,
-    device: str | torch.device = "cpu",
-    models: Path = PRETRAINED_MODELS,
-    engine: str = "auto",
-) -> np.ndarray:
-    """Return a classifier's scores on the true Mels of a split, from its cache where that is valid.
+@dataclass(frozen=True)
+class Teacher:
+    """A classifier whose outputs on true Mels others learn, or are compared with.
 
-    Parameters
+    Outputs are memory maps of float32, computed once: `<dataset>/oracles/<name>_<split>_<classifier>.npy`. The file
+    beside each says which data and weights it is of; of others, it is computed anew.
+
+    Attributes
     ----------
-    dataset : ChunkDataset
-        The dataset whose Mels are classified.
-    split : str
-        "train", "valid" or "eval".
-    classifier_name : str
-        The classifier's name; its weights have to be there.
-    device : str or torch.device
-        The device that computes them.
+    record : ClassifierRecord
+        The classifier; its weights have to be there.
     models : Path
         The folder of the weights.
+    device : str or torch.device
+        The device that computes.
     engine : str
-        What computes them: auto, torch or onnxruntime.
-
-    Returns
-    -------
-    np.memmap
-        (n_chunks, n_labels) float32 in 0 … 1, from `<dataset>/oracles/<name>_<split>_<classifier>.npy`. The
-        file beside it says which data and weights they are of; of others, they are computed anew.
+        What computes: auto, torch or onnxruntime.
     """
-    return _of_chunks(dataset, split, classifier_name, Classifier.scores, "", device, models, engine)
 
+    record: ClassifierRecord
+    models: Path = PRETRAINED_MODELS
+    device: str | torch.device = "cpu"
+    engine: str = "auto"
 
-def teacher_embeddings(
-    dataset: ChunkDataset,
-    split: str,
-    classifier_name: str,
-    device: str | torch.device = "cpu",
-    models: Path = PRETRAINED_MODELS,
-    engine: str = "auto",
-) -> np.ndarray:
-    """Return a classifier's embeddings of the true Mels of a split, from its cache where that is valid.
+    def scores(self, dataset: ChunkDataset, split: str) -> np.ndarray:
+        """Return the scores of the chunks of a split, train, valid or eval: (n_chunks, n_labels) in 0 … 1."""
+        return self._of_chunks(dataset, split, Classifier.scores, "")
 
-    The parameters are those of `teacher_scores`, beside which they are kept; (n_chunks, embedding_size) float32.
-    """
-    return _of_chunks(
-        dataset, split, classifier_name, Classifier.embeddings, "_embeddings", device, models, engine
-    )
+    def embeddings(self, dataset: ChunkDataset, split: str) -> np.ndarray:
+        """Return the embeddings of the chunks of a split: (n_chunks, embedding_size)."""
+        return self._of_chunks(dataset, split, Classifier.embeddings, "_embeddings")
 
+    def window_scores(self, dataset: ChunkDataset, windows: ChunkWindows) -> np.ndarray:
+        """Return the scores of windows of a split: (n_windows, n_labels) in 0 … 1.
 
-def window_teacher_scores(
-    dataset: ChunkDataset,
-    windows: ChunkWindows,
-    classifier_name: str,
-    models: Path = PRETRAINED_MODELS,
-    engine: str = "auto",
-) -> np.ndarray:
-    """Return a classifier's scores on the true Mels of windows of a split, from its cache where that is valid.
+        Windows of one second are chunks, whose scores are kept already; those of longer windows are kept beside them.
+        """
+        split = windows.split.name
+        if windows.window_s == 1:
+            return np.asarray(self.scores(dataset, split)[windows.chunks[:, 0]])
 
-    Windows of one second are chunks, whose scores `teacher_scores` keeps; those of longer windows are kept
-    beside them. The parameters are those of `teacher_scores`; (n_windows, n_labels) float32 in 0 … 1.
-    """
-    split, record = windows.split.name, classifier_record(classifier_name)
-    if windows.window_s == 1:
-        scores = teacher_scores(dataset, split, classifier_name, "cpu", models, engine)
-        return np.asarray(scores[windows.chunks[:, 0]])
+        def compute(classifier: Classifier) -> np.ndarray:
+            return np.concatenate(
+                [
+                    classifier.scores(windows.mels(self.record.front_end, block), batch_size=8).numpy()
+                    for block in windows.blocks()
+                ]
+            )
 
-    def compute(classifier: Classifier) -> np.ndarray:
-        return np.concatenate(
-            [
-                classifier.scores(windows.mels(record.front_end, block), batch_size=8).numpy()
-                for block in windows.blocks()
-            ]
-        )
+        name, n_inputs = f"{split}_{self.record.name}_{windows.window_s}s", len(windows) * windows.window_s
+        return np.array(self._cached(dataset, name, n_inputs, compute))
 
-    name, n_inputs = f"{split}_{classifier_name}_{windows.window_s}s", len(windows) * windows.window_s
-    engine = choose_engine(engine, n_inputs)
-    return np.array(_cached(dataset, name, record, compute, models, "cpu", engine))
+    def _of_chunks(
+        self,
+        dataset: ChunkDataset,
+        split: str,
+        output: Callable[[Classifier, np.ndarray], np.ndarray],
+        suffix: str,
+    ) -> np.ndarray:
+        """Return an output of each chunk of a split; the suffix distinguishes its cache from others."""
+        mels = dataset.split(split).mels(self.record.front_end)
 
+        def compute(classifier: Classifier) -> np.ndarray:
+            return by_block(partial(output, classifier), mels, f"{self.record.name} on {split}")
 
-def _of_chunks(
-    dataset: ChunkDataset,
-    split: str,
-    classifier_name: str,
-    output: Callable[[Classifier, np.ndarray], np.ndarray],
-    suffix: str,
-    device: str | torch.device,
-    models: Path,
-    engine: str,
-) -> np.ndarray:
-    """Return an output of a classifier for each chunk of a split; the suffix distinguishes its cache from others."""
-    record = classifier_record(classifier_name)
-    mels = dataset.split(split).mels(record.front_end)
-    name = f"{split}_{classifier_name}{suffix}"
+        return self._cached(dataset, f"{split}_{self.record.name}{suffix}", len(mels), compute)
 
-    def compute(classifier: Classifier) -> np.ndarray:
-        return by_block(partial(output, classifier), mels, f"{classifier_name} on {split}")
+    def _cached(
+        self, dataset: ChunkDataset, name: str, n_inputs: int, compute: Callable[[Classifier], np.ndarray]
+    ) -> np.ndarray:
+        """Return what `compute` gives of the classifier, computed once for data and weights."""
+        weights = self.record.require(self.record.path_in(self.models))
+        engine = choose_engine(self.engine, n_inputs, self.device)
 
-    return _cached(dataset, name, record, compute, models, device, choose_engine(engine, len(mels), device))
+        def write(path: Path) -> None:
+            outputs = compute(load_classifier(self.record.name, weights, self.device, engine))
+            with atomic_path(path) as temporary:
+                np.save(temporary, outputs)
 
-
-def _cached(
-    dataset: ChunkDataset,
-    name: str,
-    record: ClassifierRecord,
-    compute: Callable[[Classifier], np.ndarray],
-    models: Path,
-    device: str | torch.device,
-    engine: str,
-) -> np.ndarray:
-    """Return the scores that `compute` gives of a classifier, a memory map; computed once for data and weights."""
-    weights = record.require(record.path_in(models))
-
-    def write(path: Path) -> None:
-        scores = compute(load_classifier(record.name, weights, device, engine))
-        with atomic_path(path) as temporary:
-            np.save(temporary, scores)
-
-    path = dataset.folder / "oracles" / f"{dataset.name}_{name}.npy"
-    return cached_array(path, {"dataset": dataset.provenance, "weights": sha256(weights)}, write)
+        path = dataset.folder / "oracles" / f"{dataset.name}_{name}.npy"
+        return cached_array(path, {"dataset": dataset.provenance, "weights": sha256(weights)}, write)
 
 
 def by_block(compute: Callable[[np.ndarray], np.ndarray], mels: np.ndarray, description: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from torch import nn
 from spectral_transcoder.datasets.chunks import ChunkDataset, open_dataset
 from spectral_transcoder.datasets.splits import SPLITS
 from spectral_transcoder.evaluation import transcoding_metrics
-from spectral_transcoder.evaluation.teacher_scores import window_teacher_scores
+from spectral_transcoder.evaluation.teacher_scores import Teacher
 from spectral_transcoder.evaluation.window_scores import WindowLength
 from spectral_transcoder.evaluation.windows_of_chunks import ChunkWindows, join_seconds, scores_by_window
 from spectral_transcoder.experiments.engine.experiment import Experiment
@@ -121,7 +121,7 @@ class LevelModelTask:
 
     def teacher_scores(self, windows: ChunkWindows) -> np.ndarray:
         """Return the classifier's scores on the true Mels of windows: (n_windows, n_labels)."""
-        return window_teacher_scores(self.dataset, windows, self.record.name, models=self.models)
+        return Teacher(self.record, self.models).window_scores(self.dataset, windows)
 
     def training_scores(self, windows: ChunkWindows) -> np.ndarray:
         """Return the scores that are learned: (n_windows, n_labels), of the classifier's labels.
@@ -131,7 +131,7 @@ class LevelModelTask:
         if self.teacher == self.record:
             return self.teacher_scores(windows)
         theirs = ChunkWindows.of(windows.split, WindowLength.of(self.teacher))
-        scores = window_teacher_scores(self.dataset, theirs, self.teacher.name, models=self.models)
+        scores = Teacher(self.teacher, self.models).window_scores(self.dataset, theirs)
         return scores_by_window(scores, theirs, windows)[:, label_positions(self.teacher, self.record)]
 
     def build(self) -> AdaptedModel | Student:

@@ -109,14 +109,14 @@ def train_process(
 
 def load_chunks(task: Task, dataset: ChunkDataset, split: str, fabric: Fabric) -> Chunks:
     """Return the `Chunks` of a split that the loss needs, on the device where they fit into half of it."""
-    part = dataset.split(split)
+    part, teacher = dataset.split(split), task.teacher(fabric.device)
     on_mels = task.transcoder not in end_to_end.BASELINES
     on_embeddings = task.require_recipe().prop_embedding
     chunks = Chunks(
         as_tensor(task.inputs(part)),
         as_tensor(part.mels(task.record.front_end)) if on_mels else None,
-        as_tensor(task.teacher_scores(dataset, split, fabric.device)) if task.learns_scores else None,
-        as_tensor(task.teacher_embeddings(dataset, split, fabric.device)) if on_embeddings else None,
+        as_tensor(teacher.scores(dataset, split)) if task.learns_scores else None,
+        as_tensor(teacher.embeddings(dataset, split)) if on_embeddings else None,
     )
     parts = (chunks.levels, chunks.mels, chunks.scores, chunks.embeddings)
     n_bytes = sum(tensor.nbytes for tensor in parts if tensor is not None)
@@ -159,7 +159,7 @@ def evaluate(setting: Setting, experiment: Experiment) -> None:
     dataset = task.open()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     split = dataset.split("eval")
-    task.teacher_scores(dataset, "eval", device)  # the metrics need it, and here is the device
+    task.teacher(device).scores(dataset, "eval")  # the metrics need it, and here is the device
     model = evaluated_model(task, setting, experiment, dataset).to(device)
     classifier = task.load_classifier(device, len(split))
     inputs, true_mels = task.inputs(split), split.mels(task.record.front_end)
@@ -207,7 +207,7 @@ def scored_clips(setting: Setting, experiment: Experiment) -> transcoding_metric
     clips = transcoding_metrics.Clips.from_fnames(dataset.split("eval").fnames)
     scores = np.load(experiment.file("output", setting.at("evaluate"), "scores.npy"))
     return transcoding_metrics.ScoredClips(
-        task.teacher_scores(dataset, "eval"), scores, clips, task.record.labels
+        task.teacher().scores(dataset, "eval"), scores, clips, task.record.labels
     )
 
 

@@ -16,7 +16,7 @@ from spectral_transcoder.datasets.chunks import (
     read_manifest,
 )
 from spectral_transcoder.datasets.tau import TAU_DATASET_TYPES, tau_dataset_name
-from spectral_transcoder.evaluation.teacher_scores import teacher_embeddings, teacher_scores
+from spectral_transcoder.evaluation.teacher_scores import Teacher
 from spectral_transcoder.experiments.engine.experiment import Experiment
 from spectral_transcoder.experiments.engine.options import dataset_folder
 from spectral_transcoder.experiments.engine.plans import Setting
@@ -184,15 +184,9 @@ class Task:
         """Return the dataset."""
         return open_dataset(self.folder, dataset_name(self.dataset))
 
-    def teacher_scores(
-        self, dataset: ChunkDataset, split: str, device: str | torch.device = "cpu"
-    ) -> np.ndarray:
-        """Return the classifier's scores on the true Mels of a split: (n_chunks, n_labels)."""
-        return teacher_scores(dataset, split, self.classifier, device, self.models, self.engine)
-
-    def teacher_embeddings(self, dataset: ChunkDataset, split: str, device: str | torch.device) -> np.ndarray:
-        """Return the classifier's embeddings of the true Mels of a split: (n_chunks, embedding_size)."""
-        return teacher_embeddings(dataset, split, self.classifier, device, self.models, self.engine)
+    def teacher(self, device: str | torch.device = "cpu") -> Teacher:
+        """Return what gives the classifier's outputs on true Mels."""
+        return Teacher(self.record, self.models, device, self.engine)
 
     def load_classifier(self, device: str | torch.device, n_inputs: int = 0) -> Classifier:
         """Return the classifier with its weights, for so many seconds of Mels that are only to be scored."""

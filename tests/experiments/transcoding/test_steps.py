@@ -16,7 +16,7 @@ from torch import nn
 
 from spectral_transcoder.datasets.chunks import open_dataset
 from spectral_transcoder.datasets.names import SPLITS
-from spectral_transcoder.evaluation.teacher_scores import teacher_embeddings, teacher_scores
+from spectral_transcoder.evaluation.teacher_scores import Teacher
 from spectral_transcoder.experiments.engine import cli
 from spectral_transcoder.experiments.engine.cli import run_experiment
 from spectral_transcoder.experiments.engine.options import parse_options
@@ -210,20 +210,20 @@ def test_results_of_other_weights_or_data_are_outdated_and_those_looked_at_elsew
 
 def test_oracle_scores_are_computed_once_and_anew_for_other_weights(data, models, tmp_path):
     dataset = open_dataset(data / "data", "made")
-    first = np.array(teacher_scores(dataset, "valid", "YamNetMobile", models=models))
+    first = np.array(Teacher(CLASSIFIERS["YamNetMobile"], models).scores(dataset, "valid"))
     path = data / "data" / "made" / "oracles" / "made_valid_YamNetMobile.npy"
     written = path.stat().st_mtime_ns
-    assert np.array_equal(first, teacher_scores(dataset, "valid", "YamNetMobile", models=models))
+    assert np.array_equal(first, Teacher(CLASSIFIERS["YamNetMobile"], models).scores(dataset, "valid"))
     assert path.stat().st_mtime_ns == written
     torch.manual_seed(1)
     torch.save(YAMNet(nn.ReLU6()).state_dict(), tmp_path / CLASSIFIERS["YamNetMobile"].weights)
-    other = teacher_scores(dataset, "valid", "YamNetMobile", models=tmp_path)
+    other = Teacher(CLASSIFIERS["YamNetMobile"], tmp_path).scores(dataset, "valid")
     assert not np.allclose(first, other)
 
 
 def test_a_teachers_embeddings_are_computed_once_and_are_the_classifiers(data, models):
     dataset = open_dataset(data / "data", "made")
-    found = np.array(teacher_embeddings(dataset, "valid", "YamNetMobile", models=models))
+    found = np.array(Teacher(CLASSIFIERS["YamNetMobile"], models).embeddings(dataset, "valid"))
     classifier = load_classifier("YamNetMobile", models / CLASSIFIERS["YamNetMobile"].weights)
     mels = torch.tensor(np.array(dataset.split("valid").mels(YAMNET_MELS)))
     with torch.no_grad():
@@ -231,7 +231,7 @@ def test_a_teachers_embeddings_are_computed_once_and_are_the_classifiers(data, m
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
     path = data / "data" / "made" / "oracles" / "made_valid_YamNetMobile_embeddings.npy"
     written = path.stat().st_mtime_ns
-    assert np.array_equal(found, teacher_embeddings(dataset, "valid", "YamNetMobile", models=models))
+    assert np.array_equal(found, Teacher(CLASSIFIERS["YamNetMobile"], models).embeddings(dataset, "valid"))
     assert path.stat().st_mtime_ns == written
 
 
