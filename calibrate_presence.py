@@ -40,7 +40,7 @@ def main() -> int:
         claim_calibration,
         save_calibration,
     )
-    from spectral_transcoder.signal.sound_files import find_audio, left_out_of
+    from spectral_transcoder.signal.sound_files import list_audio
 
     classifier = choose_classifier(args.classifier, args.weights)
     transcoder, which = choose_transcoder(
@@ -50,20 +50,20 @@ def main() -> int:
     claim_calibration(model, args.window_s, args.output, args.weights)
     print(f"classifier: {classifier.record.name}; transcoder: {which}")
     reading, findings, failed = reading_of(args), Findings(), dict[Path, str]()
+    left_out: list[str] = []
     if args.annotations:
         annotated = read_times_of_presence(args.annotations)
         folder = args.annotations.parent
         calibration = calibrate_by_people(model, annotated, folder, args.window_s, reading, findings)
     else:
-        sounds = find_audio(args.sounds, AUDIO)
+        sounds, left_out = list_audio(args.sounds, AUDIO)
         calibration = calibrate_by_true_mels(model, sounds, args.window_s, reading, findings, failed)
     describe(calibration)
     print(f"written: {save_calibration(calibration, model, args.output, args.weights)}")
-    left_out = [*failed.values(), *left_out_of(args.sounds, AUDIO)]
     cli.print_notes(findings.notes)
-    for reason in left_out:
+    for reason in (*failed.values(), *left_out):
         print(f"error: {reason}", file=sys.stderr)
-    return 1 if left_out else 0
+    return 1 if failed or left_out else 0
 
 
 def describe(calibration: "PresenceCalibration") -> None:

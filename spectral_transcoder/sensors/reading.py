@@ -16,7 +16,7 @@ from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.records import readable
 from spectral_transcoder.sensors.resampling import frame_period
 from spectral_transcoder.sensors.weighting import weighting_db
-from spectral_transcoder.utils.errors import LevelsError, MissingFileError
+from spectral_transcoder.utils.errors import LevelsError
 
 LAST_EPOCH_S = 2.5e11  # the year 9892; later ones cannot be written as dates
 LEAST_SHARE = 0.5  # of the rows in which a band has to have a level
