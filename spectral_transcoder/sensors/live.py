@@ -126,6 +126,7 @@ class LiveLevels:
     _last_s: dict[str, float] = field(default_factory=dict)
     _behind: dict[str, int] = field(default_factory=dict)
     _series: dict[str, int] = field(default_factory=dict)
+    _ended: bool = False  # whether the table's end mark has come
 
     def open(self, chunks: Iterator[bytes]) -> bool:
         """Read the first rows, until the period is known; return False where the source ends before.
@@ -168,7 +169,7 @@ class LiveLevels:
         if table.layout.times is None:
             raise LevelsError(f"{table.path}: rows without times cannot be followed")
         self._table, self._bad_rows = table, BadRows(table.path, table.head.names)
-        self._reader = TimeReader(table.layout.times)
+        self._reader, self._ended = TimeReader(table.layout.times), False
         body = lines.split(b"\n", table.head.skipped_lines)[-1]
         blocks = list(self._blocks(body))
         surveys: dict[str, ClockSurvey] = {}
@@ -210,7 +211,8 @@ class LiveLevels:
             self.findings.note(f"{self._table.path}: {self._bad_rows}, left out")
 
     def _blocks(self, lines: bytes) -> Iterator[LevelBlock]:
-        """Give the rows of some whole lines, times as they are written."""
+        """Give the rows of some whole lines, times as they are written; none behind the table's end mark."""
+        lines = self._before_end(lines)
         if not lines.strip():
             return
         description = self._table.description
@@ -221,6 +223,13 @@ class LiveLevels:
             name = sensor or self.options.sensor
             path = str(self._table.path)
             yield LevelBlock(name, path, times, plain, description.present, self.period_s)
+
+    def _before_end(self, lines: bytes) -> bytes:
+        """Return those of some whole lines that come before the mark of the table's end, if it has one."""
+        mark = self._table.layout.end_mark
+        end = 0 if self._ended else (b"\n" + lines).find(b"\n" + mark) if mark else -1
+        self._ended = end >= 0
+        return lines[:end] if self._ended else lines
 
     def _from_its_beginning(self, block: LevelBlock) -> LevelBlock:
         """Return a block with the times of its rows' beginnings, now that their period is known."""

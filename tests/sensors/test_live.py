@@ -79,12 +79,13 @@ def test_rows_with_the_times_of_their_ends_begin_a_period_before(shared):
 
     path = shared / "sensors/nti_xl2_long_RTA_3rd_Log.txt"
     windowing = Windowing(1, 1, -120, 1)
-    batches, _ = follow(path.read_bytes().splitlines(keepends=True), windowing)
+    batches, findings = follow(path.read_bytes().splitlines(keepends=True), windowing)
     expected = join_batches(list(window_batches(read_levels(path), windowing, Findings())))
     found = join_batches([batch for batch, _ in batches])
     np.testing.assert_array_equal(found.epoch_s, expected.epoch_s)
     np.testing.assert_array_equal(found.seconds_db, expected.seconds_db)
     assert found.n_frames.sum() == 30
+    assert not findings.kinds and len(findings.notes) == 1  # the row over the whole log is no row
 
 
 def test_a_clock_that_is_set_back_goes_on(tmp_path):
