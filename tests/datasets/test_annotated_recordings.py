@@ -13,12 +13,12 @@ def write(path, text):
 
 
 def test_a_table_is_read(tmp_path):
-    told = read_times_of_presence(
+    annotated = read_times_of_presence(
         write(tmp_path / "t.csv", "recording,traffic,birds\n001,0.3,0\n002,1,0.05\n")
     )
-    assert told.recordings == ("001", "002")  # names, not numbers
-    assert told.classes == ("traffic", "birds")
-    assert told.times_of_presence.tolist() == [[0.3, 0], [1, 0.05]]
+    assert annotated.recordings == ("001", "002")  # names, not numbers
+    assert annotated.classes == ("traffic", "birds")
+    assert annotated.times_of_presence.tolist() == [[0.3, 0], [1, 0.05]]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_other_tables_are_refused(tmp_path, text, word):
         read_times_of_presence(write(tmp_path / "t.csv", text))
 
 
-def test_a_missing_table_is_told(tmp_path):
+def test_a_missing_table_is_reported(tmp_path):
     with pytest.raises(MissingFileError, match="recording"):
         read_times_of_presence(tmp_path / "t.csv")
 
@@ -67,8 +67,8 @@ def test_levels_of_an_unknown_period_or_without_names_are_refused(tmp_path):
 @pytest.mark.shared
 def test_lorient_is_read(shared):
     folder = shared / "audio/lorient1k"
-    told = read_times_of_presence(folder / "time_of_presence.csv")
-    assert told.times_of_presence.shape == (15, 3)
-    assert told.times_of_presence[0].tolist() == [0.3, 0.5, 0]
+    annotated = read_times_of_presence(folder / "time_of_presence.csv")
+    assert annotated.times_of_presence.shape == (15, 3)
+    assert annotated.times_of_presence[0].tolist() == [0.3, 0.5, 0]
     stored = read_recorded_levels(folder / "levels_128ms.npz")
-    assert stored.period_s == 0.128 and list(stored.levels_db) == list(told.recordings)
+    assert stored.period_s == 0.128 and list(stored.levels_db) == list(annotated.recordings)

@@ -1,4 +1,4 @@
-"""Labels of UrbanSound8K and SONYC-UST, against ones told by hand from the official tables."""
+"""Labels of UrbanSound8K and SONYC-UST, against ones taken by hand from the official tables."""
 
 import numpy as np
 import pandas as pd
@@ -115,14 +115,14 @@ def test_a_corpus_that_is_laid_out_over_itself_loses_nothing(tmp_path, table, lo
 
 
 @pytest.mark.parametrize("name", ["foldx", "fold0", "fold2_old"])
-def test_a_folder_of_clips_that_is_no_fold_is_told(tmp_path, name):
+def test_a_folder_of_clips_that_is_no_fold_is_reported(tmp_path, name):
     write_clip(tmp_path / "audio" / name / "77-4-0-1.wav", 1, sr=8000)
     with pytest.raises(DatasetError, match=f"{name} holds clips: expected fold1"):
         lay_out_urbansound8k(tmp_path / "audio", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_table_without_rows_or_columns_is_told(tmp_path):
+def test_a_table_without_rows_or_columns_is_reported(tmp_path):
     folder = write_urbansound8k(tmp_path / "URBAN-SOUND-8K", {})
     with pytest.raises(DatasetError, match=r"UrbanSound8K_recalculated\.csv lists no clip"):
         open_labelled_corpus("URBAN-SOUND-8K", folder)
@@ -171,7 +171,7 @@ def test_a_row_that_lacks_something_is_named(tmp_path, row, expected):
         open_labelled_corpus("URBAN-SOUND-8K", folder)
 
 
-def test_a_split_on_which_no_vote_counts_is_told(tmp_path):
+def test_a_split_on_which_no_vote_counts_is_reported(tmp_path):
     """As where the rows of the annotator who verified the test split were left out."""
     folder = write_sonyc_ust(tmp_path / "SONYC-UST", duration_s=0.1)
     table = pd.read_csv(folder / "annotations.csv")
@@ -182,7 +182,7 @@ def test_a_split_on_which_no_vote_counts_is_told(tmp_path):
         corpus.tested_parts()
 
 
-def test_a_table_without_the_split_that_is_scored_is_told(tmp_path):
+def test_a_table_without_the_split_that_is_scored_is_reported(tmp_path):
     """As that of SONYC-UST's first version, which has `train` and `validate`."""
     folder = write_sonyc_ust(tmp_path / "SONYC-UST")
     table = folder / "annotations.csv"

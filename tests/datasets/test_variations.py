@@ -201,7 +201,7 @@ def test_one_recording_cannot_be_mixed_and_no_background_cannot_be_used(collecti
         list(plan_sounds(Variations(backgrounds=tmp_path), sources, []))
 
 
-def test_a_recording_that_is_not_as_its_header_said_is_told(collection):
+def test_a_recording_that_is_not_as_its_header_said_is_reported(collection):
     sources, read = collection
     (sound,) = shifts_of(sources[1], Variations(shifts=1))
     with pytest.raises(AudioError, match="its header said"):

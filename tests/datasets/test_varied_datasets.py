@@ -143,7 +143,7 @@ def test_held_out_recordings_are_no_backgrounds(sounds, streets, tmp_path):
     assert used == {"street.wav"}
 
 
-def test_damaged_sounds_are_told_once_and_what_is_made_of_them_is_left_out(sounds, streets, tmp_path):
+def test_damaged_sounds_are_reported_once_and_what_is_made_of_them_is_left_out(sounds, streets, tmp_path):
     folder, backgrounds = tmp_path / "noises", tmp_path / "streets"
     for source, target in ((sounds, folder), (streets, backgrounds)):
         target.mkdir()
@@ -157,9 +157,9 @@ def test_damaged_sounds_are_told_once_and_what_is_made_of_them_is_left_out(sound
         content[middle : middle + 2000] = bytes(2000)
         path.write_bytes(content)
     dataset = make(folder, tmp_path / "data", Variations(shifts=1, mixtures=60, backgrounds=backgrounds))
-    told = [clip["file"] for clip in dataset.manifest["skipped"]]
-    assert len(told) == 2
-    assert told[0] == f"{group}-50.flac"
+    listed = [clip["file"] for clip in dataset.manifest["skipped"]]
+    assert len(listed) == 2
+    assert listed[0] == f"{group}-50.flac"
     rows = rows_of(dataset)
     spoilt = [row for row in rows if {row["file"], row["second_file"]} & {f"{group}-50.flac", "street3.flac"}]
     assert len(spoilt) > 3

@@ -50,8 +50,8 @@ def test_the_three_layouts_from_a_folder_mirror(corpora, tmp_path):
     rows = list(csv.DictReader(io.StringIO(table.decode())))
     assert list(rows[0]) == [*URBAN_COLUMNS, "duration"]
     assert {row["slice_file_name"]: float(row["duration"]) for row in rows} == corpora.durations_s
-    for told in ("12 of 12 clips", "6 of 6 clips", "10 of 10 clips", str(tmp_path / "out" / TAU_NAME)):
-        assert told in ended.stdout
+    for message in ("12 of 12 clips", "6 of 6 clips", "10 of 10 clips", str(tmp_path / "out" / TAU_NAME)):
+        assert message in ended.stdout
     assert "\r" not in ended.stderr and "\x1b" not in ended.stderr
 
 
@@ -96,7 +96,7 @@ def test_keep_archives_makes_the_output_a_mirror(corpora, tmp_path):
     assert kept.items() <= tree(tmp_path / "first").items()
 
 
-def test_a_lost_clip_is_told_and_brought_back(corpora, tmp_path):
+def test_a_lost_clip_is_reported_and_brought_back(corpora, tmp_path):
     output = tmp_path / "out"
     datasets(corpora, output)
     clips = sorted((output / TAU_NAME / "audio").iterdir())
@@ -166,7 +166,7 @@ def test_an_incomplete_mirror_names_what_it_lacks_and_the_rest_arrives(corpora, 
     assert delivered(tmp_path / "out", corpora)[0] == corpora.expected
 
 
-def test_a_disk_too_small_is_told_before_the_first_byte(corpora, tmp_path, server, monkeypatch):
+def test_a_disk_too_small_is_reported_before_the_first_byte(corpora, tmp_path, server, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_234_567))
     chosen = load_manifest(corpora.manifest).datasets.values()
@@ -261,7 +261,7 @@ def test_two_commands_at_once_on_one_dataset(corpora, tmp_path, server):
     assert datasets(corpora, tmp_path / "out", "--dataset", "URBAN-SOUND-8K", "--check").returncode == 0
 
 
-def test_a_file_where_a_folder_has_to_be_is_told_in_one_line(corpora, tmp_path):
+def test_a_file_where_a_folder_has_to_be_is_reported_in_one_line(corpora, tmp_path):
     folder = tmp_path / "out" / "SONYC-UST"
     folder.mkdir(parents=True)
     (folder / "audio").write_bytes(b"the user's")

@@ -25,8 +25,8 @@ CONTENT = noise(300_000)
 QUICK = Patience(attempts=4, attempts_unreachable=2, first_delay_s=0.001, longest_delay_s=0.002)
 
 
-def downloader(told=None):
-    return Downloader(TransferProgress(0, told or io.StringIO()), QUICK, random.Random(71))
+def downloader(printed=None):
+    return Downloader(TransferProgress(0, printed or io.StringIO()), QUICK, random.Random(71))
 
 
 def job(server, path, content=CONTENT, size=True, urls=None, checksum=None):
@@ -77,10 +77,10 @@ def test_misbehaving_servers(server, tmp_path, faults, size):
 
 @pytest.mark.parametrize("shift", [-7, 5])
 def test_another_range_than_asked_for_is_not_taken(server, tmp_path, shift):
-    server.files["file"], told = CONTENT, io.StringIO()
+    server.files["file"], printed = CONTENT, io.StringIO()
     server.faults["file"] = [Fault(cut_after=100_000), Fault(shift_range=shift)]
-    downloader(told).fetch(job(server, tmp_path / "file"))
-    assert f"from 100000 on, the server sent those from {100_000 + shift}" in told.getvalue()
+    downloader(printed).fetch(job(server, tmp_path / "file"))
+    assert f"from 100000 on, the server sent those from {100_000 + shift}" in printed.getvalue()
     assert server.ranges() == [None, "bytes=100000-", None]
     assert tree(tmp_path) == {"file": CONTENT}
 
@@ -143,7 +143,7 @@ def test_429_waits_as_long_as_retry_after_says(server, tmp_path, form):
 
 
 @pytest.mark.parametrize("behind_s", [3600, -3600])
-def test_a_date_to_wait_for_is_told_by_the_servers_own_clock(server, tmp_path, monkeypatch, behind_s):
+def test_a_date_to_wait_for_is_reported_by_the_servers_own_clock(server, tmp_path, monkeypatch, behind_s):
     clock = types.SimpleNamespace(time=lambda: time.time() - behind_s, monotonic=time.monotonic)
     monkeypatch.setattr(sources, "time", clock)
     wish = email.utils.formatdate(time.time() + 2, usegmt=True)
@@ -217,10 +217,10 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_the_start(server, tmp_pat
     server.files["file"], server.etags["file"] = CONTENT, '"new"'
     server.faults["file"] = [Fault(ignore_if_range=ignore_if_range)]
     server.gets.clear()
-    told = io.StringIO()
-    downloader(told).fetch(job(server, tmp_path / "file"))
+    printed = io.StringIO()
+    downloader(printed).fetch(job(server, tmp_path / "file"))
     assert server.ranges() == ["bytes=1000-", None][: 2 if ignore_if_range else 1]
-    assert ("changed on the server" in told.getvalue()) == ignore_if_range
+    assert ("changed on the server" in printed.getvalue()) == ignore_if_range
     assert tree(tmp_path) == {"file": CONTENT}
 
 
@@ -236,9 +236,9 @@ def test_what_is_there_is_verified_and_what_is_damaged_is_replaced(server, tmp_p
 
 def test_without_a_terminal_a_plain_line_now_and_then(server, tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0)
-    server.files["file"], told = CONTENT, io.StringIO()
-    Downloader(TransferProgress(len(CONTENT), told), QUICK).fetch(job(server, tmp_path / "file"))
-    assert "... 65.5 KB of 300.0 KB\n" in told.getvalue() and "\r" not in told.getvalue()
+    server.files["file"], printed = CONTENT, io.StringIO()
+    Downloader(TransferProgress(len(CONTENT), printed), QUICK).fetch(job(server, tmp_path / "file"))
+    assert "... 65.5 KB of 300.0 KB\n" in printed.getvalue() and "\r" not in printed.getvalue()
 
 
 def test_git_blob_checksum(server, tmp_path):
@@ -265,13 +265,13 @@ def test_two_streams_per_host_and_no_more(server, tmp_path):
     assert tree(tmp_path) == server.files
 
 
-def test_no_internet_is_told_once_and_soon(tmp_path, free_port):
+def test_no_internet_is_reported_once_and_soon(tmp_path, free_port):
     urls = [(f"http://127.0.0.1:{free_port}/{index}",) for index in range(20)]
     jobs = [job(None, tmp_path / str(index), urls=url) for index, url in enumerate(urls)]
-    told = io.StringIO()
-    errors = [error for _, error in downloader(told).fetch_all(jobs)]
+    printed = io.StringIO()
+    errors = [error for _, error in downloader(printed).fetch_all(jobs)]
     assert len(errors) == 20
-    assert told.getvalue().count("trying again") <= 2  # once per stream
+    assert printed.getvalue().count("trying again") <= 2  # once per stream
     assert all("no connection to 127.0.0.1" in str(error) and "--mirror" in str(error) for error in errors)
 
 

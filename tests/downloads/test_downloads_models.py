@@ -139,7 +139,7 @@ def test_check_names_the_damaged_and_the_missing(tmp_path, server):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--models", "PANN,Pann"], "choose from PANN, EfficientAT-mn04"),
         (["--mirror", "/no/such/folder"], "expected an existing folder"),
@@ -148,13 +148,13 @@ def test_check_names_the_damaged_and_the_missing(tmp_path, server):
         (["--list", "--check"], "not allowed with"),
     ],
 )
-def test_wrong_usage_exits_2(tmp_path, arguments, told):
+def test_wrong_usage_exits_2(tmp_path, arguments, message):
     ended = run(SCRIPT, "--output", tmp_path, *arguments)
-    assert ended.returncode == 2 and told in ended.stderr and "Traceback" not in ended.stderr
+    assert ended.returncode == 2 and message in ended.stderr and "Traceback" not in ended.stderr
     assert tree(tmp_path) == {}
 
 
-def test_an_output_that_cannot_be_written_is_told(tmp_path):
+def test_an_output_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     ended = run(SCRIPT, "--models", "PANN", "--output", tmp_path / "file")
     assert ended.returncode == 1 and "cannot write in" in ended.stderr and "Traceback" not in ended.stderr
@@ -170,7 +170,7 @@ def test_interrupted_by_the_user_while_the_server_is_mute(tmp_path, server):
     while not (part.is_file() and part.stat().st_size):
         assert running.poll() is None
     running.send_signal(2)
-    told = running.communicate(timeout=10)[1]
+    message = running.communicate(timeout=10)[1]
     assert running.returncode == 130
-    assert "interrupted" in told and "the same command goes on" in told and "Traceback" not in told
+    assert "interrupted" in message and "the same command goes on" in message and "Traceback" not in message
     assert content.startswith(part.read_bytes())

@@ -160,7 +160,7 @@ def test_what_is_there_already_is_kept_not_written_again(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
-def test_a_cut_archive_is_told_as_damaged(tmp_path, suffix):
+def test_a_cut_archive_is_reported_as_damaged(tmp_path, suffix):
     archive = tmp_path / f"a{suffix}"
     if suffix == ".zip":
         make_zip(archive, [("a.wav", noise(10_000), 0)])

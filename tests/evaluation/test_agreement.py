@@ -27,10 +27,10 @@ def recordings():
 
 def test_statistics_are_scipys(recordings):
     scores, times = recordings
-    for one, own, told in zip(agreement(scores, times, CLASSES), scores.T, times.T, strict=True):
-        assert one.pearson.value == pytest.approx(scipy.stats.pearsonr(own, told).statistic)
-        assert one.spearman.value == pytest.approx(scipy.stats.spearmanr(own, told).statistic)
-        assert one.error.value == pytest.approx(np.mean(np.abs(own - told)))
+    for one, own, annotated in zip(agreement(scores, times, CLASSES), scores.T, times.T, strict=True):
+        assert one.pearson.value == pytest.approx(scipy.stats.pearsonr(own, annotated).statistic)
+        assert one.spearman.value == pytest.approx(scipy.stats.spearmanr(own, annotated).statistic)
+        assert one.error.value == pytest.approx(np.mean(np.abs(own - annotated)))
 
 
 @pytest.mark.parametrize("statistic", [pearson, spearman])
@@ -39,7 +39,7 @@ def test_intervals_are_scipys_percentile_bootstrap(recordings, statistic):
     ours = bootstrap(statistic, scores, times, n_bootstrap=4000)
     theirs = scipy.stats.bootstrap(
         (scores, times),
-        lambda own, told, axis: statistic(own, told),
+        lambda own, annotated, axis: statistic(own, annotated),
         paired=True,
         vectorized=True,
         n_resamples=4000,

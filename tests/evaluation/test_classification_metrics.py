@@ -63,13 +63,13 @@ def test_the_sonyc_fixture_has_the_auprc_computed_by_hand(tmp_path):
 def test_f1_and_confusion_are_scikit_learns():
     rng = np.random.default_rng(0)
     truth, scores = rng.integers(0, 5, 200), rng.random((200, 5))
-    told = scores.argmax(1)
+    predicted = scores.argmax(1)
     labels = np.eye(5)[truth]
     matrix = metrics.confusion_matrix(labels, scores)
-    assert (matrix == sklearn.metrics.confusion_matrix(truth, told)).all()
+    assert (matrix == sklearn.metrics.confusion_matrix(truth, predicted)).all()
     assert metrics.accuracy(labels, scores) == pytest.approx(np.trace(matrix) / 200)
     found = metrics.precision_recall_f1(labels, metrics.decide(scores))
-    expected = sklearn.metrics.precision_recall_fscore_support(truth, told)[:3]
+    expected = sklearn.metrics.precision_recall_fscore_support(truth, predicted)[:3]
     np.testing.assert_allclose(found, expected)
 
 

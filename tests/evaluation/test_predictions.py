@@ -32,7 +32,7 @@ def test_foreign_json_beside_class_outputs_is_passed_over(tmp_path, content):
     assert folder.kinds() == [("MiniYamNet", "pinv")]
 
 
-def test_a_damaged_manifest_of_outputs_that_are_there_is_told(tmp_path):
+def test_a_damaged_manifest_of_outputs_that_are_there_is_reported(tmp_path):
     folder = LogitFolder("URBAN-SOUND-8K", tmp_path)
     folder.folder.mkdir()
     folder.manifest_path("MiniYamNet", "pinv").write_text('{"prov')

@@ -55,7 +55,7 @@ def test_scores_that_say_nothing_or_the_contrary_have_no_slope():
     assert against.probability(np.array([0.1, 0.9])) == pytest.approx(present.mean(), abs=1e-3)
 
 
-def test_classes_told_apart_without_error_stay_finite():
+def test_classes_kept_apart_without_error_stay_finite():
     scores = np.array([0.01] * 20 + [0.9] * 20)
     one = fit_class(scores, (scores > 0.5).astype(float))
     assert np.isfinite([one.slope, one.intercept]).all()

@@ -33,9 +33,9 @@ class Clone:
     def run(self, script, *arguments, status=0, **options):
         """Run a script, and return what it prints."""
         process = self.start(script, *arguments, **options)
-        told = process.communicate()[0]
-        assert process.returncode == status, told
-        return told
+        message = process.communicate()[0]
+        assert process.returncode == status, message
+        return message
 
     def create(self, *arguments, **options):
         """Write job files."""

@@ -53,10 +53,10 @@ def urban_corpus(times=1):
 
 def speaking(corpus, wrong, seed=0):
     """Return outputs of YAMNet's 521 labels that tell each clip's class, but for the clips of index `wrong`."""
-    told = corpus.labels.argmax(1)
-    told[wrong] = (told[wrong] + 1) % 10
-    outputs = np.random.default_rng(seed).uniform(0, 0.1, (len(told), 521)).astype(np.float32)
-    outputs[np.arange(len(told)), [label_names(521).index(LABELS[target]) for target in told]] = 0.9
+    predicted = corpus.labels.argmax(1)
+    predicted[wrong] = (predicted[wrong] + 1) % 10
+    outputs = np.random.default_rng(seed).uniform(0, 0.1, (len(predicted), 521)).astype(np.float32)
+    outputs[np.arange(len(predicted)), [label_names(521).index(LABELS[target]) for target in predicted]] = 0.9
     return outputs
 
 

@@ -113,17 +113,17 @@ def test_adapted_classifiers_agree_with_people_as_their_cards_say(name, shared):
     classifier = factors["classifier"]
     third_octaves = SECOND_OCTAVES if is_every_second(factors) else ThirdOctaves()
     pipeline = find_pipeline(classifier, ADAPTED, shared / "pretrained", third_octaves=third_octaves)
-    told = read_times_of_presence(shared / RECORDINGS / "time_of_presence.csv")
+    annotated = read_times_of_presence(shared / RECORDINGS / "time_of_presence.csv")
     length, labels = window_length(classifier), classifier_record(classifier).labels
     scores = [
         recording_class_scores(
             sound_window_scores(pipeline, shared / RECORDINGS / recording, length), labels, "tvb"
         )
-        for recording in told.recordings
+        for recording in annotated.recordings
     ]
     assert len(scores) == figures["recordings"]
     for target, found, people in zip(
-        told.classes, np.transpose(scores), told.times_of_presence.T, strict=True
+        annotated.classes, np.transpose(scores), annotated.times_of_presence.T, strict=True
     ):
         correlation = np.corrcoef(found, people)[0, 1]
         assert correlation == pytest.approx(figures[f"pearson_{target}"], abs=0.006), target

@@ -198,7 +198,7 @@ def test_identifiers_tell_the_two_plain_cnns_apart():
     assert entry_of({"transcoder": "mlp", "ts": "0"}) is None
 
 
-def test_what_is_missing_is_told_with_what_is_there(tmp_path):
+def test_what_is_missing_is_reported_with_what_is_there(tmp_path):
     (tmp_path / name("YamNet")).write_bytes(b"")
     with pytest.raises(
         MissingFileError, match=r"cnn_logits for YamNetMobile.*there are such for YamNet\): none was"

@@ -65,7 +65,7 @@ def classification_table(make, folder, *identifiers):
     ],
     ids=["head", "test_folds", "seeds"],
 )
-def test_rows_are_told_apart_by_hidden_factors(make, tmp_path, others, column):
+def test_rows_are_kept_apart_by_hidden_factors(make, tmp_path, others, column):
     """A factor that an identifier does not tell is at its default."""
     ends = ("", *(f"+{other}" for other in others))
     caption, (header, *rows) = classification_table(
@@ -108,7 +108,7 @@ def test_a_synthetic_city_is_called_so_and_stands_apart(make, tmp_path):
     assert "PINV (classifier PANN, dataset URBAN-SOUND-8K, deep 0, synthetic city in its layout)" in page.text
 
 
-def test_transcoders_of_one_name_are_told_apart(make, tmp_path):
+def test_transcoders_of_one_name_are_kept_apart(make, tmp_path):
     """Outputs through a transcoder that a user called cnn_logits, beside the published CNN-logits."""
     _, (_, *rows) = classification_table(
         make,
@@ -124,7 +124,7 @@ def test_transcoders_of_one_name_are_told_apart(make, tmp_path):
 @pytest.mark.parametrize(
     ("factor", "default"), [("recipe=steady", "published"), ("pinv_way=power", "default"), ("seed=3", "0")]
 )
-def test_hidden_factors_of_experiment_1_are_told(make, tmp_path, factor, default):
+def test_hidden_factors_of_experiment_1_are_reported(make, tmp_path, factor, default):
     """Two networks, of which one is away from a default; and both."""
     folder = tmp_path / "training_experiments" / "train_exp"
     name, _, value = factor.partition("=")
@@ -143,7 +143,7 @@ def test_hidden_factors_of_experiment_1_are_told(make, tmp_path, factor, default
     assert make(tmp_path, tmp_path).captions[0] == f"dataset full, classifier PANN, epoch 3, {name} {value}"
 
 
-def test_trainings_are_told_in_numbers(make, data, generated):
+def test_trainings_are_reported_in_numbers(make, data, generated):
     page = make(data, generated)
     assert page.tables[-1][1:] == [
         ["1", "0.5", "0.75", "0.875"],
@@ -204,7 +204,7 @@ def test_the_commands_work_and_mean_the_runs(make, tmp_path, call_script, monkey
     ]
 
 
-def test_what_is_missing_is_told_with_its_command(make, tmp_path):
+def test_what_is_missing_is_reported_with_its_command(make, tmp_path):
     text = make(tmp_path / "nothing", tmp_path / "nothing").text
     for command in (
         "python3 exp_train_model/main_doce_training.py -s reference/ -c",
@@ -235,7 +235,7 @@ TORN_LOSSES = f"training_experiments/train_exp/loss/{CNN_LOGITS.replace('STEP', 
         (TORN_LOSSES, b"\x93NUMPY\x01", "3 epochs"),
     ],
 )
-def test_damaged_files_are_left_out_and_told(make, data, generated, tmp_path, path, content, gone):
+def test_damaged_files_are_left_out_and_reported(make, data, generated, tmp_path, path, content, gone):
     folder = shutil.copytree(data, tmp_path / "data")
     assert gone is None or gone in make(folder, generated, "--sounds", 0).text
     (folder / path).write_bytes(content)
@@ -274,7 +274,7 @@ def test_a_training_that_diverged_is_drawn_without_its_last_losses():
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "message"),
     [
         (("--sounds", -1), "--sounds -1, --longest_s 30.0"),
         (("--longest_s", 0), "--sounds 6, --longest_s 0.0"),
@@ -282,8 +282,8 @@ def test_a_training_that_diverged_is_drawn_without_its_last_losses():
         (("--longest_s", "inf"), "--sounds 6, --longest_s inf"),
     ],
 )
-def test_wrong_use_is_one_line(call_script, tmp_path, option, told):
+def test_wrong_use_is_one_line(call_script, tmp_path, option, message):
     code, _, stderr = call_script("make_report.py", *option, "--output", tmp_path / "report")
     assert code == 2
-    assert stderr.startswith(f"error: {told}: expected")
+    assert stderr.startswith(f"error: {message}: expected")
     assert stderr.count("\n") == 1

@@ -45,7 +45,7 @@ def test_a_tone_is_where_its_frequency_is(make, data, generated, tmp_path):
     assert heights[1] - brightest < 8
 
 
-def test_a_damaged_sound_is_left_out_and_told(make, data, generated, tmp_path):
+def test_a_damaged_sound_is_left_out_and_reported(make, data, generated, tmp_path):
     """One of the four versions of `street` is cut off; of the other recording, the recording itself."""
     folder = shutil.copytree(generated, tmp_path / "generated")
     damaged = folder / "street/street_generated_from_pinv.wav", *folder.glob("*/*nuit*_original.wav")

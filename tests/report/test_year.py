@@ -67,7 +67,7 @@ def test_a_degree_is_a_sixtieth_of_60_nautical_miles():
     assert east_m.tolist() == [0, 0]
 
 
-def test_what_is_wrong_is_told(call_script, tmp_path, results):
+def test_what_is_wrong_is_reported(call_script, tmp_path, results):
     for arguments, status, words in (
         ([tmp_path / "none"], 1, "no results at"),
         ([results / "foreign.csv"], 1, "no rows of classify_thirdo.py"),

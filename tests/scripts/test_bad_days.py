@@ -41,14 +41,14 @@ def test_every_script_has_a_command():
     assert sorted([*COMMANDS, *WITHOUT_FILES]) == SCRIPTS
 
 
-def check_one_line(code, printed, told, expected):
+def check_one_line(code, printed, message, expected):
     """Fail unless a script ended with status 1 and said why in one line."""
-    lines = [line for line in told.splitlines() if line.startswith("error: ")]
+    lines = [line for line in message.splitlines() if line.startswith("error: ")]
     failed = [line for line in printed.splitlines() if "failed" in line]  # settings of experiments
-    assert code == 1, printed + told
-    assert "Traceback" not in printed + told
-    assert len(lines) == 1 or (not lines and failed), printed + told
-    assert any(word in line for word in expected for line in [*lines, *failed]), printed + told
+    assert code == 1, printed + message
+    assert "Traceback" not in printed + message
+    assert len(lines) == 1 or (not lines and failed), printed + message
+    assert any(word in line for word in expected for line in [*lines, *failed]), printed + message
 
 
 def unfinished(disk):
@@ -70,8 +70,8 @@ def test_a_full_disk_and_a_read_only_one(script, world, disk, call_script, monke
     disk.become("size=64m", "ro")
     check_one_line(*call_script(*command), expected=("Read-only file system",))
     disk.become("rw")
-    code, printed, told = call_script(*command)
-    assert not code, printed + told
+    code, printed, message = call_script(*command)
+    assert not code, printed + message
     assert disk.files() and not unfinished(disk)
 
 
@@ -87,13 +87,13 @@ def test_a_disk_that_fills_on_the_way(script, share, world, disk, call_script, m
     used = shutil.disk_usage(disk.folder).used
     disk.clear()
     disk.become(f"size={max(16384, int(share * used))}")
-    code, printed, told = call_script(*command)
+    code, printed, message = call_script(*command)
     if code:  # what is written last may be more than what lies there in the end, or less
-        check_one_line(code, printed, told, expected=FULL)
+        check_one_line(code, printed, message, expected=FULL)
     assert not unfinished(disk)
     disk.become("size=64m")
-    code, printed, told = call_script(*command)
-    assert not code, printed + told
+    code, printed, message = call_script(*command)
+    assert not code, printed + message
     assert [path.relative_to(disk.folder) for path in disk.files()] == expected
 
 
@@ -125,8 +125,8 @@ def test_a_clock_that_jumps(script, world, tmp_path, call_script, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: true_time() + next(jumps))
     monkeypatch.setattr("tqdm.std.time", time.time)
     monkeypatch.setattr(time, "sleep", slept.append)
-    code, printed, told = call_script(script, *words(script, world, tmp_path))
-    assert not code, printed + told
+    code, printed, message = call_script(script, *words(script, world, tmp_path))
+    assert not code, printed + message
     assert sum(slept) < 60
 
 

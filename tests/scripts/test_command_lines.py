@@ -68,10 +68,10 @@ def test_help_fits_a_screen_and_loads_nothing_heavy(script):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_wrong_option_is_one_line_and_loads_nothing_heavy(script):
-    status, printed, told = run_with_modules(script, "--no-such-option")
+    status, printed, message = run_with_modules(script, "--no-such-option")
     assert (status, printed) == (2, "")
-    assert told[0].startswith("error: ")
-    assert not HEAVY & set(told)
+    assert message[0].startswith("error: ")
+    assert not HEAVY & set(message)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -201,7 +201,7 @@ def test_the_device_may_hear_what_workers_read(corpus, models):
         ("--device", "abacus", "expected cpu or cuda"),
     ],
 )
-def test_wrong_usage_is_told_before_anything_is_written(create, tmp_path, option, value, words):
+def test_wrong_usage_is_reported_before_anything_is_written(create, tmp_path, option, value, words):
     status, _, complained = create(option, value)
     assert (status, words in complained) == (2, True), complained
     assert not outputs(tmp_path).exists()

@@ -119,7 +119,7 @@ def test_levels_every_second_are_a_dataset_of_their_own(tau, tmp_path):
         open_dataset(tmp_path, "b-1s")
 
 
-def test_a_missing_corpus_is_told(tmp_path):
+def test_a_missing_corpus_is_reported(tmp_path):
     missing = run_script("--audio_dataset_path", tmp_path / "nowhere")
     assert missing.returncode == 1
     assert "python3 download_datasets.py --dataset TAU" in missing.stderr
@@ -156,7 +156,7 @@ def test_more_sound_of_the_same_recordings(tmp_path):
         ["--seed", -1],
     ],
 )
-def test_wrong_options_are_told(options, tau, tmp_path):
+def test_wrong_options_are_reported(options, tau, tmp_path):
     corpus = [] if "--layout" in options else ["--audio_dataset_path", tau]
     wrong = run_script(*corpus, "--output_path", tmp_path, *options)
     assert wrong.returncode == 2
@@ -176,9 +176,9 @@ def test_wrong_options_are_told(options, tau, tmp_path):
 def test_numbers_that_make_no_sense_are_refused(option, value, tau, tmp_path, call_script):
     script = "exp_train_model/create_mel_tho_dataset.py"
     where = ["--audio_dataset_path", tau, "--output_path", tmp_path, "--jobs", 1]
-    code, _, told = call_script(script, *where, f"--{option}", value)
+    code, _, message = call_script(script, *where, f"--{option}", value)
     assert (code, list(tmp_path.iterdir())) == (2, [])
-    assert re.search(rf"error: .*{option}\b.*expected", told)
+    assert re.search(rf"error: .*{option}\b.*expected", message)
 
 
 @pytest.mark.shared

@@ -107,11 +107,11 @@ def test_wrong_demo_sounds_are_refused(tmp_path, call_script, arguments):
 
 @pytest.mark.parametrize("further", [[], ["--place", "park"]], ids=["street", "place"])
 def test_a_seed_below_nought_is_refused(tmp_path, call_script, further):
-    code, _, told = call_script("make_demo_sound.py", tmp_path / "x.wav", "--seed", -1, *further)
-    assert (code, "--seed" in told) == (2, True)
+    code, _, message = call_script("make_demo_sound.py", tmp_path / "x.wav", "--seed", -1, *further)
+    assert (code, "--seed" in message) == (2, True)
 
 
-def test_suffixes_are_told_whatever_their_case(tmp_path, call_script):
+def test_suffixes_are_recognised_whatever_their_case(tmp_path, call_script):
     assert not call_script("make_demo_sound.py", tmp_path / "x.OGG", "--duration_s", 0.5)[0]
     assert soundfile.info(tmp_path / "x.OGG").subtype == "VORBIS"
 

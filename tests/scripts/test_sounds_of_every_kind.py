@@ -41,8 +41,8 @@ def test_names_that_no_terminal_can_print(tmp_path, name, script, option):
     with open(path, "wb") as file:  # noqa: PTH123
         soundfile.write(file, samples(), SR, format="WAV")
     output = tmp_path / "out"
-    status, printed, told = run_on_a_plain_terminal(script, *option, path, "--output", output)
-    assert (status, "Traceback" in told) == (0, False), told
+    status, printed, message = run_on_a_plain_terminal(script, *option, path, "--output", output)
+    assert (status, "Traceback" in message) == (0, False), message
     assert str(output) in printed
     assert list(output.rglob("*.png"))
 
@@ -51,9 +51,9 @@ def test_a_damaged_file_of_such_a_name_is_one_line(tmp_path):
     path = os.fsencode(tmp_path) + b"/\xe9.wav"
     with open(path, "wb") as file:  # noqa: PTH123
         file.write(b"RIFF")
-    status, _, told = run_on_a_plain_terminal("plot_band_centres.py", "--audio", path)
-    assert (status, told.count("\n")) == (1, 1)
-    assert "udce9.wav" in told
+    status, _, message = run_on_a_plain_terminal("plot_band_centres.py", "--audio", path)
+    assert (status, message.count("\n")) == (1, 1)
+    assert "udce9.wav" in message
 
 
 @pytest.mark.parametrize("script", ["plot_band_centres.py", "plot_spectro_dcase2023.py"])
@@ -62,11 +62,11 @@ def test_channels_that_cancel(tmp_path, call_script, script):
     soundfile.write(path, samples() * [1, -1], SR)
     arguments = (script, "--audio", path, "--output", tmp_path)
     assert "its channels cancel" in call_script(*arguments)[2]
-    code, _, told = call_script(*arguments, "--channel", "1")
-    assert (code or 0, told) == (0, "")
-    code, _, told = call_script(*arguments, "--channel", "3")
-    assert (code, told.count("\n")) == (1, 1)
-    assert "there is no channel 3" in told
+    code, _, message = call_script(*arguments, "--channel", "1")
+    assert (code or 0, message) == (0, "")
+    code, _, message = call_script(*arguments, "--channel", "3")
+    assert (code, message.count("\n")) == (1, 1)
+    assert "there is no channel 3" in message
 
 
 def test_a_dataset_of_one_channel(tmp_path, call_script):
@@ -78,11 +78,11 @@ def test_a_dataset_of_one_channel(tmp_path, call_script):
     assert not call_script(*arguments, "--dataset_name", "a", "--channel", 2)[0]
     levels = np.load(tmp_path / "out/a/a_train_third_octave_data.npy")
     assert levels[:, :7, 10:20].min() > -40  # dB; the mean of both is silence, -154 dB
-    code, _, told = call_script(*arguments, "--dataset", "a")
+    code, _, message = call_script(*arguments, "--dataset", "a")
     assert code == 1
-    assert "reading.channel is 2 there" in told
-    told = call_script(*arguments, "--dataset", "b")[2]
-    assert told.count("its channels cancel") == 8
+    assert "reading.channel is 2 there" in message
+    message = call_script(*arguments, "--dataset", "b")[2]
+    assert message.count("its channels cancel") == 8
 
 
 def test_class_outputs_of_channels_that_cancel(tmp_path, call_script):
@@ -91,18 +91,18 @@ def test_class_outputs_of_channels_that_cancel(tmp_path, call_script):
     soundfile.write(corpus / "audio" / "1-0-0-0.wav", samples() * [1, -1], SR)
     arguments = ("exp_classif_eval/create_logit_dataset.py", "--audio_dataset_name", "URBAN-SOUND-8K")
     arguments += ("--audio_dataset_path", corpus, "--output_path", tmp_path / "out", "--jobs", 1)
-    told = call_script(*arguments, "--classifier", "MiniYamNet", "--transcoder", "self")[2]
-    assert told.count("its channels cancel") == 1
+    message = call_script(*arguments, "--classifier", "MiniYamNet", "--transcoder", "self")[2]
+    assert message.count("its channels cancel") == 1
 
 
 def test_sounds_to_learn_from_whose_channels_cancel(tmp_path, call_script):
     for index in range(4):
         soundfile.write(tmp_path / f"{index}.wav", samples() * [1, -1], SR)
-    told = call_script(
+    message = call_script(
         *("distill_classifier.py", tmp_path, "--teacher", "MiniYamNet", "--output", tmp_path / "made.pth"),
         *("--seconds", "24", "--epochs", "1"),
     )[2]
-    assert told.count("its channels cancel") == 4
+    assert message.count("its channels cancel") == 4
 
 
 def test_outputs_are_not_written_over_inputs(tmp_path, call_script):
@@ -111,8 +111,8 @@ def test_outputs_are_not_written_over_inputs(tmp_path, call_script):
     before = path.read_bytes()
     output.mkdir(parents=True)
     (output / "a_original.wav").symlink_to(path)
-    code, _, told = call_script("generate_audio.py", path, "--output", tmp_path / "out", "--n_iter", 1)
-    assert (code, told.count("\n")) == (2, 1)
+    code, _, message = call_script("generate_audio.py", path, "--output", tmp_path / "out", "--n_iter", 1)
+    assert (code, message.count("\n")) == (2, 1)
     assert path.read_bytes() == before
 
 
@@ -123,8 +123,8 @@ def test_sounds_that_are_not_ours_are_not_replaced(tmp_path, call_script):
     soundfile.write(foreign, samples(), SR)
     before = foreign.read_bytes()
     arguments = ("generate_audio.py", path, "--output", tmp_path / "out", "--n_iter", 1)
-    code, _, told = call_script(*arguments)
-    assert (code, told.count("\n")) == (2, 1) and "was not written by this script" in told
+    code, _, message = call_script(*arguments)
+    assert (code, message.count("\n")) == (2, 1) and "was not written by this script" in message
     assert foreign.read_bytes() == before
     foreign.unlink()
     assert not call_script(*arguments)[0]
@@ -137,11 +137,11 @@ def test_a_dataset_of_a_name_that_is_no_text(tmp_path, call_script):
         path = os.fsencode(tmp_path) + b"/\xe9%d.wav" % index
         with open(path, "wb") as file:  # noqa: PTH123
             soundfile.write(file, samples(), SR, format="WAV")
-    code, _, told = call_script(
+    code, _, message = call_script(
         *("exp_train_model/create_mel_tho_dataset.py", "--layout", "folder", "--jobs", 1),
         *("--audio_dataset_path", tmp_path, "--output_path", tmp_path / "out", "--dataset_name", "a"),
     )
-    assert not code, told
+    assert not code, message
     assert "\\udce93.wav" in (tmp_path / "out/a/a_split.csv").read_text()
 
 
@@ -152,8 +152,8 @@ def test_a_demo_sound_replaces_itself_and_nothing_else(tmp_path, call_script):
     assert not call_script(*demo)[0]
     soundfile.write(path, samples(), SR)
     before = path.read_bytes()
-    code, _, told = call_script(*demo)
-    assert (code, told.count("\n")) == (2, 1)
+    code, _, message = call_script(*demo)
+    assert (code, message.count("\n")) == (2, 1)
     assert path.read_bytes() == before
     assert not call_script(*demo, "--force")[0]
 
@@ -182,9 +182,9 @@ def full_disk(tmp_path):
 )
 def test_a_full_disk_is_one_line_and_leaves_nothing(full_disk, call_script, command):
     soundfile.write(full_disk.parent / "a.wav", samples(duration_s=3), SR)
-    code, _, told = call_script(*(word.format(full_disk) for word in command))
-    lines = [line for line in told.splitlines() if line.startswith("error: ")]
-    assert (code, len(lines), "Traceback" in told) == (1, 1, False), told
+    code, _, message = call_script(*(word.format(full_disk) for word in command))
+    lines = [line for line in message.splitlines() if line.startswith("error: ")]
+    assert (code, len(lines), "Traceback" in message) == (1, 1, False), message
     assert "no space left" in lines[0]
     assert not [path for path in full_disk.rglob("*") if path.name.startswith(".") and path.is_file()]
 
@@ -193,9 +193,9 @@ def test_a_replayed_sound_is_of_one_channel(tmp_path, call_script):
     path = tmp_path / "a.wav"
     soundfile.write(path, samples() * [1, -1], SR, subtype="FLOAT")
     arguments = ("replay_levels.py", path, "--from_audio", "--speed", 1e9)
-    code, silent, told = call_script(*arguments)
-    assert (code or 0, "its channels cancel" in told) == (0, True)
-    code, printed, told = call_script(*arguments, "--channel", 2)
-    assert (code or 0, told) == (0, "")
+    code, silent, message = call_script(*arguments)
+    assert (code or 0, "its channels cancel" in message) == (0, True)
+    code, printed, message = call_script(*arguments, "--channel", 2)
+    assert (code or 0, message) == (0, "")
     loudest = [max(map(float, text.splitlines()[1].split(",")[1:])) for text in (silent, printed)]
     assert loudest[1] > 60 > 0 > loudest[0]  # dB, 88 at full scale

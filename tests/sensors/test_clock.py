@@ -90,7 +90,7 @@ def test_a_file_with_the_newest_row_first_is_turned_round(tmp_path):
     assert "newest row comes first" in "\n".join(findings.notes)
 
 
-def test_two_series_one_after_the_other_are_told_apart(tmp_path):
+def test_two_series_one_after_the_other_are_kept_apart(tmp_path):
     path = write_csv(tmp_path / "a.csv", street_levels(480), np.tile(epochs_s(240), 2))
     times, sensors, findings = read(path)
     assert sensors == ["", "(2)"] and len(times) == 480

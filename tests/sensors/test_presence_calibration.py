@@ -68,8 +68,8 @@ def test_probabilities_are_right_in_the_mean(model, sounds):
 def test_people_may_say_what_is_there(model, sounds):
     _, folder = sounds
     times = np.array([[0.0], [0.2], [0.7], [1.0]])
-    told = AnnotatedRecordings(("0.wav", "1.wav", "2.wav", "3.wav"), ("birds",), times)
-    calibration = calibrate_by_people(model, told, folder, 1)
+    annotated = AnnotatedRecordings(("0.wav", "1.wav", "2.wav", "3.wav"), ("birds",), times)
+    calibration = calibrate_by_people(model, annotated, folder, 1)
     assert list(calibration.classes) == ["birds"] and calibration.window_s == 1
     assert calibration.provenance["sounds"] == 4
     with pytest.raises(MissingFileError, match=r"9\.wav"):
@@ -154,7 +154,7 @@ def test_a_calibration_lies_beside_the_weights_that_are_used(sounds, call_script
         assert "birds_probability" in pd.read_csv(tmp_path / name)
 
 
-def test_without_a_calibration_it_is_told_how_to_make_one(call_script, tmp_path):
+def test_without_a_calibration_it_is_said_how_to_make_one(call_script, tmp_path):
     levels = write_csv(tmp_path / "day.csv", street_levels(80), epochs_s(80))
     status, out, _ = call_script(
         *("classify_thirdo.py", levels, "--offset", "-88", "--classifier", EMBEDDED, "--window_s", "7"),

@@ -62,7 +62,7 @@ def test_folders_behind_links_are_searched_and_what_is_no_rows_is_passed_over(tm
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.h5"])
-def test_other_files_are_told(tmp_path, name):
+def test_other_files_are_reported(tmp_path, name):
     (tmp_path / name).write_text("time,level\n1,2\n")
     with pytest.raises(LevelsError, match=name):
         result_columns(tmp_path / name)

@@ -130,7 +130,7 @@ def test_parts_of_other_options_are_refused(tmp_path):
         (["--offset", "-88", "--grouping", "nothing"], "grouping 'nothing'"),
     ],
 )
-def test_wrong_options_are_told(shared, monkeypatch, tmp_path, day, options, found):
+def test_wrong_options_are_reported(shared, monkeypatch, tmp_path, day, options, found):
     with pytest.raises(results.UsageError, match=found):
         call(monkeypatch, script(shared, day, tmp_path / "out.csv", *options))
     with pytest.raises(results.UsageError, match=r"out\.txt: expected a name that ends in \.csv"):

@@ -82,7 +82,7 @@ def test_a_step_of_more_than_one_and_a_half_frames_is_a_gap(block, step_frames, 
     ("kind", "value"),
     [(frame_checks.NOT_A_NUMBER, np.nan), (frame_checks.NOT_A_NUMBER, np.inf), (frame_checks.TOO_LOUD, 201)],
 )
-def test_levels_that_cannot_be_are_left_out_and_told_by_time(kind, value):
+def test_levels_that_cannot_be_are_left_out_and_reported_by_time(kind, value):
     levels, findings = street_levels(80), Findings()
     levels[20:24, 5] = value
     windows = cut(levels, epochs_s(80), findings=findings, block=22)
@@ -100,7 +100,7 @@ def test_minus_infinity_is_silence():
 
 
 @pytest.mark.parametrize("block", [7, 33, 80])
-def test_constant_levels_are_told_across_blocks(block):
+def test_constant_levels_are_reported_across_blocks(block):
     levels, findings = street_levels(80), Findings()
     levels[30:50] = levels[30]
     windows = cut(levels, epochs_s(80), findings=findings, block=block)
@@ -109,7 +109,7 @@ def test_constant_levels_are_told_across_blocks(block):
     assert findings.kinds[frame_checks.CONSTANT].n_rows == 20
 
 
-def test_rows_out_of_order_are_left_out_and_told():
+def test_rows_out_of_order_are_left_out_and_reported():
     epochs, findings = epochs_s(80), Findings()
     epochs[40:44] = epochs[30:34]
     windows = cut(street_levels(80), epochs, findings=findings)

@@ -115,7 +115,7 @@ def test_tasks_are_submitted_shown_and_submitted_again(made_slurm, levels, call_
     assert status == 1 and "3 tasks are not done" in err
 
 
-def test_wrong_usage_is_told(made_slurm, levels, call_script):
+def test_wrong_usage_is_reported(made_slurm, levels, call_script):
     for arguments, words in (
         ((levels, "--slurm"), "--output"),
         ((levels, "--slurm", "--estimate_offset", "-o", made_slurm / "city"), "--offset"),

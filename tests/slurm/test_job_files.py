@@ -185,8 +185,8 @@ def test_only_our_own_files_are_replaced(clone):
     clone.create("-s", CNN)
     (own,) = set(slurms(clone)) - {foreign}
     own.write_text("mine")
-    told = clone.create("-s", CNN, status=2)
-    assert "not a file that slurms_create.py wrote" in told
+    printed_text = clone.create("-s", CNN, status=2)
+    assert "not a file that slurms_create.py wrote" in printed_text
     assert (own.read_text(), foreign.read_text()) == ("mine", "#!/bin/sh\n")
 
 
@@ -205,7 +205,7 @@ def test_paths_are_those_of_the_project_wherever_the_script_is_called(clone):
     }
 
 
-def test_files_of_different_calls_are_told(clone):
+def test_files_of_different_calls_are_kept_apart(clone):
     clone.create("-s", CNN, "--precision", "32-true")
     shutil.copy(ROOT / REFERENCE, clone.folder / REFERENCE)
     assert "make them again" in clone.launch("--dry-run", status=2)
@@ -255,31 +255,31 @@ def test_a_job_enters_the_recorded_environment_from_the_spool_folder(clone, reco
     (path,) = slurms(clone)
     copy = shutil.copy(path, tmp_path / "slurm_script")  # as SLURM does
     submitted = {"SLURM_JOB_ID": "8", "SLURM_SUBMIT_DIR": str(clone.folder / LAUNCH)}
-    told = recorder.run(copy, SLURM_ARRAY_TASK_ID="1", **submitted)
-    assert told[:3] == ["module purge", "module load torch/2.11 cuda", str(clone.folder)]
-    assert told[3].startswith(f"PYTHONPATH {clone.folder}")
-    assert told[4:9] == ["[-m]", "[spectral_transcoder.slurm.supervisor]", "[-c]", "[-p]", "[-s]"]
-    assert told[9] == f"[{JobFile.read(path).settings[1]}]"
-    assert told[10:] == ["[--data_path]", "[spectral_transcoder_data]"]
+    printed_text = recorder.run(copy, SLURM_ARRAY_TASK_ID="1", **submitted)
+    assert printed_text[:3] == ["module purge", "module load torch/2.11 cuda", str(clone.folder)]
+    assert printed_text[3].startswith(f"PYTHONPATH {clone.folder}")
+    assert printed_text[4:9] == ["[-m]", "[spectral_transcoder.slurm.supervisor]", "[-c]", "[-p]", "[-s]"]
+    assert printed_text[9] == f"[{JobFile.read(path).settings[1]}]"
+    assert printed_text[10:] == ["[--data_path]", "[spectral_transcoder_data]"]
 
-    told = recorder.run(copy, SLURM_JOB_ID="8", SLURM_SUBMIT_DIR=str(tmp_path / "env"), status=1)
-    assert "submit from the project's folder" in told[-1]
+    printed_text = recorder.run(copy, SLURM_JOB_ID="8", SLURM_SUBMIT_DIR=str(tmp_path / "env"), status=1)
+    assert "submit from the project's folder" in printed_text[-1]
     shutil.rmtree(tmp_path / "env")
-    told = recorder.run(path, **submitted, status=1)
-    assert "record another with slurms_create.py --environment" in told[-1]
+    printed_text = recorder.run(path, **submitted, status=1)
+    assert "record another with slurms_create.py --environment" in printed_text[-1]
 
 
 def test_without_slurm_a_job_file_computes_here(clone, recorder, tmp_path):
     clone.create("-s", CNN, "--environment", tmp_path / "env")
     no_slurm = os.pathsep.join(path for path in os.environ["PATH"].split(os.pathsep) if not has_sbatch(path))
-    told = recorder.run(clone.folder / REFERENCE, PATH=no_slurm)
-    assert "computing on this machine" in told[0]
-    assert told[3:6] == ["[exp_train_model/main_doce_training.py]", "[-c]", "[-p]"]
+    printed_text = recorder.run(clone.folder / REFERENCE, PATH=no_slurm)
+    assert "computing on this machine" in printed_text[0]
+    assert printed_text[3:6] == ["[exp_train_model/main_doce_training.py]", "[-c]", "[-p]"]
 
     clone.environment["PATH"] = no_slurm
-    told = clone.launch(status=1)
-    assert "there is no SLURM on this machine" in told
-    local = told.splitlines()[-1].split()
+    printed_text = clone.launch(status=1)
+    assert "there is no SLURM on this machine" in printed_text
+    local = printed_text.splitlines()[-1].split()
     assert local[:3] == ["python3", "exp_train_model/main_doce_training.py", "-c"]
     assert clone.launch("--dry-run").count("sbatch --parsable") == 2
 

@@ -105,10 +105,10 @@ def test_what_fails_to_renew_what_is_out_of_date_has_failed(launcher, sbatch, re
 
 def test_the_status_of_one_file(launcher, capsys):
     launcher.status({launcher.files[1].path})
-    told = capsys.readouterr().out
-    assert MLP in told
-    assert ORACLE not in told
-    assert "1 chains of settings: 1 pending" in told
+    message = capsys.readouterr().out
+    assert MLP in message
+    assert ORACLE not in message
+    assert "1 chains of settings: 1 pending" in message
 
 
 def test_only_job_files_of_the_last_call_are_submitted(sbatch, clone):
@@ -123,5 +123,5 @@ def test_only_job_files_of_the_last_call_are_submitted(sbatch, clone):
 
 
 def test_a_status_resubmits_nothing(clone):
-    told = clone.launch("--status", "--resubmit", status=2)
-    assert "--resubmit: not allowed with argument --status" in told
+    message = clone.launch("--status", "--resubmit", status=2)
+    assert "--resubmit: not allowed with argument --status" in message

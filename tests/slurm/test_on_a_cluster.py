@@ -85,9 +85,9 @@ def test_the_papers_table_where_one_setting_fails_first(clone):
     clone.create(*PAPERS_TABLE)
     reference = clone.run(REFERENCE).split()[1].rstrip(":")
     # the reference job is in the queue: it is not submitted again, and the others wait for it
-    told = clone.launch()
-    assert "5 submitted" in told
-    assert told.count(f", after {reference}: ") == told.count("submitted ") == 5
+    message = clone.launch()
+    assert "5 submitted" in message
+    assert message.count(f", after {reference}: ") == message.count("submitted ") == 5
     others = {job for (plan, _), (_, job) in clone.states().items() if plan != "reference"}
     wait_for_empty_queue()
 
@@ -111,7 +111,7 @@ def test_the_papers_table_where_one_setting_fails_first(clone):
     assert imread(clone.folder / "export" / "results_training_YamNetMobile.png").shape[1] > 1000
 
 
-def test_a_job_that_is_told_of_its_time_limit_goes_on_to_the_same_weights(clone):
+def test_a_job_that_is_warned_of_its_time_limit_goes_on_to_the_same_weights(clone):
     """In an array, of which the other task is left alone."""
     clone.create("-s", f"{LONG},{SHORT}", "--array")
     assert "4 submitted" in clone.launch()
@@ -138,11 +138,11 @@ def test_a_job_that_slurm_itself_tells_of_its_time_limit_goes_on_to_the_same_wei
     (path,) = (clone.folder / LAUNCH / "slurms").glob("*.slurm")
     job = slurm("sbatch", "--parsable", path, cwd=clone.folder)
     wait_for_empty_queue()
-    told = fields(job)
-    assert (told["TimeLimit"], told["JobState"]) == ("00:03:00", "COMPLETED")
-    assert int(told["Restarts"]) >= 1  # more on a slow machine
-    log = (clone.folder / told["StdOut"]).read_text()
-    assert log.count("was stopped by SIGUSR1: requeued") == int(told["Restarts"])
+    message = fields(job)
+    assert (message["TimeLimit"], message["JobState"]) == ("00:03:00", "COMPLETED")
+    assert int(message["Restarts"]) >= 1  # more on a slow machine
+    log = (clone.folder / message["StdOut"]).read_text()
+    assert log.count("was stopped by SIGUSR1: requeued") == int(message["Restarts"])
     assert log.count("training: epoch ") <= 50  # no epoch was trained twice
     assert (clone.results / "model" / f"{SMALL_TRAINED}_model").read_bytes() == expected
 
@@ -187,9 +187,9 @@ def test_a_job_on_two_devices(clone):
 def test_two_launchers_at_once_submit_each_setting_once(clone):
     clone.create(*PAPERS_TABLE)
     launchers = [clone.start(LAUNCH / "launch_exp_slurms.py") for _ in range(2)]
-    told = "".join(launcher.communicate()[0] for launcher in launchers)
-    assert [launcher.returncode for launcher in launchers] == [0, 0], told
+    message = "".join(launcher.communicate()[0] for launcher in launchers)
+    assert [launcher.returncode for launcher in launchers] == [0, 0], message
     queued = slurm("squeue", "--noheader", "--format=%i").split()
     slurm("scancel", *queued)
-    assert told.count("submitted ") == len(queued) == len(set(clone.jobs().values())) == 6
+    assert message.count("submitted ") == len(queued) == len(set(clone.jobs().values())) == 6
     wait_for_empty_queue()

@@ -87,9 +87,9 @@ def test_a_signal_stops_the_command_and_waits_for_its_end(tmp_path, number):
         time.sleep(0.05)
     process.send_signal(number)
     process.send_signal(signal.SIGTERM)
-    told = process.communicate(timeout=30)[0].split()
-    assert told[:1] == ["143"]
-    assert number.name in told
+    message = process.communicate(timeout=30)[0].split()
+    assert message[:1] == ["143"]
+    assert number.name in message
     assert (tmp_path / "checkpoint").exists()
 
 

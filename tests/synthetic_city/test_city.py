@@ -252,7 +252,7 @@ def test_a_city_grows_to_what_it_would_have_been(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"layout": "TAU"}'])
-def test_a_damaged_record_of_a_city_is_told(tmp_path, content):
+def test_a_damaged_record_of_a_city_is_reported(tmp_path, content):
     (tmp_path / "city.json").write_text(content)
     with pytest.raises(DatasetError, match=r"city\.json is damaged"):
         make_corpus("TAU", tmp_path, 8)

@@ -60,12 +60,12 @@ class Killed(Exception):
 @pytest.mark.parametrize("place", ["before the report", "after the report", "after the state"])
 def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path, monkeypatch, after, place):
     whole, expected = train(tmp_path / "whole", RECIPE)
-    told, left = [], after
+    message, left = [], after
 
     def report(history):
         if place == "before the report" and len(history["train"]) == after:
             raise Killed
-        told.append(len(history["train"]))
+        message.append(len(history["train"]))
 
     def write(path, content):
         nonlocal left
@@ -80,10 +80,10 @@ def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path, mon
         patch.setattr(loop, "write_tensors", write)
         train(tmp_path / "stopped", RECIPE, report=report)
     resumed, history = train(
-        tmp_path / "stopped", RECIPE, report=lambda history: told.append(len(history["train"]))
+        tmp_path / "stopped", RECIPE, report=lambda history: message.append(len(history["train"]))
     )
     assert history == expected
-    assert sorted(set(told)) == [1, 2, 3, 4, 5]
+    assert sorted(set(message)) == [1, 2, 3, 4, 5]
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
 
 

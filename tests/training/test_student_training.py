@@ -30,10 +30,10 @@ def test_the_script_makes_a_classifier_that_can_be_loaded(material, tmp_path, ca
     weights = material / "teacher0.pth"
     where = [material / "sounds0", "--evaluate_on", material / "sounds0", "--teacher_weights", weights]
     output = tmp_path / "mini.pth"
-    code, _, told = call_script(
+    code, _, message = call_script(
         "distill_classifier.py", *where, "--seconds", 96, "--epochs", 2, "--output", output
     )
-    assert not code, told
+    assert not code, message
     card = json.loads(output.with_suffix(".json").read_text())
     assert card["recipe"]["epochs"] == 2
     student = load_classifier("MiniYamNet", output)
@@ -42,8 +42,8 @@ def test_the_script_makes_a_classifier_that_can_be_loaded(material, tmp_path, ca
     assert measured["bce"] == pytest.approx(card["agreement"]["bce"], rel=1e-5)
     assert not output.with_suffix(".training_state").exists()
     made = output.read_bytes()
-    code, _, told = call_script("distill_classifier.py", *where, "--output", output)
-    assert (code, "--force replaces it" in told) == (2, True)
+    code, _, message = call_script("distill_classifier.py", *where, "--output", output)
+    assert (code, "--force replaces it" in message) == (2, True)
     assert output.read_bytes() == made
 
 
@@ -92,17 +92,19 @@ def test_an_interrupted_run_goes_on_and_another_one_does_not(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_use_is_told(material, call_script, options, status, words):
+def test_wrong_use_is_reported(material, call_script, options, status, words):
     for seed in range(1, 4):
         (material / "sounds0" / f"{seed}.wav").unlink()
     where = [material / "sounds0", "--teacher_weights", material / "teacher0.pth"]
-    code, _, told = call_script("distill_classifier.py", *where, "--output", material / "mini.pth", *options)
-    assert (code, words in told) == (status, True), told
+    code, _, message = call_script(
+        "distill_classifier.py", *where, "--output", material / "mini.pth", *options
+    )
+    assert (code, words in message) == (status, True), message
 
 
 def test_sounds_that_cannot_be_read_are_errors(material, call_script):
     (material / "sounds0" / "0.wav").write_bytes(b"no sound")
     where = [material / "sounds0", "--teacher_weights", material / "teacher0.pth"]
     options = ["--seconds", 16, "--epochs", 1, "--output", material / "mini.pth"]
-    code, said, told = call_script("distill_classifier.py", *where, *options)
-    assert (code, "error:" in said, told.count("error:")) == (1, False, 1)
+    code, said, message = call_script("distill_classifier.py", *where, *options)
+    assert (code, "error:" in said, message.count("error:")) == (1, False, 1)

@@ -29,9 +29,9 @@ def test_exit_status(ending, status, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.run(main)
     assert (ended.value.code or 0) == status
-    told = capsys.readouterr().err
-    assert "Traceback" not in told
-    assert told == (f"error: {ending}\n" if isinstance(ending, AudioError | UsageError) else told)
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    assert message == (f"error: {ending}\n" if isinstance(ending, AudioError | UsageError) else message)
 
 
 def test_an_error_under_a_progress_bar_has_a_line_of_its_own(capsys):

@@ -82,7 +82,7 @@ def test_the_number_of_processes_changes_no_bit(tmp_path):
     assert same_files(tmp_path / "1/sounds", tmp_path / "3/sounds")
 
 
-def test_a_full_disk_is_told_before_anything_is_computed(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_before_anything_is_computed(tmp_path, monkeypatch):
     sounds = write_noises(tmp_path / "sounds", n_clips=6, duration_s=1)
     monkeypatch.setattr(
         shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 10**6 - 1000, 1000)
@@ -113,7 +113,7 @@ def test_unknown_and_damaged_files_are_not_taken_for_a_dataset(tmp_path):
         create_dataset(corpus, tmp_path / "data", jobs=1)
 
 
-def test_a_corpus_that_changed_is_told(tmp_path):
+def test_a_corpus_that_changed_is_reported(tmp_path):
     sounds = write_noises(tmp_path / "sounds", n_clips=6, duration_s=1)
     create_dataset(folder_corpus(sounds), tmp_path / "data", jobs=1)
     write_clip(sounds / "new.wav", 1)

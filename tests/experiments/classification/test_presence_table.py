@@ -34,17 +34,17 @@ def test_the_presence_table_has_what_can_be_counted_by_hand(score, root, folds, 
     assert (root / "presence_urbansound8k.png").stat().st_size > 1000
 
 
-def test_presence_is_told_class_by_class(score, root):
+def test_presence_is_reported_class_by_class(score, root):
     """Of each class, the share of its clips that are told right."""
     score("--dataset", "URBAN-SOUND-8K", "--transcoder", "self", "--output", root, script=PRESENCE)
     table = pd.read_csv(root / "presence_urbansound8k.csv")
     of_class = table[table["aggregation"] == "revised: the highest class"].set_index("class")
     corpus = urban_corpus()
     truth, scored = corpus.labels.argmax(1), corpus.parts != "short"
-    told = speaking(corpus, WRONG)[:, [label_names(521).index(label) for label in LABELS]].argmax(1)
+    predicted = speaking(corpus, WRONG)[:, [label_names(521).index(label) for label in LABELS]].argmax(1)
     for index, name in enumerate(corpus.record.classes):
-        recall = np.mean(told[scored & (truth == index)] == index)
-        precision = np.mean(truth[scored & (told == index)] == index)
+        recall = np.mean(predicted[scored & (truth == index)] == index)
+        precision = np.mean(truth[scored & (predicted == index)] == index)
         assert of_class.loc[name, ["recall", "precision"]].tolist() == pytest.approx(
             [recall, precision], abs=1e-4
         )
@@ -79,7 +79,7 @@ def test_presence_in_sonyc_ust_is_that_of_its_test_split(score, root):
     ],
     ids=["no outputs", "no such fold", "no classifier"],
 )
-def test_presence_that_cannot_be_told(score, root, argv, status, words):
+def test_presence_that_cannot_be_found(score, root, argv, status, words):
     ended, _, complained = score(*argv, "--output", root, script=PRESENCE)
     assert ended == status
     assert re.search(words, complained), complained

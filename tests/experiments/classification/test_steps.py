@@ -37,7 +37,7 @@ def test_only_the_folds_asked_for_are_scored_and_the_table_says_so(score, root):
     assert "expected some of 1, 2, 10" in said
 
 
-def test_a_fold_is_told_by_what_the_others_taught(score, root):
+def test_a_fold_is_scored_by_a_head_of_the_others(score, root):
     """Outputs of fold 2 mean other classes than those of the others: its head cannot know, theirs can."""
     corpus = urban_corpus(times=8)
     shifted = corpus.labels.argmax(1)

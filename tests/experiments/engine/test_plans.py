@@ -62,7 +62,7 @@ def test_file_names_stay_within_the_file_systems_limit(name):
     assert len(f"{setting.id()}_ptopafc_weighted.npy") <= LONGEST_FILE_NAME
 
 
-def test_hidden_factor_is_told_only_away_from_its_default(plan):
+def test_hidden_factor_is_named_only_away_from_its_default(plan):
     default, other = plan.select([{"step": ["train"], "rate": [-3], "seed": [0, 1]}])
     assert default.id() == "dataset=full+rate=-3+step=train+ts=0"
     assert other.id() == "dataset=full+rate=-3+seed=1+step=train+ts=0"

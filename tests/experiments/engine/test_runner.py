@@ -159,7 +159,7 @@ def test_two_launchers_compute_each_setting_once(toy, n_processes):
     assert toy.states("deep/rate=-3") == {"done": 6}
 
 
-def test_what_runs_elsewhere_is_skipped_and_told(toy):
+def test_what_runs_elsewhere_is_skipped_and_reported(toy):
     other = toy.start("-s", "deep/size=1+rate=-3", "-c", "--sleep_s", "100")
     toy.wait_for_calls("begin", 1)
     out = toy.run("-s", "deep/size=1", "-c")

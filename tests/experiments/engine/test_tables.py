@@ -149,7 +149,7 @@ def test_display_and_export_from_the_command_line(run, capsys, tmp_path):
     assert len(pd.read_csv(tmp_path / "export" / "results.csv")) == 2
 
 
-def test_a_foreign_file_of_that_name_is_told_before_anything_is_computed(run, tmp_path):
+def test_a_foreign_file_of_that_name_is_reported_before_anything_is_computed(run, tmp_path):
     (tmp_path / "export").mkdir()
     (tmp_path / "export/mine.csv").write_text("mine")
     with pytest.raises(UsageError, match="was not written by this script"):
@@ -171,12 +171,12 @@ def test_indices_choose_metrics(run, capsys, indices):
     assert "error" not in out
 
 
-def test_metrics_that_are_not_shown_are_told(run, capsys):
+def test_metrics_that_are_not_shown_are_reported(run, capsys):
     run("-s", "deep/", "-d")
     assert "further metrics, by -d: 2 detail" in capsys.readouterr().out
 
 
-def test_a_wrong_name_is_told_before_anything_is_computed(run, capsys):
+def test_a_wrong_name_is_reported_before_anything_is_computed(run, capsys):
     with pytest.raises(UsageError, match=r"results.pdf: expected a name that ends in"):
         run("-s", "deep/", "-c", "-e", "results.pdf")
     assert "computed" not in capsys.readouterr().out

@@ -66,10 +66,10 @@ def test_scores_are_compared_with_the_table(run, recordings, tmp_path):
     assert scores["recording"].tolist() == NAMES
     means = windows.groupby("recording")[["traffic", "birds"]].mean()
     assert np.allclose(means, scores[["traffic", "birds"]])
-    told = pd.read_csv(recordings / "time_of_presence.csv")
+    annotated = pd.read_csv(recordings / "time_of_presence.csv")
     agreement = written(tmp_path, "agreement/*.csv").set_index("class")
     for target in ("traffic", "birds"):
-        expected = scipy.stats.pearsonr(scores[target], told[target]).statistic
+        expected = scipy.stats.pearsonr(scores[target], annotated[target]).statistic
         assert agreement.loc[target, "pearson"] == pytest.approx(expected)
         assert agreement.loc[target, "recordings"] == 4
     mean = agreement.loc["mean"]
@@ -151,7 +151,7 @@ def test_all_that_is_computed_is_drawn(run, tmp_path):
     assert "MiniYamNet, pinv, sound, levels every second" in said
 
 
-def test_what_is_missing_or_unknown_is_told(run, recordings, tmp_path):
+def test_what_is_missing_or_unknown_is_reported(run, recordings, tmp_path):
     assert "nothing of this selection is computed" in run(PLOT, "--output", tmp_path, status=1)
     (recordings / "a.wav").unlink()
     assert "no recording a.wav" in run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p", status=1)

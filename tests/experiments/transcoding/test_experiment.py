@@ -144,17 +144,17 @@ def test_curves_are_drawn_of_what_is_trained(script, tmp_path, monkeypatch, call
     monkeypatch.setattr(paths, "EXPORT", tmp_path)
     script("-s", f"{SELECTION}+dilation=1", "-c")
     everywhere = "{'dataset': 'full', 'classifier': 'PANN'}"  # the plans reference and published too
-    code, told, _ = call_script(CURVES, "-s", everywhere, "--data_path", tmp_path)
-    assert (code or 0, told.count("written")) == (0, 1)
-    code, _, told = call_script(CURVES, "-s", "reference/,published/", "--data_path", tmp_path)
-    assert (code, told.count("\n")) == (2, 1)
-    assert "expected plans of mlp, cnn, hybridts, ts" in told
+    code, message, _ = call_script(CURVES, "-s", everywhere, "--data_path", tmp_path)
+    assert (code or 0, message.count("written")) == (0, 1)
+    code, _, message = call_script(CURVES, "-s", "reference/,published/", "--data_path", tmp_path)
+    assert (code, message.count("\n")) == (2, 1)
+    assert "expected plans of mlp, cnn, hybridts, ts" in message
 
 
 @pytest.mark.parametrize(
     ("given", "at_a_time"), [([], 1), (["-c"], 1), (["-c", "4"], 4), (["-c4"], 4), (["--compute", "4"], 4)]
 )
-def test_the_launcher_computes_as_many_as_it_is_told(given, at_a_time, monkeypatch, call_script):
+def test_the_launcher_computes_as_many_as_it_is_asked_for(given, at_a_time, monkeypatch, call_script):
     seen = []
     monkeypatch.setattr(cli, "run_experiment", lambda *arguments: seen.append(arguments[-1]))
     assert not call_script(LAUNCHER, *given)[0]
@@ -163,9 +163,9 @@ def test_the_launcher_computes_as_many_as_it_is_told(given, at_a_time, monkeypat
 
 def test_the_launcher_takes_no_selector(monkeypatch, call_script):
     monkeypatch.setattr(cli, "run_experiment", lambda *arguments: pytest.fail("it computes"))
-    code, _, told = call_script(LAUNCHER, "-s", "reference/")
-    assert (code, told.count("\n")) == (2, 1)
-    assert "main_doce_training.py -c -s reference/" in told
+    code, _, message = call_script(LAUNCHER, "-s", "reference/")
+    assert (code, message.count("\n")) == (2, 1)
+    assert "main_doce_training.py -c -s reference/" in message
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_the_embedding_counts_only_where_it_is_asked_for():
     assert recipe_of(FACTORS | {"recipe": "steady", "prop_embedding": 30}).prop_embedding == 30
 
 
-def test_the_weight_of_the_embedding_is_told_only_away_from_nought():
+def test_the_weight_of_the_embedding_is_named_only_away_from_nought():
     selector = "hybridts/dataset=full+classifier=PANN+epoch=200+learning_rate=-3+dilation=1+prop_logit=100+step=train"
     (plain,), (weighted,) = (
         select(train_plans(), f"{selector}{more}") for more in ("", "+prop_embedding=30")

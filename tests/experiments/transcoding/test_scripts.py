@@ -31,10 +31,10 @@ def test_the_launcher_computes_the_papers_table_and_the_exports_show_it(
     code, printed, _ = call_script(curves, "-s", selector, "--data_path", data)
     assert not code
     assert (tmp_path / "training_curve_1.png").is_file()
-    code, _, told = call_script(curves, "-s", selector.replace("1}", "10}"), "--data_path", data)
-    assert (code, "no losses" in told) == (1, True)
-    code, _, told = call_script("exp_train_model/export_experiment_results.py", "--data_path", tmp_path)
-    assert (code, "launch_exp_py.py" in told) == (1, True)
+    code, _, message = call_script(curves, "-s", selector.replace("1}", "10}"), "--data_path", data)
+    assert (code, "no losses" in message) == (1, True)
+    code, _, message = call_script("exp_train_model/export_experiment_results.py", "--data_path", tmp_path)
+    assert (code, "launch_exp_py.py" in message) == (1, True)
 
 
 def test_transcoders_are_compared_by_teacher_and_classifier(
@@ -43,8 +43,8 @@ def test_transcoders_are_compared_by_teacher_and_classifier(
     monkeypatch.setattr(paths, "EXPORT", tmp_path)
     where = ["--dataset", "made", "--data_path", data, "--models_path", models]
     script = "exp_train_model/compare_teachers.py"
-    code, _, told = call_script(script, *where, "--classifier", "YamNetMobile")
-    assert not code, told
+    code, _, message = call_script(script, *where, "--classifier", "YamNetMobile")
+    assert not code, message
     table = pd.read_csv(tmp_path / "teachers_made.csv").set_index("transcoder")
     assert set(table["classifier"]) == {"YamNetMobile"}
     assert table.loc["PINV", "runs"] == 1

@@ -264,8 +264,10 @@ def test_taus_urban_scenes_and_their_variants_from_sounds_to_the_table(
     selector = f"reference/{where},cnn/{where}+{small}"
     folders = ["--data_path", tmp_path, "--models_path", models]
     every = ",".join(map(str, range(len(METRICS))))
-    code, told, _ = call_script(MAIN_SCRIPT, "-s", selector, *folders, "-c", "-d", every, "-e", "urban.csv")
-    assert code == 0, told
+    code, message, _ = call_script(
+        MAIN_SCRIPT, "-s", selector, *folders, "-c", "-d", every, "-e", "urban.csv"
+    )
+    assert code == 0, message
     table = pd.read_csv(tmp_path / "urban.csv")
     assert table.groupby("dataset")["transcoder"].agg(set).to_dict() == {
         dataset: {"oracle", "pinv", "cnn_pinv"} for dataset in ("urban", "urban_mel_time", "urban_mel_freq")

@@ -132,7 +132,7 @@ def test_fast_to_ears(tmp_path, suffix):
     assert sensors == ["ears"]
 
 
-def test_format_is_told_by_content_not_by_suffix(tmp_path):
+def test_format_is_detected_by_content_not_by_suffix(tmp_path):
     path = tmp_path / "levels.csv"
     with path.open("wb") as file:
         np.save(file, LEVELS)
@@ -146,7 +146,7 @@ def test_a_bom_spaces_and_crlf_do_not_matter(tmp_path):
     np.testing.assert_array_equal(read(path)[1], LEVELS)
 
 
-def test_a_few_bad_rows_are_left_out_and_told(tmp_path):
+def test_a_few_bad_rows_are_left_out_and_reported(tmp_path):
     path = write_csv(tmp_path / "a.csv", LEVELS, epochs_s(N_FRAMES))
     lines = path.read_text().splitlines()
     lines[10] = lines[10].replace(",", ",oops", 1)

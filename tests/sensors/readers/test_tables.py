@@ -259,7 +259,7 @@ def test_times_without_a_zone_are_said_to_be_taken_as_utc(tmp_path):
     )
 
 
-def test_day_and_month_that_cannot_be_told_apart(tmp_path):
+def test_day_and_month_that_cannot_be_distinguished(tmp_path):
     path = local_file(tmp_path / "a.csv", ["2020-10-25T01:30:00"])
     path.write_text(path.read_text().replace("2020-10-25T", "05/06/2020 "))
     with pytest.raises(LevelsError, match="may be day or month first"):

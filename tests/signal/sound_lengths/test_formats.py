@@ -96,7 +96,7 @@ def test_headers_that_end_or_promise_the_impossible(tmp_path, content):
         read_audio(path)
 
 
-def test_an_empty_file_is_told_as_such(tmp_path):
+def test_an_empty_file_is_reported_as_such(tmp_path):
     (tmp_path / "a.wav").touch()
     with pytest.raises(AudioError, match=r"a\.wav is empty"):
         read_audio(tmp_path / "a.wav")

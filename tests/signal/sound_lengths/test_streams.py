@@ -42,7 +42,7 @@ def test_a_flac_that_was_piped_is_read(tmp_path):
     assert len(read_audio(path).samples) == N_FRAMES
 
 
-def test_a_cut_flac_is_told_as_such(tmp_path):
+def test_a_cut_flac_is_reported_as_such(tmp_path):
     """A stream of FLAC has no size in its header: the decoder fails where it ends."""
     path = tmp_path / "a.flac"
     soundfile.write(path, noisy_sound(), SR)
