@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -207,6 +207,9 @@ class TimeReader:
         """Return UTC of local times (n,); of the hour that is repeated in autumn, the half that the order shows."""
         if self.layout.zone == "UTC" or not len(local_s):
             return local_s
+        if fixed := FIXED_OFFSET.fullmatch(self.layout.zone):  # which pyarrow knows from 22 on
+            offset = timedelta(hours=int(fixed[1]), minutes=int(f"{fixed[1][0]}{fixed[2] or 0}"))
+            return local_s - offset.total_seconds()
         known = np.isfinite(local_s)
         stamps = pa.array(
             np.where(known, local_s, 0).round(6).astype("datetime64[s]").astype("datetime64[us]")

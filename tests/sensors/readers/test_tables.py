@@ -252,6 +252,17 @@ def test_local_time_and_the_repeated_hour(tmp_path):
         read(tmp_path / "a.csv", timezone="Europe/Pari")
 
 
+@pytest.mark.parametrize(
+    ("zone", "offset_s"), [("+01:00", 3600), ("UTC-03:30", -12600), ("-8", -28800), ("GMT+0545", 20700)]
+)
+def test_fixed_offsets_are_taken_off(tmp_path, zone, offset_s):
+    path = local_file(
+        tmp_path / "a.csv", ["2024-03-31T01:59:50"]
+    )  # before summer time, which they do not have
+    expected = np.datetime64("2024-03-31T01:59:50", "s").astype(float) - offset_s + np.arange(16)
+    np.testing.assert_array_equal(read(path, timezone=zone)[0], expected)
+
+
 def test_times_without_a_zone_are_said_to_be_taken_as_utc(tmp_path):
     assert (
         "times in UTC (assumed: see --timezone)"
