@@ -19,6 +19,7 @@ from argparse import Namespace
 from spectral_transcoder.sensors.command_line import make_parser, read_options
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.memory import give_back_freed_memory
 
 N_SHOWN = 5  # files of other suffixes in a folder
 
@@ -40,7 +41,9 @@ def main() -> int:
         return follow(args)
     if args.output is None:
         raise UsageError("expected --output, a .csv, .h5 or .parquet file (or --follow)")
-    return classify(args)
+    status = classify(args)
+    give_back_freed_memory()  # of the models: that libraries are taken down takes 100 MB
+    return status
 
 
 def classify(args: Namespace) -> int:
