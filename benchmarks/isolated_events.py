@@ -25,8 +25,9 @@ import pandas as pd
 import torch
 
 from spectral_transcoder.datasets.chunks import ChunkDataset, open_dataset
+from spectral_transcoder.evaluation.teacher_comparison import measure, over_runs
 from spectral_transcoder.evaluation.teacher_scores import Teacher
-from spectral_transcoder.evaluation.transcoding_metrics import Clips, logit_metrics, top_hits, weighted_share
+from spectral_transcoder.evaluation.transcoding_metrics import Clips
 from spectral_transcoder.evaluation.window_scores import WindowLength
 from spectral_transcoder.evaluation.windows_of_chunks import ChunkWindows
 from spectral_transcoder.models.classifiers import Classifier, classifier_record, load_classifier
@@ -40,7 +41,6 @@ from spectral_transcoder.utils.files import atomic_path, sha256
 from spectral_transcoder.utils.paths import DATASETS, EXPORT
 
 UNTRAINED = ("pinv", "pinv_texture")
-METRICS = ("ptopafc_percent", "ptopafc_weighted_percent", "bce")
 
 
 def main() -> None:
@@ -60,7 +60,10 @@ def main() -> None:
         pairs = zip(scores[first], scores[second], strict=False)
         scores[f"mean of {first} and {second}"] = [(one + other) / 2 for one, other in pairs]
     clips = Clips.from_fnames(windows.fnames)
-    table = pd.DataFrame([row_of(name, own, reference, clips) for name, own in scores.items()])
+    table = pd.DataFrame(
+        {"model": name, **over_runs([measure(reference, one, clips) for one in own])}
+        for name, own in scores.items()
+    ).rename(columns={"runs": "seeds"})
     print(table.to_string(index=False, float_format="%.4f"))
     path = EXPORT / f"isolated_events_{args.split}.csv"
     with atomic_path(path) as temporary:
@@ -97,28 +100,6 @@ def untrained_transcoder(network: str, dataset: ChunkDataset, classifier: Classi
     return Transcoder(
         TranscoderSettings(network, front_end, third_octaves=dataset.third_octaves, options=options)
     )
-
-
-def row_of(name: str, scores: list[np.ndarray], reference: np.ndarray, clips: Clips) -> dict[str, object]:
-    """Return a row of the table: mean and standard deviation over seeds of each metric."""
-    found = [measure(reference, own, clips) for own in scores]
-    row: dict[str, object] = {"model": name, "seeds": len(found)}
-    for metric in METRICS:
-        values = [figures[metric] for figures in found]
-        row[metric] = np.mean(values)
-        row[f"{metric}_std"] = np.std(values, ddof=1) if len(values) > 1 else np.nan
-    return row
-
-
-def measure(reference: np.ndarray, scores: np.ndarray, clips: Clips) -> dict[str, float]:
-    """Return PTopA/FC in percent, the same class-weighted, and the mean binary cross-entropy over clips."""
-    top, hits = top_hits(reference, scores, clips)
-    values = (
-        100 * hits.mean(),
-        100 * weighted_share(top, hits),
-        logit_metrics(reference, scores, clips)["bce"].mean(),
-    )
-    return dict(zip(METRICS, map(float, values), strict=True))
 
 
 def parse_arguments() -> argparse.Namespace:

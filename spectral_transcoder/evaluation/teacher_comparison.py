@@ -114,13 +114,18 @@ def compare(
         for transcoder, mels in zip(transcoders, mels_of, strict=True):
             scoring = transcoder.classifier_behind(classifiers[transcoder.only_classifier or name])
             found.append(measure(references[name], scoring.scores(mels), clips))
-        row: dict[str, Any] = {"runs": len(found)}
-        for metric in found[0]:
-            values = [figures[metric] for figures in found]
-            row[metric] = np.mean(values)
-            row[f"{metric}_std"] = np.std(values, ddof=1) if len(values) > 1 else np.nan
-        rows[name] = row
+        rows[name] = over_runs(found)
     return rows
+
+
+def over_runs(found: Sequence[dict[str, float]]) -> dict[str, Any]:
+    """Return how many runs there are, and each of their metrics as mean and standard deviation, as `compare` does."""
+    row: dict[str, Any] = {"runs": len(found)}
+    for metric in found[0]:
+        values = [figures[metric] for figures in found]
+        row[metric] = np.mean(values)
+        row[f"{metric}_std"] = np.std(values, ddof=1) if len(values) > 1 else np.nan
+    return row
 
 
 def measure(reference: np.ndarray, scores: np.ndarray, clips: Clips) -> dict[str, float]:

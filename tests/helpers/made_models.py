@@ -2,8 +2,11 @@
 
 import torch
 from torch import nn
+from torchvision.models import efficientnet_b0
 
 from spectral_transcoder.models.classifiers import CLASSIFIERS, Classifier
+from spectral_transcoder.models.end_to_end import EFFICIENTNETS
+from spectral_transcoder.models.yamnet import YAMNet
 from spectral_transcoder.synthetic_city.demo_street import street_scene
 
 
@@ -31,4 +34,12 @@ def write_random_classifier(folder, name, seed=0):
         network.train()(mels + torch.randn_like(mels))
         last.weight *= 5
     torch.save(network.state_dict(), folder / record.weights)
+    return folder
+
+
+def write_training_weights(folder):
+    """Write random weights of the mobile YAMNet and of EfficientNet-B0 into a folder, none of B7; return the folder."""
+    torch.manual_seed(0)
+    torch.save(YAMNet(nn.ReLU6()).state_dict(), folder / CLASSIFIERS["YamNetMobile"].weights)
+    torch.save(efficientnet_b0(weights=None).state_dict(), folder / EFFICIENTNETS["effnet_b0"][1])
     return folder

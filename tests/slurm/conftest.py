@@ -6,18 +6,13 @@ import subprocess
 import tempfile
 
 import pytest
-import torch
-from torch import nn
-from torchvision.models import efficientnet_b0
 
 from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis
 from spectral_transcoder.datasets.creation.run import create_dataset
-from spectral_transcoder.models.classifiers import CLASSIFIERS
-from spectral_transcoder.models.end_to_end import EFFICIENTNETS
-from spectral_transcoder.models.yamnet import YAMNet
 from tests.helpers.clones import ROOT, Clone
 from tests.helpers.made_corpora import write_clip
+from tests.helpers.made_models import write_training_weights
 
 
 @pytest.fixture(scope="session")
@@ -61,11 +56,7 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
     """A folder with random weights of the mobile YAMNet and EfficientNet-B0; those of B7 are missing."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("weights")
-    torch.save(YAMNet(nn.ReLU6()).state_dict(), folder / CLASSIFIERS["YamNetMobile"].weights)
-    torch.save(efficientnet_b0(weights=None).state_dict(), folder / EFFICIENTNETS["effnet_b0"][1])
-    return folder
+    return write_training_weights(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from spectral_transcoder.signal.sound_lengths.length import SoundLength
+from spectral_transcoder.signal.sound_lengths.length import SoundLength, fault_if_cut
 
 # Lengths that programs write which cannot go back to the header: sox 0x7FFFF000 (wav) and 0x7F000000 (AIFF),
 # arecord 0x80000000, ffmpeg 0xFFFFFFFF, GStreamer 0; several subtract the header's bytes.
@@ -57,8 +57,7 @@ def compare(
     if chunk.streamed:
         return SoundLength(None, patch)
     if chunk.declared > present:
-        fault = f"its header promises {chunk.declared} bytes of samples, {max(present, 0)} are there"
-        return SoundLength(fault, patch)
+        return replace(fault_if_cut(size, chunk.start, chunk.declared), patch=patch)
     surplus = present - chunk.declared
     least = max(SMALLEST_SURPLUS_BYTES, SMALLEST_SURPLUS_SHARE * chunk.declared)
     if chunk.end_known and surplus >= least and not chunk_at(file, size, chunk.start + chunk.declared):

@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-from torch import nn
-from torchvision.models import efficientnet_b0
 
 from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis
@@ -15,10 +13,8 @@ from spectral_transcoder.experiments.transcoding.experiment import (
     load_steps,
 )
 from spectral_transcoder.experiments.transcoding.options import add_options
-from spectral_transcoder.models.classifiers import CLASSIFIERS
-from spectral_transcoder.models.end_to_end import EFFICIENTNETS
-from spectral_transcoder.models.yamnet import YAMNet
 from tests.helpers.made_corpora import write_clip
+from tests.helpers.made_models import write_training_weights
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +32,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     """A folder of weights: the mobile YAMNet and ImageNet's EfficientNet-B0, with random values."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("models")
-    torch.save(YAMNet(nn.ReLU6()).state_dict(), folder / CLASSIFIERS["YamNetMobile"].weights)
-    torch.save(efficientnet_b0(weights=None).state_dict(), folder / EFFICIENTNETS["effnet_b0"][1])
-    return folder
+    return write_training_weights(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
