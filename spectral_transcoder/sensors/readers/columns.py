@@ -186,20 +186,18 @@ def read_band_names(names: Sequence[str]) -> dict[int, BandName]:
 
     A mark between three digits groups them where more bands are understood so: `1,250` beside `800` is 1250 Hz.
     """
-    spellings = {tuple(names)} | {
-        tuple(grouped.sub("", name) for name in names) for grouped in GROUPED_DIGITS
-    }
-    readings = []
-    for spelled in sorted(
-        spellings, key=lambda spelled: spelled != tuple(names)
-    ):  # as they are, unless less is read
-        own = {
-            column: read for column, name in enumerate(spelled) if (read := read_band_name(name)) is not None
-        }
-        plain = {column for column, read in own.items() if not read.explicit}
-        many = read_families(["" if column in plain else name for column, name in enumerate(spelled)])
-        readings.append(many | own)
-    return max(readings, key=n_bands_of)
+    grouped = (tuple(mark.sub("", name) for name in names) for mark in GROUPED_DIGITS)
+    spellings = dict.fromkeys(
+        [tuple(names), *grouped]
+    )  # the first counts of several that are understood alike
+    return max(map(read_spelled_names, spellings), key=n_bands_of)
+
+
+def read_spelled_names(names: Sequence[str]) -> dict[int, BandName]:
+    """Return what names say of bands one by one, and what many names together say, by position."""
+    own = {column: read for column, name in enumerate(names) if (read := read_band_name(name)) is not None}
+    plain = {column for column, read in own.items() if not read.explicit}
+    return read_families(["" if column in plain else name for column, name in enumerate(names)]) | own
 
 
 def n_bands_of(said: Mapping[int, BandName]) -> int:
