@@ -1,11 +1,12 @@
 """A rehearsal of the real size without the internet: downloads that are cut and killed, a dataset, class outputs.
 
     python3 benchmarks/rehearsal.py --scale 0.02                     # 0.02 of 55 GB
-    python3 benchmarks/rehearsal.py --scale 1 --clips_scale 1        # 55 GB over the loopback, and 56 GB of disk
+    python3 benchmarks/rehearsal.py --scale 1 --clips_scale 1        # 55 GB over the loopback, 62 GB free on the disk
 
 1. The three corpora are served on 127.0.0.1 in their official layouts, without disk on the server's side.
-   download_datasets.py fetches them; the server cuts connections at random, and the command is killed (kill -9) at
-   random and called again, until it has ended by itself; then --check verifies everything.
+   download_datasets.py fetches one after the other; the server cuts connections at random, and the command is killed
+   (kill -9) at random and called again, until it has ended by itself; then --check verifies everything, and the corpus
+   makes room for the next.
 2. create_mel_tho_dataset.py makes the dataset of --clips_scale × 10,545 clips, links to a few sounds.
 3. create_logit_dataset.py computes the class outputs of --clips_scale × 8,732 clips by the embedded classifier.
 
@@ -17,6 +18,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,8 +29,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
 
+import yaml
 from record import machine
-from rehearsal_corpora import link_tau, link_urban, make_mirror
+from rehearsal_corpora import CORPORA, link_tau, link_urban, make_mirror
 from virtual_archives import VirtualFile
 
 from spectral_transcoder.downloads.datasets import write_recalculated
@@ -136,7 +139,7 @@ def main() -> int:
     args = parse_arguments()
     with tempfile.TemporaryDirectory(prefix="rehearsal_", dir=args.folder) as temporary:
         folder = Path(temporary)
-        parts = [PARTS[name](folder, args) for name in args.parts]
+        parts = [part for name in args.parts for part in PARTS[name](folder, args)]
     lines = ["| part | minutes | peak memory, MB | peak disk, MB | what happened |", "|---|---|---|---|---|"]
     for part in parts:
         notes = ", ".join(f"{name} {value}" for name, value in part.notes.items())
@@ -152,37 +155,62 @@ def main() -> int:
     return 0
 
 
-def rehearse_downloads(folder: Path, args: argparse.Namespace) -> Part:
-    """Fetch all corpora from a server that cuts, by a command that is killed, and check them."""
-    part, rng = Part("downloads"), random.Random(args.seed)
-    manifest, output = folder / "manifest.yaml", folder / "corpora"
-    output.mkdir()
+def rehearse_downloads(folder: Path, args: argparse.Namespace) -> list[Part]:
+    """Fetch each corpus from a server that cuts, by a command that is killed, and check it."""
+    manifest = folder / "manifest.yaml"
     server = Server(make_mirror(manifest, args.scale), args.cut_share, args.seed)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    rng = random.Random(args.seed)
+    parts = [rehearse_corpus(name, folder / name, manifest, server, rng, args) for name in args.datasets]
+    server.shutdown()
+    return parts
+
+
+def rehearse_corpus(
+    name: str, output: Path, manifest: Path, server: Server, rng: random.Random, args: argparse.Namespace
+) -> Part:
+    """Fetch and check a corpus, and remove it."""
+    part, kills = Part(f"download of {name}"), 0
+    before = (server.n_bytes, server.n_answers, server.n_cut)
     mirror = f"http://127.0.0.1:{server.server_address[1]}"
-    command = ["download_datasets.py", "--output", output, "--manifest", manifest, "--mirror", mirror]
-    kills = 0
+    output.mkdir()
+    command = [
+        "download_datasets.py",
+        "--dataset",
+        name,
+        "--output",
+        output,
+        "--manifest",
+        manifest,
+        "--mirror",
+        mirror,
+    ]
     with measured(part, output):
         while (
             run(command, part, rng.expovariate(1 / args.kill_every_s) if kills < args.kills else None) is None
         ):
             kills += 1
         run([*command, "--check"], part)
-    server.shutdown()
-    published = sum(file.size for file in server.files.values())
+    n_bytes, n_answers, n_cut = (
+        server.n_bytes - before[0],
+        server.n_answers - before[1],
+        server.n_cut - before[2],
+    )
+    entry = yaml.safe_load(manifest.read_text(encoding="utf-8"))["datasets"][name]
     part.notes |= {
-        "GB of archives": round(published / 1e9, 3),
-        "GB served": round(server.n_bytes / 1e9, 3),
-        "answers": server.n_answers,
-        "cut": server.n_cut,
+        "GB of archives": round(sum(file["bytes"] for file in entry["files"]) / 1e9, 3),
+        "GB served": round(n_bytes / 1e9, 3),
+        "answers": n_answers,
+        "cut": n_cut,
         "killed": kills,
         "clips": sum(1 for _ in output.rglob("audio/*.wav")),
         "left over": sum(1 for path in output.rglob("*.part*")),
     }
+    shutil.rmtree(output)
     return part
 
 
-def rehearse_dataset(folder: Path, args: argparse.Namespace) -> Part:
+def rehearse_dataset(folder: Path, args: argparse.Namespace) -> list[Part]:
     """Make the dataset of experiment 1 of links to a few clips."""
     part = Part("dataset of experiment 1")
     corpus = folder / "TAU-urban-acoustic-scenes-2020-mobile-development"
@@ -197,10 +225,10 @@ def rehearse_dataset(folder: Path, args: argparse.Namespace) -> Part:
     ]
     with measured(part, data):
         run([*command, "--jobs", args.jobs], part)
-    return part
+    return [part]
 
 
-def rehearse_class_outputs(folder: Path, args: argparse.Namespace) -> Part:
+def rehearse_class_outputs(folder: Path, args: argparse.Namespace) -> list[Part]:
     """Compute the class outputs of experiment 2 of links to a few clips."""
     part = Part("class outputs of experiment 2")
     corpus, data = folder / "linked" / "URBAN-SOUND-8K", folder / "data"
@@ -214,7 +242,7 @@ def rehearse_class_outputs(folder: Path, args: argparse.Namespace) -> Part:
     with measured(part, outputs):
         run(command, part)
     part.notes["outputs"] = sum(1 for _ in outputs.rglob("*.npy"))
-    return part
+    return [part]
 
 
 PARTS = {
@@ -290,6 +318,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--parts", nargs="+", choices=PARTS, default=list(PARTS), help="default: all of these"
     )
+    parser.add_argument(
+        "--datasets",
+        nargs="+",
+        choices=CORPORA,
+        default=list(CORPORA),
+        help="to download, default: all of these",
+    )
     parser.add_argument("--scale", type=float, default=0.02, help="share of the true sizes (default 0.02)")
     parser.add_argument(
         "--clips_scale", type=float, default=0.02, help="share of the clips computed (default 0.02)"
@@ -297,7 +332,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--cut_share", type=float, default=0.3, help="share of answers that are cut (default 0.3)"
     )
-    parser.add_argument("--kills", type=cli.positive, default=5, help="at most so many kill -9 (default 5)")
+    parser.add_argument(
+        "--kills", type=cli.positive, default=5, help="at most so many kill -9 of a download (default 5)"
+    )
     parser.add_argument("--kill_every_s", type=float, default=10, help="mean time to a kill (default 10 s)")
     parser.add_argument(
         "--jobs", type=cli.positive, default=1, help="processes of the computations (default 1)"

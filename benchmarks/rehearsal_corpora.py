@@ -80,7 +80,7 @@ def urban_table(scale: float) -> tuple[list[tuple[str, int]], bytes]:
 
 def archives(name: str, folder: str, scale: float) -> Iterator[tuple[str, VirtualFile]]:
     """Yield the published files of a corpus: name and content."""
-    yield from {"TAU": _tau, "SONYC-UST": _sonyc, "URBAN-SOUND-8K": _urban}[name](folder, scale)
+    yield from CORPORA[name](folder, scale)
 
 
 def _tau(folder: str, scale: float) -> Iterator[tuple[str, VirtualFile]]:
@@ -111,6 +111,9 @@ def _urban(folder: str, scale: float) -> Iterator[tuple[str, VirtualFile]]:
     ]
     members.append(("UrbanSound8K/metadata/UrbanSound8K.csv", table))
     yield "UrbanSound8K.tar.gz", virtual_tar_gz(members)
+
+
+CORPORA = {"TAU": _tau, "SONYC-UST": _sonyc, "URBAN-SOUND-8K": _urban}
 
 
 def make_mirror(manifest: Path, scale: float) -> dict[str, VirtualFile]:
