@@ -22,6 +22,7 @@ from spectral_transcoder.models.checkpoints import (
     save_checkpoint,
 )
 from spectral_transcoder.models.classifiers import Classifier, ClassifierRecord, classifier_record
+from spectral_transcoder.models.engines import widened
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import CheckpointError, UsageError
@@ -91,6 +92,10 @@ class AdaptedNetwork(nn.Module):
         super().__init__()
         self.network: Any = network  # modules declare no methods of their own
         self.adaptation = adaptation
+
+    def widened(self) -> nn.Module:
+        """Return a network of the same embedding that onnxruntime computes faster."""
+        return widened(self.network)
 
     def embedding(self, mels: torch.Tensor) -> torch.Tensor:
         """Return the frozen classifier's embedding [B, embedding_size] of log Mels [B, T, n_mels]."""

@@ -14,7 +14,7 @@ from torch import nn
 
 from spectral_transcoder.models import efficientat, resnet38, yamnet
 from spectral_transcoder.models.checkpoints import load_state, load_tensors
-from spectral_transcoder.models.engines import OnnxNetwork
+from spectral_transcoder.models.engines import HEAD_INPUTS, OnnxEmbedding
 from spectral_transcoder.models.labels import label_names
 from spectral_transcoder.signal.framing import Array, as_given
 from spectral_transcoder.signal.mel_spectrograms import EFFICIENTAT_MELS, PANN_MELS, YAMNET_MELS, MelFrontEnd
@@ -183,11 +183,11 @@ class Classifier(nn.Module):
         self.train(False)
 
     @cached_property
-    def onnx_network(self) -> OnnxNetwork:
+    def onnx_embedding(self) -> OnnxEmbedding:
         """The network in onnxruntime, built when first needed: behind an adapted classifier it never is."""
         front_end = self.record.front_end
         shape = front_end.chunk_frames, front_end.n_mels
-        return OnnxNetwork(self.network, shape, any_length=not front_end.patches)
+        return OnnxEmbedding(self.network, shape, any_length=not front_end.patches)
 
     def train(self, mode: bool = True) -> Self:
         """Stay in evaluation mode, whatever a training loop asks of the modules around it.
@@ -264,8 +264,10 @@ class Classifier(nn.Module):
     def _infer(self, mels: torch.Tensor, output: str, batch_size: int) -> torch.Tensor:
         """Return scores or embeddings of Mels (n, T, n_mels), by the engine, on the device of the Mels."""
         if self.engine == "onnxruntime":
-            values = self.onnx_network(self.continued(mels).numpy(force=True), output)
-            return torch.from_numpy(values).to(mels.device)
+            values = torch.from_numpy(self.onnx_embedding(self.continued(mels).numpy(force=True)))
+            if output == "scores":
+                values = torch.cat([self.head(batch).sigmoid() for batch in values.split(HEAD_INPUTS)])
+            return values.to(mels.device)
         device = next(self.network.parameters()).device
         compute = self if output == "scores" else self.embedding
         batches = mels.split(batch_size)

@@ -53,6 +53,9 @@ BLOCKS = (
 )
 
 
+ENGINE_CHANNELS = 16  # that onnxruntime convolves together; fewer are reordered between two layers
+
+
 def n_channels(channels: float) -> int:
     """Return the multiple of 8 nearest to a number of channels, at least 8 and never below 90 % of it."""
     nearest = max(8, int(channels + 4) // 8 * 8)
@@ -109,9 +112,10 @@ class SqueezeExcite(nn.Module):
 class InvertedResidual(nn.Module):
     """1×1 expansion, convolution in each channel, squeeze-excite, 1×1 projection, and the input where it fits."""
 
-    def __init__(self, block: Block, c_in: int, width: float) -> None:
+    def __init__(self, block: Block, c_in: int, width: float, least_channels: int) -> None:
         super().__init__()
-        expanded, c_out = n_channels(block.expanded * width), n_channels(block.out * width)
+        expanded = max(least_channels, n_channels(block.expanded * width))
+        c_out = max(least_channels, n_channels(block.out * width))
         activation = nn.Hardswish if block.hard_swish else nn.ReLU
         layers: list[nn.Module] = []
         if expanded != c_in:
@@ -137,15 +141,18 @@ class EfficientAT(nn.Module):
     ----------
     width : float
         Factor on all numbers of channels: 0.4 for mn04, 1 for mn10, 4 for mn40.
+    least_channels : int
+        Of the convolutions; the published networks have no further ones.
     """
 
-    def __init__(self, width: float) -> None:
+    def __init__(self, width: float, least_channels: int = 1) -> None:
         super().__init__()
-        channels = n_channels(FIRST_CHANNELS * width)
+        self.width = width
+        channels = max(least_channels, n_channels(FIRST_CHANNELS * width))
         layers: list[nn.Module] = [conv_bn(1, channels, 3, 2, activation=nn.Hardswish)]
         for block in BLOCKS:
-            layers.append(InvertedResidual(block, channels, width))
-            channels = n_channels(block.out * width)
+            layers.append(InvertedResidual(block, channels, width, least_channels))
+            channels = max(least_channels, n_channels(block.out * width))
         layers.append(conv_bn(channels, LAST_WIDENING * channels, 1, activation=nn.Hardswish))
         self.features = nn.Sequential(*layers)
         hidden = n_channels(HIDDEN_CHANNELS * width)
@@ -158,6 +165,19 @@ class EfficientAT(nn.Module):
             nn.Linear(hidden, N_LABELS),
         )
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def widened(self) -> "EfficientAT":
+        """Return the same function with `ENGINE_CHANNELS` channels or more everywhere: the further ones are zero."""
+        with torch.device("meta"):
+            twin = EfficientAT(self.width, ENGINE_CHANNELS)
+        weights = self.state_dict()
+        widened = {
+            name: torch.zeros(value.shape, dtype=value.dtype) for name, value in twin.state_dict().items()
+        }
+        for name, value in widened.items():
+            value[tuple(slice(length) for length in weights[name].shape)] = weights[name]
+        twin.load_state_dict(widened, assign=True)
+        return twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def embedding(self, mels: torch.Tensor) -> torch.Tensor:
         """Return the embedding [B, embedding_size(width)] of normalised log Mels [B, T, 128]."""

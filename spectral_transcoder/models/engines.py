@@ -1,7 +1,10 @@
 """What runs a classifier that only infers: torch, or on a CPU onnxruntime, which is several times as fast.
 
-A session of onnxruntime is built once from the torch module, without its weights leaving the memory. It takes about
-a second, so that it pays from some hundred inputs on.
+    Mels [n, T, n_mels] ──onnxruntime, one after the other──▶ embeddings [n, C] ──head, torch, all together──▶ logits
+
+The convolutions of one input stay in a core's cache; the head's large matrices serve many inputs at once. A session of
+onnxruntime is built once from the torch module, without its weights leaving the memory. It takes about a second, so
+that it pays from some hundred inputs on.
 """
 
 import importlib.util
@@ -20,6 +23,7 @@ from spectral_transcoder.utils.memory import give_back_freed_memory
 PAYS_FROM = 500  # inputs of a second: torch would take longer for so many by what a session takes to build
 OPSET = 17
 INPUTS_PER_RUN = 1  # of the engine: activations of one second stay in a core's cache
+HEAD_INPUTS = 1024  # of torch behind the engine, which reads the head's matrices once for so many
 
 
 def choose_engine(engine: str, n_inputs: float, device: str | torch.device = "cpu") -> str:
@@ -52,21 +56,25 @@ def choose_engine(engine: str, n_inputs: float, device: str | torch.device = "cp
     return engine
 
 
-class LogitsAndEmbedding(nn.Module):
-    """A classifier's network with both of its outputs."""
+def widened(network: Any) -> nn.Module:
+    """Return a network of the same embedding that onnxruntime computes faster, where the network knows one."""
+    return network.widened() if hasattr(network, "widened") else network
+
+
+class EmbeddingNetwork(nn.Module):
+    """What a classifier's network is up to its embedding."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network: Any = network
+        self.network: Any = widened(network)
 
-    def forward(self, mels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return logits [B, n_labels] and embeddings [B, C] of log Mels [B, T, n_mels]."""
-        embedding = self.network.embedding(mels)
-        return self.network.head(embedding), embedding
+    def forward(self, mels: torch.Tensor) -> torch.Tensor:
+        """Return embeddings [B, C] of log Mels [B, T, n_mels]."""
+        return self.network.embedding(mels)
 
 
-class OnnxNetwork:
-    """A classifier's network in onnxruntime, on as many threads as torch has in this process.
+class OnnxEmbedding:
+    """What a classifier's network is up to its embedding, in onnxruntime, on as many threads as torch has here.
 
     Parameters
     ----------
@@ -86,28 +94,22 @@ class OnnxNetwork:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads sleep
         self.session = onnxruntime.InferenceSession(
-            exported(LogitsAndEmbedding(network), shape, any_length),
+            exported(EmbeddingNetwork(network), shape, any_length),
             options,
             providers=["CPUExecutionProvider"],
         )
         give_back_freed_memory()  # what exporting the network took, 35 to 50 MB
 
-    def __call__(self, mels: np.ndarray, output: str = "scores") -> np.ndarray:
-        """Return "scores" (n, n_labels), or "embedding" (n, C), of log Mels (n, T, n_mels) float32.
-
-        Scores are torch's sigmoid of the engine's logits: its own sigmoid gives 0 where scores are below some 1e-8,
-        and a cross-entropy takes their logarithm.
-        """
-        asked = "logits" if output == "scores" else output
+    def __call__(self, mels: np.ndarray) -> np.ndarray:
+        """Return embeddings (n, C) of log Mels (n, T, n_mels) float32."""
         parts = [mels[start : start + INPUTS_PER_RUN] for start in range(0, len(mels), INPUTS_PER_RUN)]
-        values = np.concatenate([self.session.run([asked], {"mels": part})[0] for part in parts])
-        return torch.from_numpy(values).sigmoid().numpy() if output == "scores" else values
+        return np.concatenate([self.session.run(["embedding"], {"mels": part})[0] for part in parts])
 
 
 def exported(network: nn.Module, shape: tuple[int, int], any_length: bool) -> bytes:
-    """Return a network as the bytes of an ONNX model: `mels` in, `logits` and `embedding` out."""
+    """Return a network as the bytes of an ONNX model: `mels` in, `embedding` out."""
     file = io.BytesIO()
-    axes = {"mels": {0: "batch"}, "logits": {0: "batch"}, "embedding": {0: "batch"}}
+    axes = {"mels": {0: "batch"}, "embedding": {0: "batch"}}
     if any_length:
         axes["mels"][1] = "frames"
     # torch warns that this exporter is an old one, and that shapes become constants, which is what is wanted
@@ -120,7 +122,7 @@ def exported(network: nn.Module, shape: tuple[int, int], any_length: bool) -> by
             dynamo=False,
             opset_version=OPSET,
             input_names=["mels"],
-            output_names=["logits", "embedding"],
+            output_names=["embedding"],
             dynamic_axes=axes,
         )
     return file.getvalue()

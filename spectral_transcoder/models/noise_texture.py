@@ -11,9 +11,12 @@ once, group of bins by group of bins. Few groups reach into a Mel filter, so 54 
 (129 for YamNet) that are not empty, and only these are kept:
 
     S [B, n, 29] ──B⁺, stretch──▶ each pair's group [B, T, P] ──· noise in its filter [T, P]──▶ sums by Mel [B, T, 64]
+
+Pairs stand in the order of their filters, so that a quarter of the filters sums some quarter of the pairs.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -28,6 +31,7 @@ from spectral_transcoder.signal.third_octaves import ThirdOctaves
 # the Mels' error falls with the gain.
 GAIN = 0.6
 N_DRAWS = 32  # seconds of noise to choose from
+MEL_BLOCKS = 4  # of filters, which sum their own pairs: a third of the time of all at once
 
 
 class PinvTexture(nn.Module):
@@ -67,11 +71,12 @@ class PinvTexture(nn.Module):
             torch.tensor(draw, dtype=torch.float32)
             for draw in noise_spectra(third_octaves, front_end, noise_seed)
         )
-        group, mel = noise_by_group(torch.ones(1, len(filters)), groups, filters)[0].nonzero(as_tuple=True)
+        mel, group = noise_by_group(torch.ones(1, len(filters)), groups, filters)[0].T.nonzero(as_tuple=True)
         textures = [noise_by_group(draw, groups, filters)[:, group, mel] for draw in draws]
         self.register_buffer("inverse", torch.tensor(inverse[group].T * scale).float(), persistent=False)
         self.register_buffer("textures", torch.stack(textures), persistent=False)
         self.register_buffer("mel_of_pair", torch.eye(front_end.n_mels)[mel], persistent=False)
+        self.blocks = pairs_of_mels(mel, front_end.n_mels)
 
     def forward(self, levels_db: torch.Tensor, positions: torch.Tensor | None = None) -> torch.Tensor:
         """Return log Mels [B, chunk_frames, n_mels] of third-octave levels in dB [B, n, 29], one second each.
@@ -85,7 +90,8 @@ class PinvTexture(nn.Module):
             if self.front_end.power == 1:
                 spectrum = spectrum.sqrt()
             textured = spectrum * self.textures[self.draws(levels_db, positions)]
-            return self.front_end.to_log(textured @ self.mel_of_pair)
+            mels = [textured[..., pairs] @ self.mel_of_pair[pairs, mel] for pairs, mel in self.blocks]
+            return self.front_end.to_log(torch.cat(mels, dim=-1))
 
     def draws(self, levels_db: torch.Tensor, positions: torch.Tensor | None = None) -> torch.Tensor:
         """Return which second of noise each second of levels gets: [B] indices."""
@@ -94,6 +100,14 @@ class PinvTexture(nn.Module):
         if positions is None:
             return torch.zeros_like(levels_db[:, 0, 0], dtype=torch.long)
         return positions.to(levels_db.device) % len(self.textures)
+
+
+def pairs_of_mels(mel_of_pair: torch.Tensor, n_mels: int) -> list[tuple[slice, slice]]:
+    """Return which pairs, [P] in the order of their filters, belong to each of `MEL_BLOCKS` blocks of filters."""
+    edges = torch.linspace(0, n_mels, MEL_BLOCKS + 1).round().long()
+    pairs = torch.searchsorted(mel_of_pair, edges).tolist()
+    blocks = [slice(*edge) for edge in pairwise(edges.tolist())]
+    return list(zip((slice(*own) for own in pairwise(pairs)), blocks, strict=True))
 
 
 def noise_by_group(noise: torch.Tensor, groups: np.ndarray, filters: torch.Tensor) -> torch.Tensor:

@@ -154,16 +154,16 @@ class Transcoder(nn.Module):
         return as_given(mels, signal)
 
     def join(self, chunks: torch.Tensor, n_samples: int) -> torch.Tensor:
-        """Join Mels of seconds [S, T, 64] into those of a recording of `n_samples` at the third octaves' rate.
+        """Join Mels of seconds [..., S, T, 64] into those of recordings of `n_samples` at the third octaves' rate.
 
         PANN: the frame that ends a second is the first of the next, so it is dropped, and frames beyond
         the recording are cut off. YamNet: patches stay apart, the last if half a second of it is there.
         """
         length = -(-n_samples * self.front_end.sr // self.third_octaves.sr)
         if self.front_end.patches:
-            return chunks[: self.front_end.n_patches(length, SHORTEST_TAIL_S)]
-        inner = chunks[:-1, : self.front_end.frames_per_second].flatten(0, 1)
-        return torch.cat([inner, chunks[-1]])[: self.front_end.n_frames(length)]
+            return chunks[..., : self.front_end.n_patches(length, SHORTEST_TAIL_S), :, :]
+        inner = chunks[..., :-1, : self.front_end.frames_per_second, :].flatten(-3, -2)
+        return torch.cat([inner, chunks[..., -1, :, :]], -2)[..., : self.front_end.n_frames(length), :]
 
     @property
     def only_classifier(self) -> str | None:

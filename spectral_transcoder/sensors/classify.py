@@ -29,6 +29,7 @@ from spectral_transcoder.sensors.windows import WindowBatch, Windowing, window_b
 from spectral_transcoder.utils.errors import UsageError
 
 BATCH_SECONDS = 16
+JOINED_BATCHES = 8  # of windows, whose spectrograms are made together
 RANKS = ("first", "second", "third")  # of the labels that rows name: columns such as first_score
 TVB = "tvb"  # traffic, voices and birds are always reported
 
@@ -238,16 +239,16 @@ class SensorClassifier:
         scores = np.empty((len(batch), len(self.labels)), np.float32)
         for n_frames in np.unique(batch.n_frames):
             same = np.flatnonzero(batch.n_frames == n_frames)
-            at_once = max(1, self.batch_size // int(batch.n_seconds[same[0]]))
-            for start in range(0, len(same), at_once):
-                rows = same[start : start + at_once]
+            batch_size = max(1, self.batch_size // int(batch.n_seconds[same[0]]))
+            for start in range(0, len(same), JOINED_BATCHES * batch_size):
+                rows = same[start : start + JOINED_BATCHES * batch_size]
                 seconds = batch.first_second[rows, None] + np.arange(batch.n_seconds[same[0]])
                 n_samples = int(n_frames) * self.transcoder.third_octaves.hop_length
-                joined = torch.stack([self.transcoder.join(mels[own], n_samples) for own in seconds])
+                joined = self.transcoder.join(mels[seconds], n_samples)
                 if joined.shape[1] > LONGEST_FRAMES:
                     scores[rows] = [self.classifier.recording_scores(own[None]).numpy() for own in joined]
                 else:
-                    scores[rows] = self.classifier.scores(joined)
+                    scores[rows] = self.classifier.scores(joined, batch_size)
         return scores
 
 

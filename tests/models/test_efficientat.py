@@ -97,3 +97,21 @@ def test_gradients_reach_the_mels():
     EfficientAT(0.4).eval()(mels).sum().backward()
     assert mels.grad.isfinite().all()
     assert (mels.grad.abs().amax(2) > 0).all()
+
+
+@pytest.mark.parametrize("width", [0.4, 0.5, 1.0])
+def test_further_channels_change_nothing(width):
+    """What onnxruntime computes has 16 channels or more in each convolution, and the same embedding."""
+    torch.manual_seed(0)
+    network = EfficientAT(width).eval()
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if name.endswith(("running_mean", "running_var", "bias")):
+                value += 0.1 * torch.rand_like(value)
+        mels = torch.randn(2, 100, 128)
+        expected, found = network.embedding(mels), network.widened().eval().embedding(mels)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+    channels = {
+        module.out_channels for module in network.widened().modules() if hasattr(module, "out_channels")
+    }
+    assert min(channels) == 16

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from spectral_transcoder.models import yamnet
 from spectral_transcoder.models.adaptation import AdaptedModel, AdaptedSettings
 from spectral_transcoder.models.classifiers import load_classifier
 from spectral_transcoder.models.engines import PAYS_FROM, choose_engine
@@ -92,9 +93,10 @@ def test_a_session_is_built_when_it_is_first_needed(monkeypatch):
     """A head's classifier needs one of its own, and none of the bare classifier's."""
     built = []
     monkeypatch.setattr(
-        "spectral_transcoder.models.classifiers.OnnxNetwork",
+        "spectral_transcoder.models.classifiers.OnnxEmbedding",
         lambda network, *_, **__: (
-            built.append(network) or (lambda mels, _: np.zeros((len(mels), 521), np.float32))
+            built.append(network)
+            or (lambda mels: np.zeros((len(mels), yamnet.MINI_EMBEDDING_SIZE), np.float32))
         ),
     )
     bare = load_classifier("MiniYamNet", engine="onnxruntime")
