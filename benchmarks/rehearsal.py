@@ -16,6 +16,7 @@ the rehearsal is removed at the end.
 
 import argparse
 import json
+import math
 import os
 import random
 import shutil
@@ -41,6 +42,7 @@ from spectral_transcoder.utils.paths import PROJECT_ROOT, RESULTS
 
 BLOCK_BYTES = 1 << 18
 DISK_EVERY_S = 2.0
+MEMORY_EVERY_S = 0.1
 TELL_BYTES = 400  # of what a failed command said
 
 
@@ -288,18 +290,35 @@ def disk_bytes(folder: Path) -> int:
     return total
 
 
+def peak_memory_mb(pid: int) -> float:
+    """Return the most memory that a process or one of its children has taken so far, 0 when it has ended.
+
+    What the system tells of an ended child begins at what its parent held, which is the whole server here.
+    """
+    peaks = [0.0]
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for member in [str(pid), *children]:
+            status = Path(f"/proc/{member}/status").read_text()
+            peaks += [
+                float(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM")
+            ]
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        pass
+    return max(peaks)
+
+
 def run(arguments: list, part: Part, kill_after_s: float | None = None) -> int | None:
     """Run a script of the project; return its exit status 0, or None if it was killed; stop where it fails."""
     command = [sys.executable, str(PROJECT_ROOT / arguments[0]), *map(str, arguments[1:])]
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said)
-        timer = threading.Timer(kill_after_s or 0, process.kill)
-        if kill_after_s is not None:
-            timer.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        timer.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        part.peak_memory_mb = max(part.peak_memory_mb, usage.ru_maxrss / 1024)
+        kill_at = time.monotonic() + (math.inf if kill_after_s is None else kill_after_s)
+        while process.poll() is None:
+            part.peak_memory_mb = max(part.peak_memory_mb, peak_memory_mb(process.pid))
+            if time.monotonic() > kill_at:
+                process.kill()
+            time.sleep(MEMORY_EVERY_S)
         if process.returncode == -9 and kill_after_s is not None:
             return None
         if process.returncode:
