@@ -72,6 +72,9 @@ def add_file_options(group: argparse._ArgumentGroup) -> None:
     """Add what a user says of files that do not say it themselves."""
     group.add_argument("--sensor", default="", help="the sensor's name")
     group.add_argument(
+        "--sensor_from", default="", choices=("folder", "file"), help="whose name is that of the sensor"
+    )
+    group.add_argument(
         "--period", type=float, metavar="S", help="seconds between rows, 0.01 to 1; of sounds too"
     )
     group.add_argument("--weighting", default="", choices=("Z", "A", "C"), help="of the bands")
@@ -121,6 +124,7 @@ def read_options(args: argparse.Namespace) -> "ReadOptions":
 
     return ReadOptions(
         sensor=readable(args.sensor),
+        sensor_from=args.sensor_from,
         period_s=args.period,
         weighting=args.weighting,
         time_column=args.time_column,

@@ -66,6 +66,16 @@ class SurveyedFile:
         """Seconds of the frames that its rows become: 0.125 or 1."""
         return max(frame_period(clock.period_s) for clock in self.clocks.values())
 
+    def sensors(self) -> set[str]:
+        """Return the names of its sensors, "" where neither the file nor the user says one."""
+        return {self._name(sensor) for sensor in self.clocks}
+
+    def _name(self, sensor: str) -> str:
+        """Return the name of a sensor of the file: as it says, as the user says, or else its own."""
+        # without a time of its own, a file is a recording of its own
+        own = "" if self.source.description.timed else readable(self.path.stem)
+        return sensor or self.options.sensor_of(self.path) or own
+
     def blocks(self, findings: Findings) -> Iterator[LevelBlock]:
         """Give its rows in the sensor's own dB; rows with wrong times are left out and reported."""
         for note in self.notes:
@@ -86,13 +96,11 @@ class SurveyedFile:
     def _block(self, rows: Rows, times: NDArray[np.float64]) -> LevelBlock:
         """Return rows as a block without weighting, times as they are written."""
         description = self.source.description
-        # without a time of its own, a file is a recording of its own
-        name = rows.sensor or self.options.sensor or ("" if description.timed else readable(self.path.stem))
         levels = rows.levels_db
         if description.weighting != "Z":
             levels = (levels - weighting_db(description.weighting)).astype(np.float32)
         period_s = self.clocks[rows.sensor].period_s
-        return LevelBlock(name, readable(self.path), times, levels, self.present, period_s)
+        return LevelBlock(self._name(rows.sensor), readable(self.path), times, levels, self.present, period_s)
 
     def _right_rows(
         self, block: LevelBlock, clock: Clock, position: int, findings: Findings

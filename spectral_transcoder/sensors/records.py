@@ -27,13 +27,30 @@ def parts_folder(output: Path) -> Path:
     return output.with_name(output.name + PARTS)
 
 
-def read_record(output: Path) -> dict[str, Any] | None:
-    """Return the record of an output, or None for a file that no run of ours wrote."""
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the values of a file of JSON by their names; None for one that is not there, damaged, or of others."""
     try:
-        record = json.loads(record_path(output).read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and "made_from" in record else None
+    return values if isinstance(values, dict) else None
+
+
+def read_record(output: Path) -> dict[str, Any] | None:
+    """Return the record of an output, or None for a file that no run of ours wrote."""
+    record = read_json(record_path(output))
+    return record if record is not None and "made_from" in record else None
+
+
+def intact_record(output: Path) -> dict[str, Any] | None:
+    """Return the record of an output that is as it was written; None for one that is deleted, cut, or not ours.
+
+    A csv counts as it is: its owner may have edited it, and that work is not to be overwritten.
+    """
+    record = read_record(output) if output.is_file() else None
+    if record is None or output.suffix.lower() == ".csv":
+        return record
+    return record if record.get("n_bytes") in (None, output.stat().st_size) else None
 
 
 def periods_path(output: Path, period: str) -> Path:

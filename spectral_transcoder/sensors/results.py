@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from spectral_transcoder.sensors.classify import RANKS, ScoredWindows
 from spectral_transcoder.sensors.levels import NOMINAL_HZ
-from spectral_transcoder.sensors.records import parts_folder, read_record, record_path, write_json
+from spectral_transcoder.sensors.records import intact_record, parts_folder, record_path, write_json
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.files import atomic_path
 
@@ -117,13 +117,14 @@ class Parts:
 
     def close(self, summary: dict[str, Any]) -> None:
         """Write the record beside the output, which says that it is whole, and remove the parts."""
-        write_json(record_path(self.output), {"made_from": self.record, **summary})
+        n_bytes = self.output.stat().st_size
+        write_json(record_path(self.output), {"made_from": self.record, "n_bytes": n_bytes, **summary})
         shutil.rmtree(self.folder)
 
 
 def is_whole(output: Path, record: dict[str, Any]) -> bool:
-    """Whether an output is there already, made from the same inputs and options."""
-    written = read_record(output) if output.is_file() else None
+    """Whether an output is there already, as it was written, made from the same inputs and options."""
+    written = intact_record(output)
     return written is not None and written["made_from"] == json.loads(json.dumps(record))
 
 

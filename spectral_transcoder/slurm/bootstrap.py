@@ -13,7 +13,7 @@ from pathlib import Path
 LAUNCHER = "exp_train_model/launch_experiment/launch_exp_slurms.py"
 MAIN_SCRIPT = "exp_train_model/main_doce_training.py"
 SUPERVISOR = ["-m", "spectral_transcoder.slurm.supervisor"]
-COMMAND_SUPERVISOR = ["-m", "spectral_transcoder.slurm.command_supervisor"]
+CITY_TASK = ["-m", "spectral_transcoder.slurm.city_task_job"]
 
 
 def enter(root: str, job_file: str, job: dict) -> None:
@@ -26,7 +26,7 @@ def enter(root: str, job_file: str, job: dict) -> None:
     job_file : str
         Path of the file itself.
     job : dict
-        Its `JOB`, see `job_files.JobFile`; or a `script` with the `commands` of an array's tasks.
+        Its `JOB`, see `job_files.JobFile`; or a folder `city` and the `first` task of an array.
     """
     arguments = arguments_of(job_file, job)
     sys.stdout.flush()
@@ -43,8 +43,8 @@ def enter(root: str, job_file: str, job: dict) -> None:
 
 def arguments_of(job_file: str, job: dict) -> "list[str]":
     """Return what python is to run: a task, the job under its supervisor, the launcher, or the experiment here."""
-    if "commands" in job:
-        return command_arguments(job)
+    if "city" in job:
+        return city_arguments(job)
     if "SLURM_JOB_ID" in os.environ:
         return [*SUPERVISOR, *experiment_arguments(job)]
     if shutil.which("sbatch"):
@@ -61,11 +61,11 @@ def experiment_arguments(job: dict) -> "list[str]":
     return ["-c", "-p", "-s", ",".join(settings), *job["options"]]
 
 
-def command_arguments(job: dict) -> "list[str]":
-    """Return the command line of an array task's own command; jobs are submitted by the script itself."""
+def city_arguments(job: dict) -> "list[str]":
+    """Return the command line of an array's task of a city; jobs are submitted by the script itself."""
     if "SLURM_ARRAY_TASK_ID" not in os.environ:
-        sys.exit("error: the tasks of this file are submitted by {} --slurm".format(job["script"]))
-    return [*COMMAND_SUPERVISOR, job["script"], *job["commands"][int(os.environ["SLURM_ARRAY_TASK_ID"])]]
+        sys.exit("error: the tasks of this file are submitted by classify_thirdo.py --slurm, and --resubmit")
+    return [*CITY_TASK, job["city"], str(job["first"] + int(os.environ["SLURM_ARRAY_TASK_ID"]))]
 
 
 def python_of(root: str, environment: "str | None") -> str:

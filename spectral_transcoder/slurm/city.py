@@ -1,33 +1,29 @@
-"""A city's levels on a cluster: tasks of so many hours each in one job array, and their rows joined.
+"""A city's levels on a cluster: tasks of so many hours each in job arrays, and their rows joined.
 
-    files ──plan──▶ tasks ──job file, sbatch──▶ parts/000000.parquet, … ──join──▶ dataset/sensor=…/date=…/
+    files ──plan──▶ tasks ──job files, sbatch──▶ parts/000000.parquet, … ──join──▶ dataset/sensor=…/date=…/
 
 Each task is a call of classify_thirdo.py, which goes on where it was stopped; a task that is stopped by its time
 limit, or because its node is taken away, is requeued.
 """
 
 import json
-import os
 import pprint
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
-
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset
-import pyarrow.parquet
+from typing import Any
 
 from spectral_transcoder.experiments.engine.run_store import State
 from spectral_transcoder.models.labels import DATA
-from spectral_transcoder.sensors.frame_checks import Findings
-from spectral_transcoder.sensors.inputs import Inputs
-from spectral_transcoder.sensors.reading import SurveyedFile
-from spectral_transcoder.sensors.records import read_record
+from spectral_transcoder.sensors.records import intact_record, parts_folder, read_json, read_record
+from spectral_transcoder.slurm.city_dataset import write_dataset
+from spectral_transcoder.slurm.city_tasks import CityTask, tasks_beside
 from spectral_transcoder.slurm.cluster import Cluster
-from spectral_transcoder.slurm.launcher import NEVER_STARTED, WAITING, last_line
+from spectral_transcoder.slurm.job_selection import MOST_TASKS
+from spectral_transcoder.slurm.launcher import WAITING, last_line
 from spectral_transcoder.slurm.queue import QueuedJob, has_slurm, queued_jobs, submission, submit
 from spectral_transcoder.utils.errors import (
     DatasetError,
@@ -41,83 +37,30 @@ from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 JOB_NAME = "classify_city"
 SCRIPT = "classify_thirdo.py"
-PLAN, JOB_FILE, JOBS, PARTS, DATASET = "plan.json", "job.slurm", "jobs.json", "parts", "dataset"
+PLAN, JOBS, PARTS, LOGS, DATASET = "plan.json", "jobs.json", "parts", "logs", "dataset"
 MARKER = "# Written by classify_thirdo.py --slurm, which replaces it."
-ROWS_PER_FILE = 1 << 20
+USAGE = "    classify_thirdo.py --slurm and --resubmit submit the tasks of its array."
+NEVER_STARTED = "never started: it was cancelled"
+DAMAGED = "its output is damaged, or gone"
 
 
 @dataclass(frozen=True)
-class CityTask:
-    """What one task of the array computes.
+class CityPlan:
+    """What a city's folder was planned for.
 
     Attributes
     ----------
-    files : tuple of str
-        Files of levels.
-    between_s : tuple of float or None
-        Begin and end of the rows that are its own, in seconds since 1970; None are all.
-    hours : float
-        What was measured of them.
+    options : list of str
+        Options of classify_thirdo.py that all tasks share.
+    tasks : list of CityTask
+        The tasks, in the order of their parts.
+    settings : str or None
+        The file of the cluster's settings that the command line named.
     """
 
-    files: tuple[str, ...]
-    between_s: tuple[float, float] | None
-    hours: float
-
-
-def plan_tasks(inputs: Inputs, hours: float) -> list[CityTask]:
-    """Share out files among tasks of about `hours` of levels; a file of more is cut in time.
-
-    Parameters
-    ----------
-    inputs : Inputs
-        The surveyed files.
-    hours : float
-        Hours of levels of each task, all sensors together.
-    """
-    tasks: list[CityTask] = []
-    waiting: list[SurveyedFile] = []
-    for file in inputs.surveyed:
-        if file.duration_s > hours * 3600:
-            tasks += _cut(file, hours)
-            continue
-        if waiting and _hours(waiting) + file.duration_s / 3600 > hours:
-            tasks.append(_whole(waiting))
-            waiting = []
-        waiting.append(file)
-    return [*tasks, _whole(waiting)] if waiting else tasks
-
-
-def _hours(files: Sequence[SurveyedFile]) -> float:
-    return sum(file.duration_s for file in files) / 3600
-
-
-def _whole(files: Sequence[SurveyedFile]) -> CityTask:
-    return CityTask(tuple(str(file.path.absolute()) for file in files), None, round(_hours(files), 3))
-
-
-def _cut(file: SurveyedFile, hours: float) -> list[CityTask]:
-    """Return the tasks of a file that is cut in equal spans of time, of whole minutes."""
-    first, last = float("inf"), float("-inf")
-    for block in file.blocks(Findings()):
-        if len(block):
-            first, last = min(first, float(block.epoch_s.min())), max(last, float(block.epoch_s.max()))
-    n_tasks = int(-(-file.duration_s // (hours * 3600)))
-    span_s = 60.0 * ((last - first) // (60 * n_tasks) + 1)
-    path = str(file.path.absolute())
-    starts = [first + index * span_s for index in range(n_tasks) if first + index * span_s <= last]
-    share = round(file.duration_s / 3600 / len(starts), 3)
-    return [CityTask((path,), (start, start + span_s), share) for start in starts]
-
-
-def tasks_beside(kept: Sequence[CityTask], tasks: Sequence[CityTask]) -> list[CityTask]:
-    """Return what tasks have beyond those that are kept: whole ones first, then the new files of others."""
-    known = {file for task in kept for file in task.files}
-    whole = [task for task in tasks if not known & set(task.files)]
-    grown = [task for task in tasks if known & set(task.files) and not set(task.files) <= known]
-    return whole + [
-        CityTask(tuple(file for file in task.files if file not in known), None, task.hours) for task in grown
-    ]
+    options: list[str]
+    tasks: list[CityTask]
+    settings: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,22 +70,28 @@ class CityTaskState:
     Attributes
     ----------
     index : int
-        Its place in the array.
+        Its place in the plan.
     state : State
         Pending, running, done or failed.
     queued : bool
         Whether it waits or runs.
     job : str or None
         The id of its last job.
-    detail : str
-        Why it waits, or the last line of its log.
+    detail : tuple of str
+        Why it waits, the last line of its log, or what its rows lack.
+    out_of_date : bool
+        Whether it is done, and a file of its has changed since.
+    left_out : bool
+        Whether it is done without a file that could not be used.
     """
 
     index: int
     state: State
     queued: bool
     job: str | None
-    detail: str
+    detail: tuple[str, ...] = ()
+    out_of_date: bool = False
+    left_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,7 +107,7 @@ class ArrayFile:
     """
 
     path: Path
-    array: int
+    array: int = 0
 
 
 class City:
@@ -173,200 +122,266 @@ class City:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
 
-    def plan(self, tasks: Sequence[CityTask], options: Sequence[str]) -> None:
+    @property
+    def _plan_path(self) -> Path:
+        return self.folder / PLAN
+
+    def plan(self, tasks: Sequence[CityTask], options: Sequence[str], settings: Path | None = None) -> None:
         """Keep the tasks and the options of classify_thirdo.py; files of a plan that is there keep their tasks.
+
+        Parameters
+        ----------
+        tasks : sequence of CityTask
+            The tasks of all files.
+        options : sequence of str
+            Options of classify_thirdo.py.
+        settings : Path, optional
+            The file of the cluster's settings; by default the one that was named before.
 
         Raises
         ------
         UsageError
             There is a plan of other options, or the folder is not ours.
+        DatasetError
+            Another process is planning or submitting.
         """
         if self.folder.is_dir() and not self._plan_path.is_file() and any(self.folder.iterdir()):
             raise UsageError(f"{self.folder} is there already and holds no {PLAN}: choose another output")
-        kept: list[CityTask] = []
-        if self._plan_path.is_file():
-            kept, before = self.read_plan()
-            if before != list(options):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with sole_writer(self.folder):
+            kept = self.read_plan() if self._plan_path.is_file() else CityPlan(list(options), [])
+            if kept.options != list(options):
                 raise UsageError(
-                    f"{self.folder} was planned with {' '.join(before)}, not {' '.join(options)}: choose another output"
+                    f"{self.folder} was planned with {' '.join(kept.options)}, not {' '.join(options)}: "
+                    "choose another output"
                 )
-        tasks = [*kept, *tasks_beside(kept, tasks)]
-        content = {"options": list(options), "tasks": [asdict(task) for task in tasks]}
+            named = str(settings.absolute()) if settings else kept.settings
+            self._write_plan(CityPlan(kept.options, [*kept.tasks, *tasks_beside(kept.tasks, tasks)], named))
+
+    def _write_plan(self, plan: CityPlan) -> None:
         with atomic_path(self._plan_path) as temporary:
-            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+            temporary.write_text(json.dumps(asdict(plan), indent=1), encoding="utf-8")
 
-    @property
-    def _plan_path(self) -> Path:
-        return self.folder / PLAN
-
-    def read_plan(self) -> tuple[list[CityTask], list[str]]:
-        """Return the tasks and the options of the plan.
+    def read_plan(self) -> CityPlan:
+        """Return the plan.
 
         Raises
         ------
         MissingFileError
             There is none.
+        DatasetError
+            It is damaged.
         """
         if not self._plan_path.is_file():
             raise MissingFileError(f"no plan in {self.folder}: {SCRIPT} … --slurm -o {self.folder} makes it")
-        content = json.loads(self._plan_path.read_text(encoding="utf-8"))
-        tasks = [
-            CityTask(tuple(task["files"]), task["between_s"] and tuple(task["between_s"]), task["hours"])
-            for task in content["tasks"]
-        ]
-        return tasks, content["options"]
+        try:
+            content = json.loads(self._plan_path.read_text(encoding="utf-8"))
+            tasks = [
+                CityTask(tuple(task["files"]), task["between_s"] and tuple(task["between_s"]), task["hours"])
+                for task in content["tasks"]
+            ]
+            return CityPlan(content["options"], tasks, content.get("settings"))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DatasetError(
+                f"{self._plan_path} is damaged: expected what {SCRIPT} --slurm wrote; plan into another output"
+            ) from error
+
+    def settings(self) -> Path | None:
+        """Return the file of the cluster's settings that was named when the city was planned, if one was."""
+        named = self.read_plan().settings if self._plan_path.is_file() else None
+        return Path(named) if named else None
+
+    def planned_files(self) -> set[str]:
+        """Return the files of the plan, if there is one."""
+        tasks = self.read_plan().tasks if self._plan_path.is_file() else []
+        return {file for task in tasks for file in task.files}
 
     def part(self, index: int) -> Path:
         """Return the output of a task."""
         return self.folder / PARTS / f"{index:06d}.parquet"
 
-    def command(self, index: int, task: CityTask, options: Sequence[str]) -> list[str]:
+    def command(self, index: int) -> list[str]:
         """Return the command line of classify_thirdo.py that computes a task."""
+        plan = self.read_plan()
+        task = plan.tasks[index]
         between = [] if task.between_s is None else ["--between", *(f"{at:.3f}" for at in task.between_s)]
-        return [*task.files, "-o", str(self.part(index)), *between, *options]
+        return [*task.files, "-o", str(self.part(index)), *between, *plan.options]
 
-    def write_job_file(self, cluster: Cluster, at_a_time: int = 0) -> ArrayFile:
-        """Write the job file of all tasks, and return it."""
-        tasks, options = self.read_plan()
+    def _write_job_file(self, cluster: Cluster, first: int, n_tasks: int) -> ArrayFile:
+        """Write the job file of some tasks, of which `first` is number 0 of the array, and return it."""
         job = {
-            "script": SCRIPT,
-            "commands": [self.command(index, task, options) for index, task in enumerate(tasks)],
+            "city": str(self.folder),
+            "first": first,
             "modules": list(cluster.modules),
             "environment": cluster.environment,
         }
-        limit = f"%{at_a_time}" if at_a_time else ""
-        path = self.folder / JOB_FILE
+        path = self.folder / f"job_{first:06d}.slurm"
         text = Template((DATA / "job.slurm").read_text(encoding="utf-8")).substitute(
-            header=cluster.header(JOB_NAME, f"0-{len(tasks) - 1}{limit}"),
+            header=cluster.header(JOB_NAME, f"0-{n_tasks - 1}"),
             marker=MARKER,
-            what=f"Classify the levels of a city in {len(tasks)} tasks under SLURM.",
-            path=path,
+            what=f"Classify the levels of a city: tasks {first} to {first + n_tasks - 1} under SLURM.",
+            usage=USAGE,
             job=pprint.pformat(job, width=110, sort_dicts=False),
         )
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-        return ArrayFile(path, at_a_time)
+        return ArrayFile(path)
 
-    def submit(self, cluster: Cluster, resubmit: bool = False, at_a_time: int = 0) -> str:
-        """Submit the tasks that are new, or those that have failed; return what was done, in words.
+    def submit(self, cluster: Cluster, resubmit: bool = False) -> str:
+        """Submit the tasks that are new or out of date, or those that have failed; return what was done, in words.
 
         Raises
         ------
         SpectralTranscoderError
             There is no SLURM, or it refuses.
+        DatasetError
+            Another process is planning or submitting.
         """
-        if not has_slurm():
-            raise SpectralTranscoderError(
-                "there is no SLURM on this machine: leave out --slurm to compute here"
-            )
+        require_slurm()
+        self.read_plan()
+        said = []
         with sole_writer(self.folder):
-            wanted = State.FAILED if resubmit else State.PENDING
-            chosen = [one.index for one in self.states() if one.state is wanted and not one.queued]
+            chosen = [one.index for one in self.states() if not one.queued and is_wanted(one, resubmit)]
             if not chosen:
                 return f"nothing to submit: {self.summary()}"
-            file = self.write_job_file(cluster, at_a_time)
-            (self.folder / "logs").mkdir(exist_ok=True)
-            log = f"{str(self.folder / 'logs').replace('%', '%%')}/%A_%a.log"
-            os.chdir(PROJECT_ROOT)  # the job file finds the project from where it was submitted
-            job = submit(submission(file, log, None, chosen))
-            jobs = self._jobs() | {str(index): f"{job}_{index}" for index in chosen}
-            with atomic_path(self.folder / JOBS) as temporary:
-                temporary.write_text(json.dumps(jobs, indent=1), encoding="utf-8")
-        return f"submitted {job}: {len(chosen)} tasks; logs in {self.folder / 'logs'}"
+            for index in chosen:
+                self._forget_parts_of_changed_files(index)
+            n_tasks = len(self.read_plan().tasks)
+            for first in range(0, n_tasks, MOST_TASKS):
+                own = [index for index in chosen if first <= index < first + MOST_TASKS]
+                if own:
+                    job = self._submit_array(cluster, first, min(MOST_TASKS, n_tasks - first), own)
+                    said.append(f"submitted {job}: {len(own)} tasks")
+        return "\n".join([*said, f"logs in {self.folder / LOGS}"])
+
+    def _submit_array(self, cluster: Cluster, first: int, n_tasks: int, chosen: Sequence[int]) -> str:
+        """Submit some tasks of an array, keep which job has which, and return the array's id."""
+        file = self._write_job_file(cluster, first, n_tasks)
+        (self.folder / LOGS).mkdir(exist_ok=True)
+        log = f"{str(self.folder / LOGS).replace('%', '%%')}/%A_%a.log"
+        # the job file finds the project from where it was submitted
+        job = submit(submission(file, log, None, [index - first for index in chosen]), PROJECT_ROOT)
+        jobs = self._jobs() | {str(index): f"{job}_{index - first}" for index in chosen}
+        with atomic_path(self.folder / JOBS) as temporary:
+            temporary.write_text(json.dumps(jobs, indent=1), encoding="utf-8")
+        return job
+
+    def _forget_parts_of_changed_files(self, index: int) -> None:
+        """Remove what a stopped task has of files that are others now, with which it could not go on."""
+        folder = parts_folder(self.part(index))
+        record = read_json(folder / "record.json")
+        if record and changed_files(record):
+            shutil.rmtree(folder)
 
     def _jobs(self) -> dict[str, str]:
-        path = self.folder / JOBS
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return read_json(self.folder / JOBS) or {}
 
     def states(self) -> list[CityTaskState]:
         """Return each task as it is now."""
         queue = {job.job: job for job in queued_jobs()} if has_slurm() else {}
         jobs = self._jobs()
-        return [self._state(index, jobs.get(str(index)), queue) for index in range(len(self.read_plan()[0]))]
+        return [
+            self._state(index, jobs.get(str(index)), queue) for index in range(len(self.read_plan().tasks))
+        ]
 
     def _state(self, index: int, job: str | None, queue: dict[str, QueuedJob]) -> CityTaskState:
         queued = queue.get(job) if job else None
         if queued:
             waits = queued.state in WAITING
-            detail = queued.reason if waits else ""
+            detail = (queued.reason,) if waits else ()
             return CityTaskState(index, State.PENDING if waits else State.RUNNING, True, job, detail)
-        if read_record(self.part(index)) is not None and self.part(index).is_file():
-            return CityTaskState(index, State.DONE, False, job, "")
+        record = intact_record(self.part(index))
+        if record is not None:
+            changed = changed_files(record["made_from"])
+            lines = [
+                f"out of date, since {path} has changed: --slurm classifies it again" for path in changed
+            ]
+            left_out = record.get("files_left_out", [])
+            lines += [f"left out: {reason}" for reason in left_out]
+            return CityTaskState(index, State.DONE, False, job, tuple(lines), bool(changed), bool(left_out))
         if job is None:
-            return CityTaskState(index, State.PENDING, False, None, "not submitted")
-        log = self.folder / "logs" / f"{job}.log"
-        detail = f"{last_line(str(log)) or NEVER_STARTED}\nlog: {log}"
-        return CityTaskState(index, State.FAILED, False, job, detail)
+            return CityTaskState(index, State.PENDING, False, None, ("not submitted",))
+        log = self.folder / LOGS / f"{job}.log"
+        was_whole = read_record(self.part(index)) is not None
+        reason = DAMAGED if was_whole else last_line(str(log)) or NEVER_STARTED
+        return CityTaskState(index, State.FAILED, False, job, (reason, f"log: {log}"))
 
     def summary(self) -> str:
         """Return how many tasks are in each state."""
-        counts = Counter(one.state for one in self.states())
-        return f"{sum(counts.values())} tasks: " + ", ".join(
-            f"{counts[state]} {state.value}" for state in State
-        )
+        return summary_of(self.states())
 
     def status(self) -> str:
-        """Return a line for each task that is not done, and the summary."""
-        tasks, _ = self.read_plan()
+        """Return a line for each task that is not done, or of which there is something to say, and the summary."""
+        tasks, states = self.read_plan().tasks, self.states()
         lines = []
-        for one in self.states():
-            if one.state is State.DONE:
+        for one in states:
+            if one.state is State.DONE and not one.detail:
                 continue
             files = tasks[one.index].files
             more = f" and {len(files) - 1} more" if len(files) > 1 else ""
             lines.append(f"{one.state.value:8} {one.job or '-':10} {one.index}: {files[0]}{more}")
-            lines += [f"    {line}" for line in one.detail.splitlines()]
-        return "\n".join([*lines, self.summary()])
+            lines += [f"    {line}" for line in one.detail]
+        return "\n".join([*lines, summary_of(states)])
 
-    def join(self) -> str:
-        """Join the parts into a Parquet dataset, partitioned by sensor and day (UTC); return what was written.
+    def join(self) -> tuple[str, list[str]]:
+        """Join the parts into a Parquet dataset, partitioned by sensor and day (UTC).
+
+        Returns
+        -------
+        str
+            What was written.
+        list of str
+            What its rows lack: files that were left out, or that have changed since.
 
         Raises
         ------
         DatasetError
-            Tasks that are not done, or a dataset that is there already.
+            Tasks that are not done, a damaged part, or a dataset that is there already.
         """
         states, target = self.states(), self.folder / DATASET
+        if not states:
+            raise DatasetError(f"{self.folder} has no tasks: see --slurm")
         if unfinished := [one for one in states if one.state is not State.DONE]:
             raise DatasetError(
                 f"{len(unfinished)} tasks are not done, the first is {unfinished[0].index}: see --status"
             )
         if target.exists():
             raise DatasetError(f"{target} is there already: remove it to join again")
-        parts = [self.part(one.index) for one in states]
-        schema = _dated_schema(pyarrow.parquet.read_schema(parts[0]))
-        unfinished_folder = target.with_name(f".{DATASET}.unfinished")
-        partitioning = pa.dataset.partitioning(
-            pa.schema([("sensor", pa.string()), ("date", pa.string())]), flavor="hive"
-        )
-        pa.dataset.write_dataset(
-            _dated_batches(parts, schema),
-            unfinished_folder,
-            schema=schema,
-            format="parquet",
-            partitioning=partitioning,
-            existing_data_behavior="delete_matching",
-            max_rows_per_file=ROWS_PER_FILE,
-            max_partitions=1 << 16,
-            preserve_order=True,
-        )
-        unfinished_folder.rename(target)
-        return f"{len(parts)} parts are joined: {target}"
+        write_dataset([self.part(one.index) for one in states], target)
+        return f"{len(states)} parts are joined: {target}", [line for one in states for line in one.detail]
 
 
-def _dated_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the schema of parts with the day of each row."""
-    return schema.append(pa.field("date", pa.string()))
+def require_slurm() -> None:
+    """Raise SpectralTranscoderError where jobs cannot be submitted on this machine."""
+    if not has_slurm():
+        raise SpectralTranscoderError("there is no SLURM on this machine: leave out --slurm to compute here")
 
 
-def _dated_batches(parts: Sequence[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Give the rows of all parts with their day, some thousand at a time."""
-    for part in parts:
-        with pa.parquet.ParquetFile(part) as file:
-            if not file.schema_arrow.equals(schema.remove(len(schema) - 1)):
-                raise DatasetError(
-                    f"{part} has other columns than the first part: was it made by the same plan?"
-                )
-            for batch in file.iter_batches():
-                days = pc.utf8_slice_codeunits(batch["start_utc"], 0, len("2024-01-01"))
-                yield pa.RecordBatch.from_arrays([*batch.columns, days], schema=schema)
+def is_wanted(one: CityTaskState, resubmit: bool) -> bool:
+    """Whether a task is to be submitted: one that has failed, or else one that is new or out of date."""
+    return one.state is State.FAILED if resubmit else one.state is State.PENDING or one.out_of_date
+
+
+def changed_files(made_from: dict[str, Any]) -> list[str]:
+    """Return the files that are others than those an output was made from; what is gone has not changed."""
+    return list(_changed(made_from.get("files", [])))
+
+
+def _changed(files: Sequence[tuple[str, int, int]]) -> Iterator[str]:
+    for path, n_bytes, changed_ns in files:
+        try:
+            status = Path(path).stat()
+        except OSError:
+            continue
+        if (status.st_size, status.st_mtime_ns) != (n_bytes, changed_ns):
+            yield path
+
+
+def summary_of(states: Sequence[CityTaskState]) -> str:
+    """Return how many tasks are in each state, and how many of those that are done lack something."""
+    counts = Counter(one.state for one in states)
+    words = [f"{counts[state]} {state.value}" for state in State]
+    for name, what in (("out_of_date", "out of date"), ("left_out", "without files that cannot be used")):
+        if n := sum(getattr(one, name) for one in states):
+            words.append(f"{n} of them {what}")
+    return f"{len(states)} tasks: " + ", ".join(words)

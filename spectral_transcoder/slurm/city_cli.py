@@ -3,12 +3,12 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-from spectral_transcoder.sensors.inputs import survey_inputs
+from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
 from spectral_transcoder.sensors.readers.formats import find_files
 from spectral_transcoder.sensors.readers.options import ReadOptions
-from spectral_transcoder.slurm.city import City, plan_tasks
+from spectral_transcoder.slurm.city import City, require_slurm
+from spectral_transcoder.slurm.city_tasks import plan_tasks
 from spectral_transcoder.slurm.cluster import OWN_SETTINGS, Cluster, read_cluster
 from spectral_transcoder.utils.errors import UsageError
 
@@ -23,6 +23,7 @@ CITY_OPTIONS = (
     "cluster",
     "between",
 )
+PATHS = ("grouping", "transcoder")  # options that take a file or a name
 
 
 def run_city(parser: argparse.ArgumentParser, args: argparse.Namespace, options: ReadOptions) -> int:
@@ -40,7 +41,7 @@ def run_city(parser: argparse.ArgumentParser, args: argparse.Namespace, options:
     Returns
     -------
     int
-        The exit status: 1 where a file could not be used.
+        The exit status: 1 where a file could not be used, or has changed since it was classified.
 
     Raises
     ------
@@ -53,38 +54,75 @@ def run_city(parser: argparse.ArgumentParser, args: argparse.Namespace, options:
     if args.slurm:
         return submit_city(city, parser, args, options)
     if args.join:
-        print(city.join())
-    elif args.status:
+        return join_city(city)
+    if args.status:
         print(city.status())
     else:
-        print(city.submit(cluster_of(args.cluster), resubmit=True))
+        settings = args.cluster or city.settings()
+        print(city.submit(cluster_of(settings), resubmit=True))
     return 0
+
+
+def join_city(city: City) -> int:
+    """Join the rows of a city; return 1 where they lack something, which is named."""
+    said, remarks = city.join()
+    print(said)
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+    return 1 if remarks else 0
 
 
 def submit_city(
     city: City, parser: argparse.ArgumentParser, args: argparse.Namespace, options: ReadOptions
 ) -> int:
     """Share out the files among tasks, and submit those that are new; return 1 where a file could not be used."""
-    if (
-        args.from_audio
-        or args.estimate_offset
-        or args.calibrator
-        or args.reference
-        or args.calibrate
-        or args.follow
-    ):
-        raise UsageError(
-            "--slurm takes files of levels and their --offset: find it, and calibrate, beforehand"
-        )
-    if not args.hours_per_task > 0:
-        raise UsageError(f"--hours_per_task {args.hours_per_task:g}: expected more than 0")
-    cluster = cluster_of(args.cluster)
-    inputs = survey_inputs(find_files(args.files), options)
-    city.plan(plan_tasks(inputs, args.hours_per_task), option_words(parser, args))
+    refuse_options(args)
+    require_slurm()
+    cluster = cluster_of(args.cluster or city.settings())
+    files = find_files(args.files)
+    planned = city.planned_files()
+    # files of the plan come first: it is their copies that are left out
+    files.sort(key=lambda path: str(path.absolute()) not in planned)
+    inputs = survey_inputs(files, options)
+    refuse_inputs(inputs, options)
+    city.plan(plan_tasks(inputs, args.hours_per_task), option_words(parser, args), args.cluster)
     print(city.submit(cluster))
     for reason in inputs.failed.values():
         print(f"left out: {reason}", file=sys.stderr)
     return 1 if inputs.failed else 0
+
+
+def refuse_options(args: argparse.Namespace) -> None:
+    """Raise UsageError for options that the tasks of a city cannot share."""
+    found_first = (args.estimate_offset, args.calibrator, args.reference, args.calibrate)
+    if args.from_audio or args.follow or any(found_first):
+        raise UsageError(
+            "--slurm takes files of levels and their --offset: find it, and calibrate, beforehand"
+        )
+    if args.per:
+        raise UsageError("--slurm without --per: plot_presence.py makes times of presence of the joined rows")
+    if not args.hours_per_task > 0:
+        raise UsageError(f"--hours_per_task {args.hours_per_task:g}: expected more than 0")
+
+
+def refuse_inputs(inputs: Inputs, options: ReadOptions) -> None:
+    """Refuse files that one dataset cannot hold.
+
+    Raises
+    ------
+    LevelsError
+        Some become frames of 125 ms, and some of 1 s.
+    UsageError
+        Files of several folders that do not name their sensor: their rows could not be told apart.
+    """
+    inputs.frame_s  # noqa: B018 - raises
+    unnamed = [file.path for file in inputs.surveyed if "" in file.sensors()]
+    folders = {path.absolute().parent for path in unnamed}
+    if len(folders) > 1:
+        raise UsageError(
+            f"{len(unnamed)} files in {len(folders)} folders do not name their sensor, the first is {unnamed[0]}: "
+            "give --sensor_from folder, or --sensor NAME where all are of one"
+        )
 
 
 def cluster_of(path: Path | None) -> Cluster:
@@ -108,12 +146,14 @@ def option_words(parser: argparse.ArgumentParser, args: argparse.Namespace) -> l
         if not action.option_strings or action.dest in CITY_OPTIONS or value == action.default:
             continue
         values = value if isinstance(value, list) else [] if value is True else [value]
-        words += [action.option_strings[-1], *map(absolute, values)]
+        of_files = action.type is Path or action.dest in PATHS
+        words += [
+            action.option_strings[-1],
+            *(absolute(str(one)) if of_files else str(one) for one in values),
+        ]
     return words
 
 
-def absolute(value: Any) -> str:
-    """Return a value as text, that of a file that is there from the root."""
-    return (
-        str(Path(value).absolute()) if isinstance(value, str | Path) and Path(value).is_file() else str(value)
-    )
+def absolute(value: str) -> str:
+    """Return a path from the root where a file is there, and any other value as it is."""
+    return str(Path(value).absolute()) if Path(value).is_file() else value

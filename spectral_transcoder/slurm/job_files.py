@@ -20,6 +20,11 @@ JOB_FOLDER = FOLDER / "slurms"
 TEMPLATE = DATA / "job.slurm"
 MARKER = "# Written by slurms_create.py, which replaces it."
 SUFFIX = ".slurm"
+USAGE = """\
+    python3 {path}
+        submits it, or computes here where there is no SLURM
+    sbatch {path}
+        submits it too, from anywhere in the project's folder"""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class JobFile:
             header=cluster.header(self.name, array),
             marker=MARKER,
             what=f"Compute {n_chains} chain{'s' * (n_chains > 1)} of settings of experiment 1 under SLURM.",
-            path=self.path.relative_to(PROJECT_ROOT),
+            usage=USAGE.format(path=self.path.relative_to(PROJECT_ROOT)),
             job=pprint.pformat(job, width=110, sort_dicts=False),
         )
 

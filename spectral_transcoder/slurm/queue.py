@@ -97,9 +97,9 @@ def submission(
     return [*command, str(job_file.path)]
 
 
-def submit(command: list[str]) -> str:
-    """Submit by the command of `submission`, and return the job's id."""
-    return _run(*command).strip().partition(";")[0]
+def submit(command: list[str], folder: Path | None = None) -> str:
+    """Submit by the command of `submission` from a folder, by default this process's, and return the job's id."""
+    return _run(*command, folder=folder).strip().partition(";")[0]
 
 
 def own_job() -> str:
@@ -119,8 +119,8 @@ def requeue(job: str) -> None:
     _run("scontrol", "requeue", job)
 
 
-def _run(*command: str) -> str:
-    """Return what a command of SLURM prints.
+def _run(*command: str, folder: Path | None = None) -> str:
+    """Return what a command of SLURM prints, in a folder or in this process's.
 
     Raises
     ------
@@ -128,7 +128,9 @@ def _run(*command: str) -> str:
         It failed: its own words.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SpectralTranscoderError(f"SLURM does not answer: {error}") from error
     if done.returncode:

@@ -99,7 +99,7 @@ def go_on_later(signals: list[signal.Signals], made_progress: bool) -> None:
         return
     if first is signal.SIGUSR1 and not preempted and not made_progress:
         raise SpectralTranscoderError(
-            f"job {job}: nothing was finished within the time limit: give it more, with --time or in the settings"
+            f"job {job}: nothing was finished within the time limit: give it more, by `time` in the cluster's settings"
         )
     print(f"job {job} was stopped by {first.name}: requeued, and going on later", flush=True)
     requeue(job)

@@ -62,7 +62,7 @@ def test_a_task_of_an_array_is_requeued_alone(scontrol, monkeypatch):
 
 def test_a_time_limit_too_short_for_an_epoch_does_not_go_round_for_ever(scontrol):
     asked = scontrol(RUNNING)
-    with pytest.raises(SpectralTranscoderError, match="--time"):
+    with pytest.raises(SpectralTranscoderError, match="`time` in the cluster"):
         go_on_later([signal.SIGUSR1], made_progress=False)
     assert asked() == []
     go_on_later([signal.SIGTERM], made_progress=False)  # a node was taken away early: nobody's fault
