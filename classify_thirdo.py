@@ -4,7 +4,7 @@
     python3 classify_thirdo.py sensors/ --estimate-offset --window_s 10 -o export/week.h5
     python3 classify_thirdo.py street.wav --from-audio -o export/street.csv
     python3 classify_thirdo.py sensors/ --offset -88 --slurm -o city   # then --status, --resubmit, --join
-    tail -f today.csv | python3 classify_thirdo.py - --follow --offset -88
+    tail -n +1 -f today.csv | python3 classify_thirdo.py - --follow --offset -88
 
 Input: files, folders or patterns of levels every 10 ms to every second: CENSE, its Elastic export, Cirrus, NTi XL2,
 Larson Davis, fast-to-ears, fast-to-wav, or any table (docs/sensors.md). Or sounds.

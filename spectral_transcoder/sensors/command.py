@@ -22,7 +22,7 @@ from spectral_transcoder.sensors.follow import open_rows, write_rows
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
 from spectral_transcoder.sensors.levels import FRAME_S, record_of_frames
-from spectral_transcoder.sensors.live import LiveLevels, LiveSound, Stop, follow_bytes
+from spectral_transcoder.sensors.live import STDIN, LiveLevels, LiveSound, Stop, follow_bytes
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 from spectral_transcoder.sensors.resampling import frame_period
 from spectral_transcoder.sensors.results import provenance
@@ -152,8 +152,12 @@ def follow(args: argparse.Namespace) -> int:
     kind = LiveSound if args.from_audio else LiveLevels
     live = kind(source, read_options(args), Findings())
     with Stop() as stop, open_rows(args.output, source) as rows:
-        if not live.open(follow_bytes(source, stop)):
-            raise LevelsError(f"{source} ended before its first window")
+        if not live.open(follow_bytes(source, stop, sound=args.from_audio)):
+            if stop.asked:
+                report("0 windows")
+                return 0
+            what = "standard input" if source == STDIN else source
+            raise LevelsError(f"{what} ended before its first window")
         with redirect_stdout(sys.stderr):
             period_s = (args.from_audio and args.period) or live.period_s
             model, _ = load_models(args, frame_period(period_s))

@@ -6,16 +6,17 @@ Memory does not grow: rows wait until their window is whole, and no longer.
 """
 
 import os
-import select
+import queue
 import signal
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Self
+from typing import IO, Self
 
 import numpy as np
 import soxr
@@ -26,7 +27,7 @@ from spectral_transcoder.sensors.frame_checks import SET_BACK, Findings
 from spectral_transcoder.sensors.levels import FRAME_S, THIRD_OCTAVES, LevelBlock
 from spectral_transcoder.sensors.readers.description import END
 from spectral_transcoder.sensors.readers.formats import open_table
-from spectral_transcoder.sensors.readers.options import ReadOptions
+from spectral_transcoder.sensors.readers.options import TOLERANCE, ReadOptions
 from spectral_transcoder.sensors.readers.table import BadRows, TableFile
 from spectral_transcoder.sensors.readers.text import BLOCK_BYTES, FIRST_BYTES, HEADER_LINES, TextFile
 from spectral_transcoder.sensors.readers.times import TimeReader
@@ -39,7 +40,22 @@ ROWS_FOR_A_PERIOD = 9
 LONG_ROWS_FOR_A_PERIOD = 3  # of half a second and more
 NEW_CLOCK_ROWS = 8  # behind the last one, from which the clock was set back and is not wrong once
 MOST_HEADER_BYTES = 1 << 16
+MOST_WAITING = 256  # reads of standard input, of 64 kB at most: some minutes of sound
+PAUSE_S = 2.0  # without a byte of a sound, after which it is looked whether some of it is missing
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+SAMPLE_TYPES = {
+    (PCM, 8): "u1",
+    (PCM, 16): "<i2",
+    (PCM, 24): "<i4",
+    (PCM, 32): "<i4",
+    (FLOAT, 32): "<f4",
+    (FLOAT, 64): "<f8",
+}
+WAV_STARTS, RIFF_BYTES = (b"RIFF", b"RF64"), 12
+CHUNK_HEAD = struct.Struct("<4sI")
+FORMAT = struct.Struct("<HHIIHH")  # code, channels, rate, bytes a second, bytes of all channels, bits
+SUBFORMAT_AT = 24  # in the chunk fmt of an extensible WAV
+UNKNOWN_BYTES = 0x7FFF0000  # and more: what writers to a pipe say
 
 
 class Stop:
@@ -66,40 +82,140 @@ class Stop:
         self.asked = True
 
 
-def standard_input(stop: Stop) -> Iterator[bytes]:
-    """Give what arrives on standard input until it ends, or until `stop` is asked."""
-    handle = sys.stdin.fileno()
+def standard_input(stop: Stop, pauses: bool = False) -> Iterator[bytes]:
+    """Give what arrives on standard input until it ends, or until `stop` is asked.
+
+    It is read in a thread of its own, so that nobody waits to write while models are loaded: a recorder drops what it
+    cannot write.
+
+    Parameters
+    ----------
+    stop : Stop
+        Whether to end.
+    pauses : bool
+        Give nothing, b"", before what arrives after `PAUSE_S` or more without anything.
+
+    Raises
+    ------
+    MissingFileError
+        There is no standard input, or it cannot be read.
+    """
+    if sys.stdin is None:
+        raise MissingFileError("standard input is closed: expected levels, or a sound, from a pipe")
+    arrived: queue.Queue[bytes | OSError | None] = queue.Queue(MOST_WAITING)
+    arguments = (sys.stdin.fileno(), arrived, pauses)
+    threading.Thread(target=_read_into, args=arguments, daemon=True).start()
     while not stop.asked:
-        if select.select([handle], [], [], POLL_S)[0]:
+        try:
+            read = arrived.get(timeout=POLL_S)
+        except queue.Empty:
+            continue
+        if read is None:
+            return
+        if isinstance(read, OSError):
+            raise MissingFileError(f"standard input cannot be read: {read.strerror}") from read
+        yield read
+
+
+def _read_into(handle: int, arrived: "queue.Queue[bytes | OSError | None]", pauses: bool) -> None:
+    """Put what arrives into a queue, and None at its end."""
+    try:
+        while True:
+            asked_s = time.monotonic()
             read = os.read(handle, FIRST_BYTES)
+            if pauses and time.monotonic() - asked_s >= PAUSE_S:
+                arrived.put(b"")
+            arrived.put(read or None)
             if not read:
                 return
-            yield read
+    except OSError as error:
+        arrived.put(error)
 
 
-def follow_bytes(source: str | Path, stop: Stop) -> Iterator[bytes]:
-    """Give what arrives on standard input until it ends, or what is added to a file until `stop` is asked.
+def growing_file(path: Path, stop: Stop, whole_life: bool) -> Iterator[bytes]:
+    """Give what is added to a file until `stop` is asked.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    stop : Stop
+        Whether to end.
+    whole_life : bool
+        Go on with a file that takes its place, or with the file itself where it was emptied: nothing, b"", is given
+        before its first bytes. While there is no file, one is waited for.
 
     Raises
     ------
     MissingFileError
         No such file.
+    AudioError
+        Another file took its place, and only this one was to be followed.
     """
-    if str(source) == STDIN:
-        yield from standard_input(stop)
-        return
-    path = Path(source)
     if not path.is_file():
         raise MissingFileError(f"no file at {path}: expected one that grows, or - for standard input")
-    with path.open("rb") as file:
+    file = path.open("rb")
+    try:
         while not stop.asked:
             read = file.read(FIRST_BYTES)
             if read:
                 yield read
-            elif path.is_file() and path.stat().st_size < file.tell():
-                raise LevelsError(f"{path} was cut while it was followed: expected a file that grows")
-            else:
+            elif not is_replaced(path, file):
                 time.sleep(POLL_S)
+            elif not whole_life:
+                raise AudioError(
+                    f"{path} was cut or replaced while it was followed: expected a file that grows"
+                )
+            else:
+                if rest := file.read():  # written after the last look, before it was moved
+                    yield rest
+                file.close()
+                file = path.open("rb")
+                yield b""
+    finally:
+        file.close()
+
+
+def is_replaced(path: Path, file: IO[bytes]) -> bool:
+    """Whether a path has another file than the one that is open, or one that was cut below what was read."""
+    try:
+        there = path.stat()
+    except OSError:  # moved away: what takes its place is waited for
+        return False
+    return not os.path.samestat(there, os.fstat(file.fileno())) or there.st_size < file.tell()
+
+
+def follow_bytes(source: str | Path, stop: Stop, sound: bool = False) -> Iterator[bytes]:
+    """Give what arrives on standard input until it ends, or what is added to a file until `stop` is asked.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file, or - for standard input.
+    stop : Stop
+        Whether to end.
+    sound : bool
+        Of levels, nothing, b"", is given before another file that takes the place of the first, and a last line
+        always ends; of a sound, nothing is given after a pause of standard input.
+
+    Raises
+    ------
+    MissingFileError
+        No such file, or no standard input.
+    AudioError
+        A sound was cut or replaced.
+    """
+    if str(source) != STDIN:
+        yield from growing_file(Path(source), stop, whole_life=not sound)
+        return
+    yield from standard_input(stop, pauses=sound)
+    if not (sound or stop.asked):
+        yield b"\n"  # the last line may lack it
+
+
+def named_sensor(source: str | Path, options: ReadOptions, otherwise: str = "") -> str:
+    """Return the sensor's name as the user says it, of a file else `otherwise`, of standard input else ""."""
+    return options.sensor if str(source) == STDIN else options.sensor_of(Path(source)) or otherwise
 
 
 @dataclass
@@ -137,11 +253,15 @@ class LiveLevels:
             No table of levels, or a clock that cannot be used.
         """
         self._chunks = chunks
+        return self._open_table()
+
+    def _open_table(self) -> bool:
+        """Read the first rows of a table; return False where the source ends before they show the period."""
         self._text = b""
         path = Path("standard input" if str(self.source) == STDIN else self.source)
         refused: LevelsError | None = None  # as long as what has come may be part of a header
-        for chunk in chunks:
-            self._text += chunk
+        for chunk in self._chunks:
+            self._text = self._text + chunk if chunk else b""
             lines = self._text[: self._text.rfind(b"\n") + 1]
             if lines.count(b"\n") < 2:
                 if len(self._text) > BLOCK_BYTES:
@@ -184,6 +304,7 @@ class LiveLevels:
         if longest.n_rows < (2 if stated else enough):
             return None
         self.period_s = read_clock(longest, stated, self.options.period_s, str(table.path)).period_s
+        self._head = {line.strip() for line in lines.split(b"\n")[: table.head.skipped_lines]} - {b""}
         self._waiting = blocks
         self._text = self._text[len(lines) :]
         every = f"every {1000 * self.period_s:g} ms"
@@ -191,19 +312,56 @@ class LiveLevels:
         return True
 
     def blocks(self) -> Iterator[LevelBlock]:
-        """Give rows as they arrive."""
-        for block in self._waiting:
-            yield self._with_series(self._from_its_beginning(block))
-        self._waiting = []
+        """Give rows as they arrive.
+
+        Raises
+        ------
+        LevelsError
+            Most rows cannot be read, or another file takes the place of the first whose rows have another period.
+        """
+        yield from self._first_blocks()
         for chunk in self._chunks:
+            if not chunk:
+                yield from self._another_file()
+                continue
             self._text += chunk
             end = self._text.rfind(b"\n") + 1
             lines, self._text = self._text[:end], self._text[end:]
             if len(self._text) > BLOCK_BYTES:
                 raise LevelsError(f"{self._table.path}: no end of a line within {len(self._text)} bytes")
-            for block in self._blocks(lines):
+            n_bad = self._bad_rows.count
+            for block in self._blocks(self._without_heads(lines)):
                 yield self._with_series(self._from_its_beginning(block))
+            if self._bad_rows.count and not n_bad:
+                self.findings.note(
+                    f"{self._table.path}: a row is no levels, and left out: {self._bad_rows.first}"
+                )
             self._bad_rows.refuse_too_many()
+
+    def _first_blocks(self) -> Iterator[LevelBlock]:
+        """Give the rows that showed the period."""
+        for block in self._waiting:
+            yield self._with_series(self._from_its_beginning(block))
+        self._waiting = []
+
+    def _another_file(self) -> Iterator[LevelBlock]:
+        """Give the first rows of a file that took the place of the one before."""
+        self.finish()
+        period_s = self.period_s
+        self.findings.note(
+            f"{self._table.path}: cut or replaced by another file, which is read from its beginning"
+        )
+        if self._open_table():
+            if abs(self.period_s - period_s) > TOLERANCE * period_s:
+                now, before = (f"every {1000 * one:g} ms" for one in (self.period_s, period_s))
+                raise LevelsError(f"{self._table.path}: rows {now} follow rows {before}")
+            yield from self._first_blocks()
+
+    def _without_heads(self, lines: bytes) -> bytes:
+        """Return lines less those of the table's head, which come again where a sensor begins anew."""
+        if not any(line in lines for line in self._head):
+            return lines
+        return b"\n".join(line for line in lines.split(b"\n") if line.strip() not in self._head)
 
     def finish(self) -> None:
         """Report rows that could not be read."""
@@ -220,7 +378,7 @@ class LiveLevels:
             if times is None or not len(times):
                 continue
             plain = (levels - weighting_db(description.weighting)).astype(np.float32)
-            name = sensor or self.options.sensor
+            name = sensor or named_sensor(self.source, self.options)
             path = str(self._table.path)
             yield LevelBlock(name, path, times, plain, description.present, self.period_s)
 
@@ -282,13 +440,11 @@ class LiveSound:
         self._chunks, self._rest = chunks, b""
         for chunk in chunks:
             self._rest += chunk
-            start = self._rest.find(b"data")
-            if start >= 0 and len(self._rest) >= start + 8:
-                self._read_header(self._rest[:start])
-                self._rest = self._rest[start + 8 :]
-                self._start_s = self.options.start_s or time.time()
+            if self._take_header():
+                self._begin(self.options.start_s or time.time())
                 return True
-            if len(self._rest) > MOST_HEADER_BYTES or not b"RIFF".startswith(self._rest[:4]):
+            begins = any(start.startswith(self._rest[:4]) for start in WAV_STARTS)
+            if len(self._rest) > MOST_HEADER_BYTES or not begins:
                 break
         if self._rest:
             raise AudioError(
@@ -296,52 +452,113 @@ class LiveSound:
             )
         return False
 
-    def _read_header(self, header: bytes) -> None:
-        """Take channels, rate and type of the samples."""
-        start = header.find(b"fmt ")
-        if start < 0 or len(header) < start + 24:
+    def _take_header(self) -> bool:
+        """Take the chunks up to that of the samples; return False where not all of them are here."""
+        position, sample_format = RIFF_BYTES, b""
+        while len(self._rest) >= position + CHUNK_HEAD.size:
+            name, n_bytes = CHUNK_HEAD.unpack_from(self._rest, position)
+            position += CHUNK_HEAD.size
+            if name == b"data":
+                self._read_format(sample_format)
+                self._rest = self._rest[position:]
+                # who writes to a pipe does not know how much follows; a file that grows says what it was once
+                known = 0 < n_bytes < UNKNOWN_BYTES and str(self.source) == STDIN
+                self._left = n_bytes if known else None
+                return True
+            if name == b"fmt ":
+                sample_format = self._rest[position : position + n_bytes]
+            position += n_bytes + n_bytes % 2
+        return False
+
+    def _read_format(self, sample_format: bytes) -> None:
+        """Take channels, rate and type of the samples from the chunk fmt."""
+        if len(sample_format) < FORMAT.size:
             raise AudioError(f"{self.source}: a WAV without the chunk fmt")
-        code, self._channels, rate = struct.unpack_from("<HHI", header, start + 8)
-        bits = struct.unpack_from("<H", header, start + 22)[0]
-        if code == EXTENSIBLE and len(header) >= start + 34:
-            code = struct.unpack_from("<H", header, start + 32)[0]
-        types = {(PCM, 16): "<i2", (PCM, 32): "<i4", (FLOAT, 32): "<f4", (FLOAT, 64): "<f8"}
-        if (code, bits) not in types or not self._channels or not 1000 <= rate <= 400_000:
+        code, self._channels, rate, _, _, bits = FORMAT.unpack_from(sample_format)
+        if code == EXTENSIBLE and len(sample_format) >= SUBFORMAT_AT + 2:
+            code = struct.unpack_from("<H", sample_format, SUBFORMAT_AT)[0]
+        if (code, bits) not in SAMPLE_TYPES or not self._channels or not 1000 <= rate <= 400_000:
             raise AudioError(
                 f"{self.source}: {bits} bits of code {code} at {rate} Hz: expected PCM or floating numbers"
             )
-        self._type, self._scale = np.dtype(types[code, bits]), 2.0 ** (bits - 1) if code == PCM else 1.0
-        self._resample = soxr.ResampleStream(rate, THIRD_OCTAVES.sr, 1, dtype="float32")
+        self._type, self._bits, self._rate = SAMPLE_TYPES[code, bits], bits, rate
         self.findings.note(f"{self.source}: sound of {rate} Hz, {self._channels} channels, {bits} bits")
+
+    def _begin(self, start_s: float) -> None:
+        """Let what comes now begin at a time, without what came before."""
+        self._next_s, self._waiting = start_s, np.zeros(0, np.float32)
+        self._resample = soxr.ResampleStream(self._rate, THIRD_OCTAVES.sr, 1, dtype="float32")
 
     def blocks(self) -> Iterator[LevelBlock]:
         """Give frames as they are complete."""
-        signal_rest, n_frames = np.zeros(0, np.float32), 0
-        name = self.options.sensor or (Path(self.source).stem if str(self.source) != STDIN else "")
+        name = named_sensor(self.source, self.options, Path(self.source).stem)
         for samples in self._samples():
-            signal_rest = np.concatenate([signal_rest, samples])
-            n_new = (len(signal_rest) - THIRD_OCTAVES.frame_length) // THIRD_OCTAVES.hop_length + 1
+            self._waiting = np.concatenate([self._waiting, self._resample.resample_chunk(samples)])
+            n_new = (len(self._waiting) - THIRD_OCTAVES.frame_length) // THIRD_OCTAVES.hop_length + 1
             if n_new < 1:
                 continue
-            whole = signal_rest[: (n_new - 1) * THIRD_OCTAVES.hop_length + THIRD_OCTAVES.frame_length]
+            whole = self._waiting[: (n_new - 1) * THIRD_OCTAVES.hop_length + THIRD_OCTAVES.frame_length]
             levels = THIRD_OCTAVES.levels(whole) - np.float32(THIRD_OCTAVES.offset_db)
-            times = self._start_s + FRAME_S * np.arange(n_frames, n_frames + n_new)
-            signal_rest, n_frames = signal_rest[n_new * THIRD_OCTAVES.hop_length :], n_frames + n_new
+            times = self._next_s + FRAME_S * np.arange(n_new)
+            self._waiting = self._waiting[n_new * THIRD_OCTAVES.hop_length :]
+            self._next_s += FRAME_S * n_new
             yield LevelBlock(name, str(self.source), times, levels, np.ones(levels.shape[1], bool))
 
     def _samples(self) -> Iterator[NDArray[np.float32]]:
-        """Give the mean of the channels at the rate of the analysis."""
-        size = self._type.itemsize * self._channels
+        """Give the mean of the channels at the sound's own rate."""
+        size = self._bits // 8 * self._channels
+        paused = False
         while True:
-            whole = len(self._rest) // size * size
+            n_bytes = len(self._rest) if self._left is None else min(self._left, len(self._rest))
+            whole, self._rest = self._rest[: n_bytes // size * size], self._rest[n_bytes // size * size :]
             if whole:
-                samples = np.frombuffer(self._rest[:whole], self._type).reshape(-1, self._channels)
-                self._rest = self._rest[whole:]
-                yield self._resample.resample_chunk((samples.mean(axis=1) / self._scale).astype(np.float32))
-            chunk = next(self._chunks, b"")
-            if not chunk:
+                if paused:
+                    self._look_for_a_gap(len(whole) // size / self._rate)
+                    paused = False
+                yield to_floats(whole, self._type, self._bits).reshape(-1, self._channels).mean(axis=1)
+            if self._left is not None:
+                self._left -= len(whole)
+                if self._left < size:  # what follows is no sound
+                    return
+            chunk = next(self._chunks, None)
+            if chunk is None:
                 return
+            paused = paused or not chunk
             self._rest += chunk
+
+    def _look_for_a_gap(self, arrived_s: float) -> None:
+        """Begin anew with what has arrived after a pause where some of the sound is missing before it.
+
+        Parameters
+        ----------
+        arrived_s : float
+            How long that lasts, in seconds.
+        """
+        start_s = time.time() - arrived_s
+        waiting_s = len(self._waiting) / THIRD_OCTAVES.sr
+        if start_s - (self._next_s + waiting_s) > PAUSE_S:
+            self._begin(start_s)
 
     def finish(self) -> None:
         """Nothing is left to report."""
+
+
+def to_floats(samples: bytes, kind: str, bits: int) -> NDArray[np.float32]:
+    """Return the samples of a WAV as numbers in −1 … 1: (n,).
+
+    Parameters
+    ----------
+    samples : bytes
+        Whole samples.
+    kind : str
+        Type of numpy: u1 is unsigned, i4 of 24 bits has three bytes.
+    bits : int
+        Of a sample.
+    """
+    if bits == 24:  # as the upper bytes of 32 bits
+        upper = np.frombuffer(samples, np.uint8).reshape(-1, 3)
+        samples, bits = np.pad(upper, ((0, 0), (1, 0))).tobytes(), 32
+    values = np.frombuffer(samples, kind).astype(np.float32)
+    if kind == "u1":
+        return (values - np.float32(128)) * np.float32(2.0**-7)
+    return values if kind.startswith("<f") else values * np.float32(2.0 ** (1 - bits))

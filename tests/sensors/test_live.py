@@ -1,6 +1,8 @@
 """Levels and sounds that are still being written: rows at once, gaps reported, a clean end, bounded memory."""
 
 import io
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from spectral_transcoder.sensors import frame_checks
 from spectral_transcoder.sensors.follow import live_windows
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import THIRD_OCTAVES
-from spectral_transcoder.sensors.live import LiveLevels, LiveSound
+from spectral_transcoder.sensors.live import LiveLevels, LiveSound, follow_bytes
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.windows import Windowing, join_batches, window_batches
 from spectral_transcoder.utils.errors import AudioError, LevelsError
@@ -123,6 +125,240 @@ def test_memory_does_not_grow(tmp_path):
 
     peak(800)
     assert peak(40_000) < 1.2 * peak(4_000) + 100_000
+
+
+def test_a_head_that_comes_again_is_no_row(tmp_path):
+    """A sensor that is switched on again sends its head once more."""
+    head, *rows = lines_of(tmp_path, street_levels(40), epochs_s(40))
+    batches, findings = follow([head, *rows[:20], head, *rows[20:]])
+    assert sum(batch.n_frames.sum() for batch, _ in batches) == 40
+    assert len(findings.notes) == 1 and not findings.kinds
+
+
+def test_a_row_that_cannot_be_read_is_reported_when_it_comes(tmp_path):
+    head, *rows = lines_of(tmp_path, street_levels(40), epochs_s(40))
+    live = LiveLevels("-", ReadOptions(), findings := Findings())
+    assert live.open(iter([head, *rows[:20], b"1,2,3\n", *rows[20:]]))
+    for block in live.blocks():
+        if block.epoch_s[0] > epochs_s(40)[20]:
+            break
+    assert "a row is no levels, and left out: 3 columns instead of 30" in findings.notes[-1]
+
+
+class Asked:
+    """Ends what is followed once so many rows were given."""
+
+    asked = False
+
+
+def follow_file(path, steps, n_frames):
+    """Follow a file while steps, called one after the other, change it; return windows and findings."""
+    stop, findings = Asked(), Findings()
+    live = LiveLevels(path, ReadOptions(), findings)
+    assert live.open(follow_bytes(path, stop))
+    batches, steps, n_seen = [], list(steps), 0
+    for block in live.blocks():
+        batches.append(block)
+        n_seen += len(block)
+        if steps and n_seen >= steps[0][0]:
+            steps.pop(0)[1]()
+        stop.asked = n_seen >= n_frames
+    return batches, findings
+
+
+@pytest.mark.parametrize("way", ["moved", "emptied"])
+def test_a_file_that_another_takes_the_place_of_is_followed_on(tmp_path, way):
+    """As logs are rotated: moved away, or copied and emptied; half a line at the end of the old one is lost."""
+    head, *rows = lines_of(tmp_path, street_levels(60), epochs_s(60))
+    growing = tmp_path / "today.csv"
+    growing.write_bytes(head + b"".join(rows[:30]) + rows[30][:20])
+
+    def rotate():
+        if way == "moved":
+            growing.rename(tmp_path / "yesterday.csv")
+        growing.write_bytes(head + b"".join(rows[31:60]))
+
+    blocks, findings = follow_file(growing, [(30, rotate)], 59)
+    np.testing.assert_allclose(
+        np.concatenate([block.epoch_s for block in blocks]), np.delete(epochs_s(60), 30)
+    )
+    assert any("cut or replaced by another file" in note for note in findings.notes)
+
+
+def test_a_file_of_another_period_does_not_follow(tmp_path):
+    head, *rows = lines_of(tmp_path, street_levels(60), epochs_s(60))
+    _, *other = lines_of(tmp_path, street_levels(20), 1.6e9 + np.arange(20))
+    growing = tmp_path / "today.csv"
+    growing.write_bytes(head + b"".join(rows[:30]))
+
+    def replace():
+        growing.unlink()
+        growing.write_bytes(head + b"".join(other))
+
+    with pytest.raises(LevelsError, match="rows every 1000 ms follow rows every 125 ms"):
+        follow_file(growing, [(30, replace)], 50)
+
+
+def wav_bytes(sound, sr, subtype="PCM_16"):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, sound, sr, subtype, format="WAV")
+    return buffer.getvalue()
+
+
+def levels_of_sound(chunks, source="-"):
+    live = LiveSound(source, ReadOptions(start_s=100.0), Findings())
+    assert live.open(iter(chunks))
+    blocks = list(live.blocks())
+    return np.concatenate([block.levels_db for block in blocks]), np.concatenate(
+        [block.epoch_s for block in blocks]
+    )
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "PCM_32", "DOUBLE"])
+def test_sounds_of_every_kind_of_samples(subtype):
+    sound = np.random.default_rng(0).normal(0, 0.1, 64000).astype(np.float32)
+    content = wav_bytes(sound, 32000, subtype)
+    levels, _ = levels_of_sound([content])
+    expected = THIRD_OCTAVES.levels(soundfile.read(io.BytesIO(content), dtype="float32")[0]) - 26
+    np.testing.assert_allclose(levels, expected[: len(levels)], atol=0.01)
+
+
+@pytest.mark.parametrize("source", ["-", "growing.wav"])
+def test_chunks_of_a_wav_beside_its_samples_are_no_sound(source):
+    """A title with the word data before them; behind them, pictures and marks, in a wav from a pipe."""
+    sound = np.random.default_rng(0).normal(0, 0.01, 64000).astype(np.float32)
+    plain = wav_bytes(sound, 32000)
+    title = b"LIST" + (18).to_bytes(4, "little") + b"INFOINAM" + (5).to_bytes(4, "little") + b"data!\0"
+    start = plain.index(b"data")
+    behind = b"LIST" + (40000).to_bytes(4, "little") + bytes(range(1, 251)) * 160
+    whole = plain[:start] + title + plain[start:] + (behind if source == "-" else b"")
+    levels, _ = levels_of_sound([whole[i : i + 777] for i in range(0, len(whole), 777)], source)
+    expected = THIRD_OCTAVES.levels(soundfile.read(io.BytesIO(plain), dtype="float32")[0]) - 26
+    np.testing.assert_allclose(levels, expected[: len(levels)], atol=0.01)
+    assert len(levels) == (64000 - THIRD_OCTAVES.frame_length) // THIRD_OCTAVES.hop_length + 1
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_a_wav_from_a_pipe_does_not_know_its_length(size):
+    sound = np.random.default_rng(0).normal(0, 0.1, 64000).astype(np.float32)
+    content = wav_bytes(sound, 32000)
+    start = content.index(b"data")
+    content = content[: start + 4] + size.to_bytes(4, "little") + content[start + 8 :]
+    assert len(levels_of_sound([content])[0]) == 15
+
+
+def test_sound_that_is_missing_is_a_gap(monkeypatch):
+    """A recorder that is stopped for a minute; a pause after which nothing is missing is none."""
+    content = wav_bytes(np.random.default_rng(0).normal(0, 0.1, 4 * 32000).astype(np.float32), 32000)
+    start = content.index(b"data") + 8
+    pieces = [content[:start], *(content[i : i + 64000] for i in range(start, len(content), 64000))]
+    now = iter([1000.0, 1003.0, 1064.0])  # the header, then what follows each pause
+    monkeypatch.setattr(time, "time", lambda: next(now))
+    live = LiveSound("-", ReadOptions(), findings := Findings())
+    head, *seconds = pieces
+    assert live.open(iter([head, seconds[0], seconds[1], b"", seconds[2], b"", seconds[3]]))
+    windows = list(live_windows(live.blocks(), Windowing(1, 1, 0), findings))
+    starts = np.concatenate([batch.epoch_s for batch in windows])
+    np.testing.assert_allclose(starts[:2], [1000, 1001])
+    assert starts[-1] == pytest.approx(1063)
+    assert findings.kinds[frame_checks.GAP].n_ranges == 1
+
+
+def run_following(shared, arguments, **options):
+    """Run classify_thirdo.py --follow with PINV and the mobile YAMNet."""
+    weights = shared / "pretrained/yamnet_mobile_relu6.pth"
+    command = [
+        sys.executable,
+        str(ROOT / "classify_thirdo.py"),
+        *map(str, arguments),
+        "--follow",
+        "--offset=-88",
+    ]
+    command += ["--classifier", "YamNetMobile", "--weights", str(weights), "--transcoder", "pinv"]
+    return subprocess.Popen(
+        [*command, "--device", "cpu", "--scores", "classes"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
+
+
+@pytest.mark.shared
+def test_standard_input_that_is_closed_or_empty(shared):
+    closed = run_following(shared, ["-"], preexec_fn=lambda: os.close(0)).communicate(timeout=60)[1]
+    empty = run_following(shared, ["-"], stdin=subprocess.DEVNULL).communicate(timeout=60)[1]
+    assert b"error: standard input is closed" in closed and b"Traceback" not in closed, closed
+    assert b"error: standard input ended before its first window" in empty, empty
+
+
+@pytest.mark.shared
+def test_ctrl_c_before_the_first_row(shared):
+    process = run_following(shared, ["-"], stdin=subprocess.PIPE)
+    process.stdin.write(b"epoch,20\n")
+    process.stdin.flush()
+    status = Path(f"/proc/{process.pid}/status")
+    while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> signal.SIGTERM - 1 & 1:
+        time.sleep(0.1)  # until it listens to signals, and waits for rows
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0 and b"0 windows" in errors and b"Traceback" not in errors, errors
+
+
+@pytest.mark.shared
+def test_rows_of_standard_input_are_added_to_those_that_are_there(shared, tmp_path):
+    """After a power failure, which left half a row; a last line without an end is a row; other columns are refused."""
+    head, *rows = lines_of(tmp_path, street_levels(48), epochs_s(48))
+    output = tmp_path / "windows.csv"
+    for part in (rows[:24], rows[24:]):
+        process = run_following(shared, ["-", "-o", output], stdin=subprocess.PIPE)
+        _, errors = process.communicate(head + b"".join(part).rstrip(b"\r\n"), timeout=60)
+        assert process.returncode == 0, errors
+        with output.open("ab") as file:
+            file.write(b'"","standard in')
+    with output.open("r+b") as file:
+        file.truncate(output.stat().st_size - len(b'"","standard in'))
+    table = pyarrow.csv.read_csv(output)
+    np.testing.assert_allclose(table["epoch_s"].to_numpy(), epochs_s(48)[::8])
+    assert table["complete"].to_pylist() == [True] * 6
+    output.write_bytes(b'"a","b"\n1,2\n')
+    process = run_following(shared, ["-", "-o", output], stdin=subprocess.PIPE)
+    _, errors = process.communicate(head + b"".join(rows), timeout=60)
+    assert process.returncode == 2 and b"rows of other columns" in errors
+    assert output.read_bytes() == b'"a","b"\n1,2\n'
+
+
+@pytest.mark.shared
+def test_rows_of_a_file_replace_those_of_the_same_time(shared, tmp_path):
+    """Followed a second time, after yesterday's file was replaced by today's: yesterday's rows stay."""
+    head, *rows = lines_of(tmp_path, street_levels(64), epochs_s(64))
+    growing, output = tmp_path / "today.csv", tmp_path / "out/rows.csv"
+    for first, end in ((0, 40), (32, 48), (32, 64)):
+        growing.write_bytes(head + b"".join(rows[first:end]))
+        process = run_following(shared, [growing, "-o", output])
+        n_rows = 1 + (end // 8)
+        deadline = time.monotonic() + 60
+        while not output.is_file() or output.read_bytes().count(b"\n") < n_rows:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    table = pyarrow.csv.read_csv(output)
+    np.testing.assert_allclose(table["epoch_s"].to_numpy(), epochs_s(64)[::8])
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_a_sound_from_ffmpeg(shared, tmp_path):
+    """Its WAV does not know its length, and has metadata before the samples."""
+    sound = np.random.default_rng(0).normal(0, 0.1, 4 * 32000).astype(np.float32)
+    soundfile.write(tmp_path / "a.flac", sound, 32000)
+    ffmpeg = subprocess.Popen(
+        ["ffmpeg", "-v", "error", "-i", tmp_path / "a.flac", "-metadata", "title=data", "-f", "wav", "-"],
+        stdout=subprocess.PIPE,
+    )
+    out, errors = run_following(shared, ["-", "--from-audio"], stdin=ffmpeg.stdout).communicate(timeout=60)
+    assert pyarrow.csv.read_csv(io.BytesIO(out)).num_rows == 4, errors
 
 
 @pytest.mark.parametrize(("sr", "subtype", "tolerance"), [(32000, "PCM_16", 0.05), (48000, "FLOAT", 0.3)])
