@@ -12,7 +12,7 @@ import requests
 
 from spectral_transcoder.downloads import sources
 from spectral_transcoder.downloads.manifest import RemoteFile
-from spectral_transcoder.downloads.partfile import PartFile, WrongChecksum
+from spectral_transcoder.downloads.partfile import PartFile, WrongChecksum, replaced_path
 from spectral_transcoder.downloads.progress import TransferProgress, readable_size
 from spectral_transcoder.downloads.sources import Location
 from spectral_transcoder.utils.errors import DownloadError, SpectralTranscoderError
@@ -115,7 +115,9 @@ class Downloader:
         if path.is_file():
             if remote.checksum.fault(path) is None:
                 return
-            self.progress.say(f"{path} is not the published file: fetching it again")
+            self.progress.say(
+                f"{path} is not the published file: it is kept as {replaced_path(path).name}, and that is fetched"
+            )
         with (
             PartFile(path, remote) as part,
             self.progress.file(remote.name, remote.size, part.position) as move_bar,

@@ -1,5 +1,9 @@
-"""A file on its way: `<name>.part` until its checksum is right, then, in one step, `<name>`."""
+"""A file on its way: `<name>.part` until its checksum is right, then, in one step, `<name>`.
 
+Another file under that name, a user's own or a damaged one, is kept beside it as `<name>.replaced`.
+"""
+
+import itertools
 import os
 from pathlib import Path
 
@@ -82,7 +86,7 @@ class PartFile:
         self.total, self.etag = self._remote.size, None
 
     def finish(self) -> None:
-        """Give the file its final name.
+        """Give the file its final name; another one of that name becomes `replaced_path`.
 
         Raises
         ------
@@ -99,6 +103,8 @@ class PartFile:
             )
         os.fsync(self._file.fileno())
         self._file.close()
+        if os.path.lexists(self.path):
+            self.path.rename(replaced_path(self.path))
         self._part.replace(self.path)
         checksum.arrived(self.path, found)
         self.etag = None
@@ -107,3 +113,11 @@ class PartFile:
 def part_path(path: Path) -> Path:
     """Return the name under which a file lies until it is whole."""
     return path.with_name(f"{path.name}.part")
+
+
+def replaced_path(path: Path) -> Path:
+    """Return the name under which a file that is not the published one is kept: the first that is free."""
+    names = itertools.chain(
+        [f"{path.name}.replaced"], (f"{path.name}.replaced-{n}" for n in itertools.count(2))
+    )
+    return next(kept for name in names if not os.path.lexists(kept := path.with_name(name)))

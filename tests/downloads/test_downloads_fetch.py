@@ -55,6 +55,23 @@ def test_cut_20_times_on_the_way_whole_in_the_end(server, tmp_path):
     assert tree(tmp_path) == {"file": CONTENT}
 
 
+def test_another_file_under_the_name_is_kept(server, tmp_path):
+    """A user's own, again and again; it stays in place as long as nothing better has arrived."""
+    path, printed = tmp_path / "file", io.StringIO()
+    path.write_bytes(b"mine")
+    with pytest.raises(DownloadError):
+        downloader().fetch(job(server, path))
+    assert path.read_bytes() == b"mine"
+    server.files["file"] = CONTENT
+    downloader(printed).fetch(job(server, path))
+    assert "not the published file: it is kept as file.replaced," in printed.getvalue()
+    path.unlink()
+    path.symlink_to(tmp_path / "file.replaced")
+    downloader().fetch(job(server, path))
+    assert tree(tmp_path) == {"file": CONTENT, "file.replaced": b"mine", "file.replaced-2": b"mine"}
+    assert (tmp_path / "file.replaced-2").is_symlink()
+
+
 @pytest.mark.parametrize("size", [True, False], ids=["published size", "size unknown"])
 @pytest.mark.parametrize(
     "faults",
@@ -224,14 +241,14 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_the_start(server, tmp_pat
     assert tree(tmp_path) == {"file": CONTENT}
 
 
-def test_what_is_there_is_verified_and_what_is_damaged_is_replaced(server, tmp_path):
+def test_what_is_there_is_verified_and_what_is_damaged_is_fetched_again(server, tmp_path):
     server.files["file"] = CONTENT
     (tmp_path / "file").write_bytes(CONTENT)
     downloader().fetch(job(server, tmp_path / "file"))
     assert server.gets == []
     (tmp_path / "file").write_bytes(CONTENT[:-1])
     downloader().fetch(job(server, tmp_path / "file"))
-    assert tree(tmp_path) == {"file": CONTENT}
+    assert tree(tmp_path) == {"file": CONTENT, "file.replaced": CONTENT[:-1]}
 
 
 def test_without_a_terminal_a_plain_line_now_and_then(server, tmp_path, monkeypatch):
