@@ -5,7 +5,7 @@ import pytest
 import soundfile
 import torch
 
-from spectral_transcoder.evaluation.tagging import find_pipeline
+from spectral_transcoder.evaluation.tagging import TaggingPipeline, find_pipeline
 from spectral_transcoder.evaluation.window_scores import (
     WindowLength,
     level_window_scores,
@@ -13,10 +13,11 @@ from spectral_transcoder.evaluation.window_scores import (
     sound_window_scores,
     window_length,
 )
-from spectral_transcoder.models.classifiers import CLASSIFIERS, EMBEDDED
+from spectral_transcoder.models.classifiers import CLASSIFIERS, EMBEDDED, load_classifier
 from spectral_transcoder.models.registry import TRUE_MELS
 from spectral_transcoder.signal.third_octaves import ThirdOctaves
 from spectral_transcoder.utils.errors import UsageError
+from tests.helpers.made_models import write_random_classifier
 
 SR = 32000
 
@@ -63,6 +64,18 @@ def test_longer_windows_are_means_of_their_seconds(sound):
     seconds = sound_window_scores(pipeline, sound[0], WindowLength(1))
     windows = sound_window_scores(pipeline, sound[0], WindowLength(3))
     assert np.allclose(windows, [seconds[0:3].mean(0), seconds[2:5].mean(0)], atol=1e-6)
+
+
+def test_true_windows_of_a_spectrogram_are_cut_from_the_whole(sound, tmp_path):
+    """Of 5.1 s, windows of 3 s begin at 0 and 2 s; each has the frame that ends it."""
+    weights = write_random_classifier(tmp_path, "EfficientAT-mn04") / CLASSIFIERS["EfficientAT-mn04"].weights
+    pipeline = TaggingPipeline("EfficientAT-mn04", weights)
+    scores = sound_window_scores(pipeline, sound[0], WindowLength(3))
+    classifier = load_classifier("EfficientAT-mn04", weights)
+    mels = classifier.record.front_end.mels(sound[1])
+    expected = [classifier.scores(mels[None, 100 * second : 100 * second + 301])[0] for second in (0, 2)]
+    assert scores.shape == (2, 527) and np.abs(scores[0] - scores[1]).max() > 1e-3
+    assert np.allclose(scores, np.stack(expected), atol=1e-5)
 
 
 def test_levels_of_a_sound_score_as_the_sound_does(sound):
