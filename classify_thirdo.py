@@ -17,6 +17,7 @@ import sys
 from argparse import Namespace
 
 from spectral_transcoder.sensors.command_line import make_parser, read_options
+from spectral_transcoder.sensors.standard_input import STDIN, StandardInput
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.memory import give_back_freed_memory
@@ -34,11 +35,13 @@ def main() -> int:
         return run_city(parser, args, read_options(args))
     if not args.files:
         raise UsageError("which files? Expected files of levels, folders of them, or patterns")
+    # a recorder waits for nobody: what it sends is taken before anything heavy is imported
+    standard_input = StandardInput(args.from_audio) if args.follow and args.files == [STDIN] else None
     args.device = cli.choose_device(args.device)
     if args.follow:
         from spectral_transcoder.sensors.command import follow
 
-        return follow(args)
+        return follow(args, standard_input)
     if args.output is None:
         raise UsageError("expected --output, a .csv, .h5 or .parquet file (or --follow)")
     status = classify(args)

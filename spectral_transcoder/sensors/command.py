@@ -22,10 +22,11 @@ from spectral_transcoder.sensors.follow import open_rows, write_rows
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
 from spectral_transcoder.sensors.levels import FRAME_S, record_of_frames
-from spectral_transcoder.sensors.live import STDIN, LiveLevels, LiveSound, Stop, follow_bytes
+from spectral_transcoder.sensors.live import LiveLevels, LiveSound, Stop, follow_bytes
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 from spectral_transcoder.sensors.resampling import frame_period
 from spectral_transcoder.sensors.results import provenance
+from spectral_transcoder.sensors.standard_input import STDIN, StandardInput
 from spectral_transcoder.sensors.windows import Windowing
 from spectral_transcoder.signal.reading import reading_of
 from spectral_transcoder.utils.errors import LevelsError, UsageError
@@ -136,8 +137,15 @@ def make_record(
     }
 
 
-def follow(args: argparse.Namespace) -> int:
+def follow(args: argparse.Namespace, standard_input: StandardInput | None) -> int:
     """Classify standard input, or a file that grows, until its end or Ctrl-C; rows go to --output or the terminal.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The command line.
+    standard_input : StandardInput or None
+        Standard input, where that is the source.
 
     Raises
     ------
@@ -149,10 +157,9 @@ def follow(args: argparse.Namespace) -> int:
     if len(args.files) != 1 or args.reference or args.calibrator or args.estimate_offset:
         raise UsageError("--follow takes one source, a file or - for standard input, and its --offset")
     source, args.offset = args.files[0], args.offset or 0.0
-    kind = LiveSound if args.from_audio else LiveLevels
-    live = kind(source, read_options(args), Findings())
+    live = open_source(args, source, standard_input)
     with Stop() as stop, open_rows(args.output, source) as rows:
-        if not live.open(follow_bytes(source, stop, sound=args.from_audio)):
+        if not live.open(follow_bytes(source, stop, args.from_audio, standard_input)):
             if stop.asked:
                 report("0 windows")
                 return 0
@@ -165,6 +172,15 @@ def follow(args: argparse.Namespace) -> int:
         n_windows = write_rows(live, model, windowing, rows, args.scores == "all", report)
     report(f"{n_windows} windows")
     return 0
+
+
+def open_source(
+    args: argparse.Namespace, source: str, standard_input: StandardInput | None
+) -> LiveLevels | LiveSound:
+    """Return the levels or the sound that is followed."""
+    if args.from_audio:
+        return LiveSound(source, read_options(args), Findings(), standard_input=standard_input)
+    return LiveLevels(source, read_options(args), Findings())
 
 
 def report(line: str) -> None:

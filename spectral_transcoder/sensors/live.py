@@ -6,11 +6,8 @@ Memory does not grow: rows wait until their window is whole, and no longer.
 """
 
 import os
-import queue
 import signal
 import struct
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -31,17 +28,17 @@ from spectral_transcoder.sensors.readers.options import TOLERANCE, ReadOptions
 from spectral_transcoder.sensors.readers.table import BadRows, TableFile
 from spectral_transcoder.sensors.readers.text import BLOCK_BYTES, FIRST_BYTES, HEADER_LINES, TextFile
 from spectral_transcoder.sensors.readers.times import TimeReader
+from spectral_transcoder.sensors.standard_input import PAUSE_S, POLL_S, STDIN, StandardInput
 from spectral_transcoder.sensors.weighting import weighting_db
 from spectral_transcoder.utils.errors import AudioError, LevelsError, MissingFileError
 
-STDIN = "-"
-POLL_S = 0.1
 ROWS_FOR_A_PERIOD = 9
 LONG_ROWS_FOR_A_PERIOD = 3  # of half a second and more
 NEW_CLOCK_ROWS = 8  # behind the last one, from which the clock was set back and is not wrong once
 MOST_HEADER_BYTES = 1 << 16
-MOST_WAITING = 256  # reads of standard input, of 64 kB at most: some minutes of sound
-PAUSE_S = 2.0  # without a byte of a sound, after which it is looked whether some of it is missing
+SAME_SIGNAL_S = (
+    0.5  # from one signal to the next: `timeout` and shells send one to the process and to its group
+)
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 SAMPLE_TYPES = {
     (PCM, 8): "u1",
@@ -59,10 +56,11 @@ UNKNOWN_BYTES = 0x7FFF0000  # and more: what writers to a pipe say
 
 
 class Stop:
-    """Whether Ctrl-C or SIGTERM came; within `with`, the first one asks to end, a second one ends at once."""
+    """Whether Ctrl-C or SIGTERM came; within `with`, the first one asks to end, one that comes later ends at once."""
 
     def __init__(self) -> None:
         self.asked = False
+        self._asked_s = 0.0
         self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def __enter__(self) -> Self:
@@ -77,59 +75,10 @@ class Stop:
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if not self.asked:
+            self.asked, self._asked_s = True, time.monotonic()
+        elif time.monotonic() - self._asked_s > SAME_SIGNAL_S:
             raise KeyboardInterrupt
-        self.asked = True
-
-
-def standard_input(stop: Stop, pauses: bool = False) -> Iterator[bytes]:
-    """Give what arrives on standard input until it ends, or until `stop` is asked.
-
-    It is read in a thread of its own, so that nobody waits to write while models are loaded: a recorder drops what it
-    cannot write.
-
-    Parameters
-    ----------
-    stop : Stop
-        Whether to end.
-    pauses : bool
-        Give nothing, b"", before what arrives after `PAUSE_S` or more without anything.
-
-    Raises
-    ------
-    MissingFileError
-        There is no standard input, or it cannot be read.
-    """
-    if sys.stdin is None:
-        raise MissingFileError("standard input is closed: expected levels, or a sound, from a pipe")
-    arrived: queue.Queue[bytes | OSError | None] = queue.Queue(MOST_WAITING)
-    arguments = (sys.stdin.fileno(), arrived, pauses)
-    threading.Thread(target=_read_into, args=arguments, daemon=True).start()
-    while not stop.asked:
-        try:
-            read = arrived.get(timeout=POLL_S)
-        except queue.Empty:
-            continue
-        if read is None:
-            return
-        if isinstance(read, OSError):
-            raise MissingFileError(f"standard input cannot be read: {read.strerror}") from read
-        yield read
-
-
-def _read_into(handle: int, arrived: "queue.Queue[bytes | OSError | None]", pauses: bool) -> None:
-    """Put what arrives into a queue, and None at its end."""
-    try:
-        while True:
-            asked_s = time.monotonic()
-            read = os.read(handle, FIRST_BYTES)
-            if pauses and time.monotonic() - asked_s >= PAUSE_S:
-                arrived.put(b"")
-            arrived.put(read or None)
-            if not read:
-                return
-    except OSError as error:
-        arrived.put(error)
 
 
 def growing_file(path: Path, stop: Stop, whole_life: bool) -> Iterator[bytes]:
@@ -185,7 +134,9 @@ def is_replaced(path: Path, file: IO[bytes]) -> bool:
     return not os.path.samestat(there, os.fstat(file.fileno())) or there.st_size < file.tell()
 
 
-def follow_bytes(source: str | Path, stop: Stop, sound: bool = False) -> Iterator[bytes]:
+def follow_bytes(
+    source: str | Path, stop: Stop, sound: bool = False, standard_input: StandardInput | None = None
+) -> Iterator[bytes]:
     """Give what arrives on standard input until it ends, or what is added to a file until `stop` is asked.
 
     Parameters
@@ -196,7 +147,9 @@ def follow_bytes(source: str | Path, stop: Stop, sound: bool = False) -> Iterato
         Whether to end.
     sound : bool
         Of levels, nothing, b"", is given before another file that takes the place of the first, and a last line
-        always ends; of a sound, nothing is given after a pause of standard input.
+        always ends.
+    standard_input : StandardInput, optional
+        Where it is read already.
 
     Raises
     ------
@@ -208,7 +161,7 @@ def follow_bytes(source: str | Path, stop: Stop, sound: bool = False) -> Iterato
     if str(source) != STDIN:
         yield from growing_file(Path(source), stop, whole_life=not sound)
         return
-    yield from standard_input(stop, pauses=sound)
+    yield from (standard_input or StandardInput(sound)).chunks(lambda: stop.asked)
     if not (sound or stop.asked):
         yield b"\n"  # the last line may lack it
 
@@ -419,15 +372,20 @@ class LiveSound:
     source : str or Path
         A file, or - for standard input.
     options : ReadOptions
-        The sensor's name, and when the sound begins: now, where it is not said.
+        The sensor's name, and when the sound begins: where it is not said, so that its end arrives when it is heard.
     findings : Findings
         Where what was understood is reported.
+    period_s : float
+        Seconds of a frame.
+    standard_input : StandardInput or None
+        Which knows when the sound began to arrive.
     """
 
     source: str | Path
     options: ReadOptions
     findings: Findings
     period_s: float = FRAME_S
+    standard_input: StandardInput | None = None
 
     def open(self, chunks: Iterator[bytes]) -> bool:
         """Read the header; return False where the source ends before.
@@ -441,7 +399,7 @@ class LiveSound:
         for chunk in chunks:
             self._rest += chunk
             if self._take_header():
-                self._begin(self.options.start_s or time.time())
+                self._begin(self.options.start_s or self._start_s())
                 return True
             begins = any(start.startswith(self._rest[:4]) for start in WAV_STARTS)
             if len(self._rest) > MOST_HEADER_BYTES or not begins:
@@ -460,7 +418,7 @@ class LiveSound:
             position += CHUNK_HEAD.size
             if name == b"data":
                 self._read_format(sample_format)
-                self._rest = self._rest[position:]
+                self._rest, self._header_bytes = self._rest[position:], position
                 # who writes to a pipe does not know how much follows; a file that grows says what it was once
                 known = 0 < n_bytes < UNKNOWN_BYTES and str(self.source) == STDIN
                 self._left = n_bytes if known else None
@@ -483,6 +441,18 @@ class LiveSound:
             )
         self._type, self._bits, self._rate = SAMPLE_TYPES[code, bits], bits, rate
         self.findings.note(f"{self.source}: sound of {rate} Hz, {self._channels} channels, {bits} bits")
+
+    def _start_s(self) -> float:
+        """Return when the sound began: what there was of it first lasted until it arrived, or until it was written."""
+        if str(self.source) != STDIN:
+            status = Path(self.source).stat()
+            at_s, n_bytes = status.st_mtime, status.st_size
+        elif self.standard_input:
+            at_s, n_bytes = self.standard_input.first
+        else:
+            at_s, n_bytes = time.time(), 0
+        bytes_per_second = self._rate * self._channels * (self._bits // 8)
+        return at_s - max(0, n_bytes - self._header_bytes) / bytes_per_second
 
     def _begin(self, start_s: float) -> None:
         """Let what comes now begin at a time, without what came before."""

@@ -15,12 +15,13 @@ import pyarrow.csv
 import pytest
 import soundfile
 
-from spectral_transcoder.sensors import frame_checks
+from spectral_transcoder.sensors import frame_checks, standard_input
 from spectral_transcoder.sensors.follow import live_windows
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import THIRD_OCTAVES
-from spectral_transcoder.sensors.live import LiveLevels, LiveSound, follow_bytes
+from spectral_transcoder.sensors.live import LiveLevels, LiveSound, Stop, follow_bytes
 from spectral_transcoder.sensors.readers.options import ReadOptions
+from spectral_transcoder.sensors.standard_input import StandardInput
 from spectral_transcoder.sensors.windows import Windowing, join_batches, window_batches
 from spectral_transcoder.utils.errors import AudioError, LevelsError
 from tests.helpers.made_levels import epochs_s, street_levels, write_csv
@@ -145,6 +146,17 @@ def test_a_row_that_cannot_be_read_is_reported_when_it_comes(tmp_path):
     assert "a row is no levels, and left out: 3 columns instead of 30" in findings.notes[-1]
 
 
+def test_a_signal_that_comes_twice_at_once_is_one():
+    """`timeout` sends it to the process and to its group."""
+    with Stop() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.asked
+        time.sleep(0.6)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
 class Asked:
     """Ends what is followed once so many rows were given."""
 
@@ -262,6 +274,52 @@ def test_sound_that_is_missing_is_a_gap(monkeypatch):
     np.testing.assert_allclose(starts[:2], [1000, 1001])
     assert starts[-1] == pytest.approx(1063)
     assert findings.kinds[frame_checks.GAP].n_ranges == 1
+
+
+@pytest.fixture
+def piped(monkeypatch):
+    """A pipe that is standard input: the end that is written."""
+    read, write = os.pipe()
+    with os.fdopen(read) as reading, os.fdopen(write, "wb", 0) as writing:
+        monkeypatch.setattr(sys, "stdin", reading)
+        yield writing
+
+
+def test_a_sound_begins_when_it_was_recorded_not_when_the_models_are_loaded(piped):
+    """Its first second arrives at once, others while nobody takes them: a pipe holds a second, a recorder no more."""
+    content = wav_bytes(np.random.default_rng(0).normal(0, 0.1, 5 * 32000).astype(np.float32), 32000)
+    began_s = time.time()
+    arriving = StandardInput(pauses=True)
+    for start in range(0, len(content), 64000):
+        piped.write(content[start : start + 64000])  # would wait for ever if nobody read
+    time.sleep(0.5)
+    live = LiveSound("-", ReadOptions(), Findings(), standard_input=arriving)
+    piped.close()
+    assert live.open(follow_bytes("-", Asked(), sound=True, standard_input=arriving))
+    first_s = next(live.blocks()).epoch_s[0]
+    assert began_s - 1.1 < first_s < began_s + 0.3
+
+
+def test_a_sound_in_a_file_ends_when_it_was_written(tmp_path):
+    path = tmp_path / "growing.wav"
+    path.write_bytes(wav_bytes(np.random.default_rng(0).normal(0, 0.1, 64000).astype(np.float32), 32000))
+    os.utime(path, (5000, 5000))
+    live = LiveSound(path, ReadOptions(), Findings())
+    assert live.open(iter([path.read_bytes()]))
+    assert next(live.blocks()).epoch_s[0] == pytest.approx(4998)
+
+
+def test_standard_input_tells_of_a_pause(piped, monkeypatch):
+    monkeypatch.setattr(standard_input, "PAUSE_S", 0.2)
+    chunks = StandardInput(pauses=True).chunks(lambda: False)
+    found = []
+    for pause_s in (0.3, 0, 0.4):
+        time.sleep(pause_s)
+        piped.write(b"ab")
+        found.append(next(chunks))
+    found.append(next(chunks))
+    piped.close()
+    assert [*found, *chunks] == [b"ab", b"ab", b"", b"ab"]  # none before the first
 
 
 def run_following(shared, arguments, **options):
