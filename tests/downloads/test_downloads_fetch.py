@@ -55,6 +55,14 @@ def test_cut_20_times_on_the_way_whole_in_the_end(server, tmp_path):
     assert tree(tmp_path) == {"file": CONTENT}
 
 
+def test_it_stops_listening_once_all_bytes_are_there(server, tmp_path):
+    """A server that announces more than it sends would be waited for, and asked again."""
+    server.files["file"], server.faults["file"] = CONTENT, [Fault(announce=len(CONTENT) + 999)]
+    printed = io.StringIO()
+    downloader(printed).fetch(job(server, tmp_path / "file"))
+    assert tree(tmp_path) == {"file": CONTENT} and "trying again" not in printed.getvalue()
+
+
 def test_another_file_under_the_name_is_kept(server, tmp_path):
     """A user's own, again and again; it stays in place as long as nothing better has arrived."""
     path, printed = tmp_path / "file", io.StringIO()
