@@ -22,11 +22,11 @@ from spectral_transcoder.sensors.follow import open_rows, write_rows
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
 from spectral_transcoder.sensors.levels import FRAME_S, record_of_frames
-from spectral_transcoder.sensors.live import LiveLevels, LiveSound, Stop, follow_bytes
+from spectral_transcoder.sensors.live import LiveLevels, LiveSound, Stop, follow_bytes, in_words
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 from spectral_transcoder.sensors.resampling import frame_period
 from spectral_transcoder.sensors.results import provenance
-from spectral_transcoder.sensors.standard_input import STDIN, StandardInput
+from spectral_transcoder.sensors.standard_input import StandardInput
 from spectral_transcoder.sensors.windows import Windowing
 from spectral_transcoder.signal.reading import reading_of
 from spectral_transcoder.utils.errors import LevelsError, UsageError
@@ -163,8 +163,7 @@ def follow(args: argparse.Namespace, standard_input: StandardInput | None) -> in
             if stop.asked:
                 report("0 windows")
                 return 0
-            what = "standard input" if source == STDIN else source
-            raise LevelsError(f"{what} ended before its first window")
+            raise LevelsError(f"{in_words(source)} ended before its first window")
         with redirect_stdout(sys.stderr):
             period_s = (args.from_audio and args.period) or live.period_s
             model, _ = load_models(args, frame_period(period_s))

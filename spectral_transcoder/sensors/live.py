@@ -23,10 +23,18 @@ from spectral_transcoder.sensors.clock import ClockSurvey, read_clock
 from spectral_transcoder.sensors.frame_checks import SET_BACK, Findings
 from spectral_transcoder.sensors.levels import FRAME_S, THIRD_OCTAVES, LevelBlock
 from spectral_transcoder.sensors.readers.description import END
-from spectral_transcoder.sensors.readers.formats import open_table
+from spectral_transcoder.sensors.readers.formats import SOUND_STARTS, open_table
 from spectral_transcoder.sensors.readers.options import TOLERANCE, ReadOptions
 from spectral_transcoder.sensors.readers.table import BadRows, TableFile
-from spectral_transcoder.sensors.readers.text import BLOCK_BYTES, FIRST_BYTES, HEADER_LINES, TextFile
+from spectral_transcoder.sensors.readers.text import (
+    BLOCK_BYTES,
+    FIRST_BYTES,
+    GZIP_START,
+    HEADER_LINES,
+    ZIP_START,
+    TextFile,
+    encoding_of,
+)
 from spectral_transcoder.sensors.readers.times import TimeReader
 from spectral_transcoder.sensors.standard_input import PAUSE_S, POLL_S, STDIN, StandardInput
 from spectral_transcoder.sensors.weighting import weighting_db
@@ -36,6 +44,7 @@ ROWS_FOR_A_PERIOD = 9
 LONG_ROWS_FOR_A_PERIOD = 3  # of half a second and more
 NEW_CLOCK_ROWS = 8  # behind the last one, from which the clock was set back and is not wrong once
 MOST_HEADER_BYTES = 1 << 16
+LOOKED_AT_BYTES = 200  # which tell text from other files
 SAME_SIGNAL_S = (
     0.5  # from one signal to the next: `timeout` and shells send one to the process and to its group
 )
@@ -166,6 +175,21 @@ def follow_bytes(
         yield b"\n"  # the last line may lack it
 
 
+def in_words(source: str | Path) -> str:
+    """Return what messages call a source."""
+    return "standard input" if str(source) == STDIN else str(source)
+
+
+def refuse_other_than_text(path: Path, start: bytes) -> None:
+    """Raise LevelsError where the first bytes are those of a sound, of a compressed file, or of text in UTF-16."""
+    if start.startswith(SOUND_STARTS):
+        raise LevelsError(f"{path} is a sound, not levels: use --from-audio")
+    if start.startswith((GZIP_START, ZIP_START)):
+        raise LevelsError(f"{path} is compressed: unpack it before, by zcat say")
+    if start and (encoding := encoding_of(start) or "").startswith("utf-16"):
+        raise LevelsError(f"{path} is text in {encoding.upper()}: expected UTF-8")
+
+
 def named_sensor(source: str | Path, options: ReadOptions, otherwise: str = "") -> str:
     """Return the sensor's name as the user says it, of a file else `otherwise`, of standard input else ""."""
     return options.sensor if str(source) == STDIN else options.sensor_of(Path(source)) or otherwise
@@ -211,10 +235,11 @@ class LiveLevels:
     def _open_table(self) -> bool:
         """Read the first rows of a table; return False where the source ends before they show the period."""
         self._text = b""
-        path = Path("standard input" if str(self.source) == STDIN else self.source)
+        path = Path(in_words(self.source))
         refused: LevelsError | None = None  # as long as what has come may be part of a header
         for chunk in self._chunks:
             self._text = self._text + chunk if chunk else b""
+            refuse_other_than_text(path, self._text[:LOOKED_AT_BYTES])
             lines = self._text[: self._text.rfind(b"\n") + 1]
             if lines.count(b"\n") < 2:
                 if len(self._text) > BLOCK_BYTES:
@@ -406,7 +431,8 @@ class LiveSound:
                 break
         if self._rest:
             raise AudioError(
-                f"{self.source}: no header of a WAV: expected a sound such as `arecord -t wav` writes"
+                f"{in_words(self.source)}: no header of a WAV: expected a sound such as `arecord -t wav` or "
+                "`ffmpeg -i SOUND -f wav -` writes"
             )
         return False
 
@@ -431,16 +457,18 @@ class LiveSound:
     def _read_format(self, sample_format: bytes) -> None:
         """Take channels, rate and type of the samples from the chunk fmt."""
         if len(sample_format) < FORMAT.size:
-            raise AudioError(f"{self.source}: a WAV without the chunk fmt")
+            raise AudioError(f"{in_words(self.source)}: a WAV without the chunk fmt")
         code, self._channels, rate, _, _, bits = FORMAT.unpack_from(sample_format)
         if code == EXTENSIBLE and len(sample_format) >= SUBFORMAT_AT + 2:
             code = struct.unpack_from("<H", sample_format, SUBFORMAT_AT)[0]
         if (code, bits) not in SAMPLE_TYPES or not self._channels or not 1000 <= rate <= 400_000:
             raise AudioError(
-                f"{self.source}: {bits} bits of code {code} at {rate} Hz: expected PCM or floating numbers"
+                f"{in_words(self.source)}: {bits} bits of code {code} at {rate} Hz: expected PCM or floating numbers"
             )
         self._type, self._bits, self._rate = SAMPLE_TYPES[code, bits], bits, rate
-        self.findings.note(f"{self.source}: sound of {rate} Hz, {self._channels} channels, {bits} bits")
+        self.findings.note(
+            f"{in_words(self.source)}: sound of {rate} Hz, {self._channels} channels, {bits} bits"
+        )
 
     def _start_s(self) -> float:
         """Return when the sound began: what there was of it first lasted until it arrived, or until it was written."""

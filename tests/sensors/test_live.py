@@ -1,5 +1,6 @@
 """Levels and sounds that are still being written: rows at once, gaps reported, a clean end, bounded memory."""
 
+import gzip
 import io
 import os
 import shutil
@@ -97,6 +98,19 @@ def test_a_clock_that_is_set_back_goes_on(tmp_path):
     batches, findings = follow(lines_of(tmp_path, street_levels(160), epochs))
     assert sum(batch.n_frames.sum() for batch, _ in batches) == 160 - 7  # seven wait for the eighth
     assert findings.kinds[frame_checks.SET_BACK].n_ranges == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (b"RIFF\0\0\0\0WAVEfmt \n\n\n", "use --from-audio"),
+        (gzip.compress(b"epoch,20\n1,2\n"), "is compressed"),
+        ("epoch,20,25\n1,2,3\n2,3,4\n".encode("utf-16-le"), "is text in UTF-16-LE: expected UTF-8"),
+    ],
+)
+def test_what_is_no_text_is_named(start, words):
+    with pytest.raises(LevelsError, match=words):
+        LiveLevels("-", ReadOptions(), Findings()).open(iter([start]))
 
 
 def test_ten_million_bytes_without_the_end_of_a_line_are_refused():
