@@ -25,6 +25,7 @@ def add_options(parser: Container) -> None:
     add(
         "--trained",
         type=comma_list,
+        action="extend",
         default=[],
         metavar="NAME=FILE,…",
         help="further trained transcoders, each for the classifiers whose Mels it makes",

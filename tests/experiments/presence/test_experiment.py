@@ -162,6 +162,15 @@ def test_what_is_missing_or_unknown_is_reported(run, recordings, tmp_path):
     assert "--trained street" in run(SCRIPT, "--trained", "street", "-l", status=2)
 
 
+def test_models_may_be_named_together_or_one_by_one(run):
+    """An option that is given twice names both, as `--model` of the benchmarks does."""
+    for trained in (["one=a_model,two=b_model"], ["one=a_model", "--trained", "two=b_model"]):
+        said = run(
+            SCRIPT, "--trained", *trained, "-l", "-s", "sound/classifier=MiniYamNet+transcoder=one+two"
+        )
+        assert "transcoder=one" in said and "transcoder=two" in said
+
+
 @pytest.mark.shared
 def test_the_mobile_yamnet_agrees_with_people_as_was_measured(run, shared, tmp_path):
     """Mean r over classes on these 15 recordings, measured with another code: about .69 on true Mels."""
