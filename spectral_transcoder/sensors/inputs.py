@@ -1,6 +1,6 @@
 """What a run reads: files of levels, surveyed, or sounds; those that cannot be used are named at the end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,27 +85,38 @@ class Inputs:
         return block.select((block.epoch_s >= begin) & (block.epoch_s < end))
 
 
-def survey_inputs(files: Sequence[Path], options: ReadOptions) -> Inputs:
+def survey_inputs(
+    files: Sequence[Path], options: ReadOptions, known: Mapping[str, str | Path] | None = None
+) -> Inputs:
     """Survey files of levels; those that cannot be used, and copies of others, are left out and named.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        The files.
+    options : ReadOptions
+        What the user says of them.
+    known : mapping of str to str or Path, optional
+        Files that are counted already, by their digests.
 
     Raises
     ------
     LevelsError
-        No file can be used; the message is that of the first.
+        No file can be used, and none is counted already; the message is that of the first.
     """
     inputs = Inputs()
-    contents: dict[frozenset, Path] = {}
+    contents = dict(known or {})
     for path in files:
         try:
             file = survey_file(path, options)
         except (LevelsError, MissingFileError) as error:
             inputs.failed[path] = str(error)
             continue
-        if file.content in contents:
-            inputs.failed[path] = f"{path} holds the same as {contents[file.content]}: it is counted once"
+        if file.digest in contents:
+            inputs.failed[path] = f"{path} holds the same as {contents[file.digest]}: it is counted once"
             continue
-        contents[file.content] = path
+        contents[file.digest] = path
         inputs.surveyed.append(file)
-    if not inputs.surveyed:
+    if not inputs.surveyed and not known:
         raise LevelsError("; ".join(list(inputs.failed.values())[:3]) or "no file of levels")
     return inputs

@@ -1,5 +1,6 @@
 """Rows of files of levels as blocks of one sensor each: with right times, without weighting, missing bands marked."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from spectral_transcoder.sensors.weighting import weighting_db
 from spectral_transcoder.utils.errors import LevelsError
 
 LAST_EPOCH_S = 2.5e11  # the year 9892; later ones cannot be written as dates
+DIGEST_LETTERS = 32
 LEAST_SHARE = 0.5  # of the rows in which a band has to have a level
 MOST_REVERSED_ROWS = 20_000_000  # a month of 125 ms; rows to be turned round are held in memory
 
@@ -65,6 +67,11 @@ class SurveyedFile:
     def frame_s(self) -> float:
         """Seconds of the frames that its rows become: 0.125 or 1."""
         return max(frame_period(clock.period_s) for clock in self.clocks.values())
+
+    @property
+    def digest(self) -> str:
+        """What its rows are known by in another file, as a word."""
+        return hashlib.sha256(repr(sorted(self.content)).encode()).hexdigest()[:DIGEST_LETTERS]
 
     def sensors(self) -> set[str]:
         """Return the names of its sensors, "" where neither the file nor the user says one."""

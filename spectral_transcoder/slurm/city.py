@@ -11,7 +11,7 @@ import pprint
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -56,11 +56,36 @@ class CityPlan:
         The tasks, in the order of their parts.
     settings : str or None
         The file of the cluster's settings that the command line named.
+    contents : dict of str to str
+        Its files by their digests.
+    frame_s : float or None
+        Seconds of the frames that all files become.
+    unnamed : list of str
+        The folders of files that do not name their sensor.
     """
 
     options: list[str]
     tasks: list[CityTask]
     settings: str | None = None
+    contents: dict[str, str] = field(default_factory=dict)
+    frame_s: float | None = None
+    unnamed: list[str] = field(default_factory=list)
+
+    @property
+    def files(self) -> set[str]:
+        """The files of all tasks."""
+        return {file for task in self.tasks for file in task.files}
+
+    def with_more(self, more: "CityPlan") -> "CityPlan":
+        """Return the plan with the tasks of files that are new in another of the same options."""
+        return CityPlan(
+            self.options,
+            [*self.tasks, *tasks_beside(self.tasks, more.tasks)],
+            more.settings or self.settings,
+            {**more.contents, **self.contents},
+            self.frame_s or more.frame_s,
+            sorted({*self.unnamed, *more.unnamed}),
+        )
 
 
 @dataclass(frozen=True)
@@ -126,17 +151,8 @@ class City:
     def _plan_path(self) -> Path:
         return self.folder / PLAN
 
-    def plan(self, tasks: Sequence[CityTask], options: Sequence[str], settings: Path | None = None) -> None:
+    def plan(self, wanted: CityPlan) -> None:
         """Keep the tasks and the options of classify_thirdo.py; files of a plan that is there keep their tasks.
-
-        Parameters
-        ----------
-        tasks : sequence of CityTask
-            The tasks of all files.
-        options : sequence of str
-            Options of classify_thirdo.py.
-        settings : Path, optional
-            The file of the cluster's settings; by default the one that was named before.
 
         Raises
         ------
@@ -145,18 +161,25 @@ class City:
         DatasetError
             Another process is planning or submitting.
         """
-        if self.folder.is_dir() and not self._plan_path.is_file() and any(self.folder.iterdir()):
-            raise UsageError(f"{self.folder} is there already and holds no {PLAN}: choose another output")
+        self.refuse_other_options(wanted.options)
         self.folder.mkdir(parents=True, exist_ok=True)
         with sole_writer(self.folder):
-            kept = self.read_plan() if self._plan_path.is_file() else CityPlan(list(options), [])
-            if kept.options != list(options):
-                raise UsageError(
-                    f"{self.folder} was planned with {' '.join(kept.options)}, not {' '.join(options)}: "
-                    "choose another output"
-                )
-            named = str(settings.absolute()) if settings else kept.settings
-            self._write_plan(CityPlan(kept.options, [*kept.tasks, *tasks_beside(kept.tasks, tasks)], named))
+            self._write_plan((self.planned() or CityPlan(wanted.options, [])).with_more(wanted))
+
+    def refuse_other_options(self, options: Sequence[str]) -> None:
+        """Raise UsageError where the folder was planned with other options, or is not ours."""
+        planned = self.planned()
+        if planned is None and self.folder.is_dir() and any(self.folder.iterdir()):
+            raise UsageError(f"{self.folder} is there already and holds no {PLAN}: choose another output")
+        if planned is not None and planned.options != list(options):
+            raise UsageError(
+                f"{self.folder} was planned with {' '.join(planned.options)}, not {' '.join(options)}: "
+                "choose another output"
+            )
+
+    def planned(self) -> CityPlan | None:
+        """Return the plan, if there is one."""
+        return self.read_plan() if self._plan_path.is_file() else None
 
     def _write_plan(self, plan: CityPlan) -> None:
         with atomic_path(self._plan_path) as temporary:
@@ -180,7 +203,7 @@ class City:
                 CityTask(tuple(task["files"]), task["between_s"] and tuple(task["between_s"]), task["hours"])
                 for task in content["tasks"]
             ]
-            return CityPlan(content["options"], tasks, content.get("settings"))
+            return CityPlan(**{**content, "tasks": tasks})
         except (ValueError, KeyError, TypeError) as error:
             raise DatasetError(
                 f"{self._plan_path} is damaged: expected what {SCRIPT} --slurm wrote; plan into another output"
@@ -188,13 +211,8 @@ class City:
 
     def settings(self) -> Path | None:
         """Return the file of the cluster's settings that was named when the city was planned, if one was."""
-        named = self.read_plan().settings if self._plan_path.is_file() else None
-        return Path(named) if named else None
-
-    def planned_files(self) -> set[str]:
-        """Return the files of the plan, if there is one."""
-        tasks = self.read_plan().tasks if self._plan_path.is_file() else []
-        return {file for task in tasks for file in task.files}
+        planned = self.planned()
+        return Path(planned.settings) if planned and planned.settings else None
 
     def part(self, index: int) -> Path:
         """Return the output of a task."""

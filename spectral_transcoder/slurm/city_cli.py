@@ -7,10 +7,10 @@ from pathlib import Path
 from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
 from spectral_transcoder.sensors.readers.formats import find_files
 from spectral_transcoder.sensors.readers.options import ReadOptions
-from spectral_transcoder.slurm.city import City, require_slurm
+from spectral_transcoder.slurm.city import City, CityPlan, require_slurm
 from spectral_transcoder.slurm.city_tasks import plan_tasks
 from spectral_transcoder.slurm.cluster import OWN_SETTINGS, Cluster, read_cluster
-from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.errors import LevelsError, UsageError
 
 CITY_OPTIONS = (
     "help",
@@ -79,13 +79,18 @@ def submit_city(
     refuse_options(args)
     require_slurm()
     cluster = cluster_of(args.cluster or city.settings())
-    files = find_files(args.files)
-    planned = city.planned_files()
-    # files of the plan come first: it is their copies that are left out
-    files.sort(key=lambda path: str(path.absolute()) not in planned)
-    inputs = survey_inputs(files, options)
-    refuse_inputs(inputs, options)
-    city.plan(plan_tasks(inputs, args.hours_per_task), option_words(parser, args), args.cluster)
+    words = option_words(parser, args)
+    city.refuse_other_options(words)
+    planned = city.planned() or CityPlan(words, [])
+    files = [path for path in find_files(args.files) if str(path.absolute()) not in planned.files]
+    inputs = survey_inputs(files, options, planned.contents)
+    tasks = plan_tasks(inputs, args.hours_per_task)
+    settings = str(args.cluster.absolute()) if args.cluster else None
+    contents = {file.digest: str(file.path.absolute()) for file in inputs.surveyed}
+    frame_s = inputs.frame_s if inputs.surveyed else None
+    wanted = CityPlan(words, tasks, settings, contents, frame_s, unnamed_folders(inputs))
+    refuse_mixtures(planned, wanted)
+    city.plan(wanted)
     print(city.submit(cluster))
     for reason in inputs.failed.values():
         print(f"left out: {reason}", file=sys.stderr)
@@ -105,8 +110,13 @@ def refuse_options(args: argparse.Namespace) -> None:
         raise UsageError(f"--hours_per_task {args.hours_per_task:g}: expected more than 0")
 
 
-def refuse_inputs(inputs: Inputs, options: ReadOptions) -> None:
-    """Refuse files that one dataset cannot hold.
+def unnamed_folders(inputs: Inputs) -> list[str]:
+    """Return the folders of files that do not name their sensor, sorted."""
+    return sorted({str(file.path.absolute().parent) for file in inputs.surveyed if "" in file.sensors()})
+
+
+def refuse_mixtures(planned: CityPlan, wanted: CityPlan) -> None:
+    """Refuse files that one dataset cannot hold, beside those that are planned already.
 
     Raises
     ------
@@ -115,12 +125,15 @@ def refuse_inputs(inputs: Inputs, options: ReadOptions) -> None:
     UsageError
         Files of several folders that do not name their sensor: their rows could not be told apart.
     """
-    inputs.frame_s  # noqa: B018 - raises
-    unnamed = [file.path for file in inputs.surveyed if "" in file.sensors()]
-    folders = {path.absolute().parent for path in unnamed}
+    if planned.frame_s and wanted.frame_s and planned.frame_s != wanted.frame_s:
+        raise LevelsError(
+            f"the files become frames of {wanted.frame_s:g} s, those that are planned frames of {planned.frame_s:g} s: "
+            "choose another output"
+        )
+    folders = sorted({*planned.unnamed, *wanted.unnamed})
     if len(folders) > 1:
         raise UsageError(
-            f"{len(unnamed)} files in {len(folders)} folders do not name their sensor, the first is {unnamed[0]}: "
+            f"files in {len(folders)} folders do not name their sensor, the first in {folders[0]}: "
             "give --sensor_from folder, or --sensor NAME where all are of one"
         )
 

@@ -16,7 +16,8 @@ import pytest
 
 from spectral_transcoder.sensors.inputs import survey_inputs
 from spectral_transcoder.sensors.readers.options import ReadOptions
-from spectral_transcoder.slurm.city import City
+from spectral_transcoder.sensors.reading import survey_file
+from spectral_transcoder.slurm.city import City, CityPlan
 from spectral_transcoder.slurm.city_dataset import write_dataset
 from spectral_transcoder.slurm.city_tasks import CityTask, plan_tasks
 from spectral_transcoder.slurm.cluster import Cluster
@@ -86,17 +87,18 @@ def test_rows_between_times_are_all_rows_once(inputs):
 
 def test_a_plan_grows_but_keeps_its_tasks_and_options(tmp_path):
     city = City(tmp_path / "city")
-    city.plan([CityTask(("/a", "/b"), None, 1)], ["--offset", "-88"])
-    city.plan([CityTask(("/a", "/b", "/c"), None, 2), CityTask(("/d",), (0, 1), 1)], ["--offset", "-88"])
+    options = ["--offset", "-88"]
+    city.plan(CityPlan(options, [CityTask(("/a", "/b"), None, 1)]))
+    city.plan(CityPlan(options, [CityTask(("/a", "/b", "/c"), None, 2), CityTask(("/d",), (0, 1), 1)]))
     tasks = city.read_plan().tasks
     assert [task.files for task in tasks] == [("/a", "/b"), ("/d",), ("/c",)]
     assert tasks[1].between_s == (0, 1)
     with pytest.raises(UsageError, match="planned with"):
-        city.plan([], ["--offset", "-90"])
+        city.plan(CityPlan(["--offset", "-90"], []))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("")
     with pytest.raises(UsageError, match="holds no plan"):
-        City(tmp_path / "other").plan([], [])
+        City(tmp_path / "other").plan(CityPlan([], []))
 
 
 @pytest.fixture
@@ -266,7 +268,7 @@ def test_what_tasks_leave_out_is_named(made_slurm, levels, call_script):
 
 def test_more_tasks_than_an_array_takes_are_several_arrays(made_slurm, call_script):
     city = City(made_slurm / "city")
-    city.plan([CityTask((f"/{index}",), None, 1) for index in range(2500)], ["--offset", "-88"])
+    city.plan(CityPlan([], [CityTask((f"/{index}",), None, 1) for index in range(2500)]))
     (made_slurm / "slurm.yaml").write_text("account: abc\n")
     out = call_script("classify_thirdo.py", "--resubmit", "-o", city.folder)[1]
     assert "nothing to submit" in out
@@ -323,8 +325,13 @@ def test_files_that_do_not_name_their_sensor(made_slurm, tmp_path, call_script):
     city = City(tmp_path / "city")
     arguments = (tmp_path / "sensors", *OPTIONS, "-o", city.folder)
     status, _, err = call_script("classify_thirdo.py", "--slurm", *arguments)
-    assert status == 2 and "4 files in 2 folders do not name their sensor" in err
+    assert status == 2 and "files in 2 folders do not name their sensor" in err
     assert not city.folder.exists()
+    one = City(tmp_path / "one by one")
+    arguments_of_one = (*OPTIONS, "-o", one.folder)
+    assert not call_script("classify_thirdo.py", "--slurm", tmp_path / "sensors/b", *arguments_of_one)[0]
+    status, _, err = call_script("classify_thirdo.py", "--slurm", tmp_path / "sensors/007", *arguments_of_one)
+    assert status == 2 and "files in 2 folders do not name their sensor" in err
     assert not call_script("classify_thirdo.py", "--slurm", *arguments, "--sensor_from", "folder")[0]
     run_tasks(city, call_script)
     call_script("classify_thirdo.py", "--join", "-o", city.folder)
@@ -332,6 +339,21 @@ def test_files_that_do_not_name_their_sensor(made_slurm, tmp_path, call_script):
     assert folders == {"sensor=007", "sensor=b"}
     _, out, err = call_script("plot_presence.py", city.folder / "dataset", "--output", tmp_path / "year")
     assert "007: " in out, out + err
+
+
+def test_files_of_the_plan_are_not_read_again(done_city, levels, call_script, monkeypatch):
+    """A city of years grows day by day; a file that cannot be used is looked at again, as it may have been mended."""
+    _, arguments = done_city
+    read = []
+    monkeypatch.setattr(
+        "spectral_transcoder.sensors.inputs.survey_file",
+        lambda path, options: (read.append(path.name), survey_file(path, options))[1],
+    )
+    (levels / "bad.csv").write_text("epoch,20\n1,2\n")
+    for _ in range(2):
+        status, out, err = call_script("classify_thirdo.py", "--slurm", *arguments)
+        assert status == 1 and "nothing to submit" in out and "left out: " in err
+    assert read == ["bad.csv", "bad.csv"]
 
 
 @pytest.mark.shared
@@ -470,7 +492,7 @@ def running_task(city):
 @pytest.mark.timeout(600)
 def test_slurm_takes_the_arrays_of_a_large_city(cluster, tmp_path):
     city = City(tmp_path / "city")
-    city.plan([CityTask((f"/{index}.csv",), None, 1) for index in range(1100)], ["--offset", "-88"])
+    city.plan(CityPlan([], [CityTask((f"/{index}.csv",), None, 1) for index in range(1100)]))
     said = city.submit(Cluster(gpus=0, cpus=1, sbatch=("--hold",)))
     assert said.count("submitted") == 2
     states = city.states()
