@@ -4,8 +4,8 @@
     python3 benchmarks/mutants.py --per_part 2 --parts signal sensors
 
 Each mutant changes one number, comparison, sign, operation or condition of a module, in a copy of the project; the
-tests of that module are run on it, and where it has none of its own those of its package. Tests have to pass on the
-copy without a change first. A mutant that makes them fail, or run ten times as long, is noticed.
+tests of that module are run on it, then, where they notice nothing or there are none, those of its package. Tests
+have to pass on the copy without a change first. A mutant that makes them fail, or run ten times as long, is noticed.
 Output: a table of the parts, the survivors as lines of a patch, and results/mutants.json, which is written after
 each mutant: what was noticed there is not run again as long as its line of code is the same.
 """
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -112,28 +112,39 @@ def main() -> int:
     path = args.results / "mutants.json"
     known = noticed_before(path)
     sample = [Outcome(mutant, (patch := mutant.patch()) in known, patch) for mutant in sampled(args)]
-    unknown = [index for index, outcome in enumerate(sample) if not outcome.noticed]
     with tempfile.TemporaryDirectory(prefix="mutants_") as temporary:
         copies = [copy_project(Path(temporary) / str(index)) for index in range(args.jobs)]
-        tests = sorted({test for index in unknown for test in own_tests(sample[index].mutant.file)})
-        limits = baseline_limits(copies[0], tests)
-        with ThreadPoolExecutor(args.jobs) as pool:
-            free = list(copies)
-
-            def run(index: int) -> tuple[int, bool]:
-                copy = free.pop()  # one thread for each copy: there is always one
-                try:
-                    return index, is_noticed(sample[index].mutant, copy, limits)
-                finally:
-                    free.append(copy)
-
-            done = tqdm(pool.map(run, unknown), total=len(unknown), desc="mutants", disable=None)
-            for index, noticed in done:
-                sample[index] = replace(sample[index], noticed=noticed)
-                write(sample, args, path)
+        for tests_of in (own_tests, package_tests):
+            run_unnoticed(sample, tests_of, copies, lambda: write(sample, args, path))
     report(sample, args)
     print(f"written: {path}")
     return 0
+
+
+def run_unnoticed(
+    sample: list[Outcome],
+    tests_of: Callable[[str], list[str]],
+    copies: Sequence[Path],
+    keep: Callable[[], None],
+) -> None:
+    """Run the mutants that were not noticed yet, one in each copy at a time; keep each outcome in the sample."""
+    unknown = [index for index, outcome in enumerate(sample) if not outcome.noticed]
+    tests = sorted({test for index in unknown for test in tests_of(sample[index].mutant.file)})
+    limits = baseline_limits(copies[0], tests)
+    free = list(copies)
+
+    def run(index: int) -> tuple[int, bool]:
+        copy, mutant = free.pop(), sample[index].mutant  # one thread for each copy: there is always one
+        try:
+            return index, is_noticed(mutant, copy, {test: limits[test] for test in tests_of(mutant.file)})
+        finally:
+            free.append(copy)
+
+    with ThreadPoolExecutor(len(copies)) as pool:
+        done = tqdm(pool.map(run, unknown), total=len(unknown), desc="mutants", disable=None)
+        for index, noticed in done:
+            sample[index] = replace(sample[index], noticed=noticed)
+            keep()
 
 
 def noticed_before(path: Path) -> set[str]:
@@ -175,16 +186,21 @@ def count_places(node: object, operator: str) -> int:
 
 def own_tests(file: str) -> list[str]:
     """Return the tests of a module: those of its name in its package's folder, or all of that folder."""
-    path = Path(file).relative_to(LIBRARY)
-    folder = PROJECT_ROOT / "tests" / path.parent
+    path, (folder,) = Path(file), package_tests(file)
+    named = [
+        test
+        for test in (PROJECT_ROOT / folder).rglob("test_*.py")
+        if path.stem in test.stem or test.stem[5:] in path.stem
+    ]
+    return sorted(str(test.relative_to(PROJECT_ROOT)) for test in named) or [folder]
+
+
+def package_tests(file: str) -> list[str]:
+    """Return the folder of the tests of a module's package."""
+    folder = PROJECT_ROOT / "tests" / Path(file).relative_to(LIBRARY).parent
     while not folder.is_dir():
         folder = folder.parent
-    named = [
-        test for test in folder.rglob("test_*.py") if path.stem in test.stem or test.stem[5:] in path.stem
-    ]
-    return sorted(str(test.relative_to(PROJECT_ROOT)) for test in named) or [
-        str(folder.relative_to(PROJECT_ROOT))
-    ]
+    return [str(folder.relative_to(PROJECT_ROOT))]
 
 
 def copy_project(folder: Path) -> Path:
@@ -230,12 +246,12 @@ def baseline_limits(folder: Path, tests: list[str]) -> dict[str, float]:
 
 
 def is_noticed(mutant: Mutant, folder: Path, limits: dict[str, float]) -> bool:
-    """Run the tests of a mutant in a copy, which is as before afterwards; return whether they fail."""
-    path, tests = folder / mutant.file, own_tests(mutant.file)
+    """Run tests, each with its limit, on a mutant in a copy, which is as before then; return whether they fail."""
+    path = folder / mutant.file
     original = path.read_text(encoding="utf-8")
     try:
         path.write_text(mutant.code(original), encoding="utf-8")
-        return not run_tests(folder, tests, sum(limits[test] for test in tests))
+        return not run_tests(folder, list(limits), sum(limits.values()))
     finally:
         path.write_text(original, encoding="utf-8")
 

@@ -33,10 +33,11 @@ def test_a_mutant_changes_one_line():
 
 
 def test_a_module_is_judged_by_its_own_tests():
-    from mutants import own_tests
+    from mutants import own_tests, package_tests
 
     assert own_tests("spectral_transcoder/models/noise_texture.py") == ["tests/models/test_noise_texture.py"]
     assert own_tests("spectral_transcoder/training/loop.py") == ["tests/training/test_loop.py"]
+    assert package_tests("spectral_transcoder/training/loop.py") == ["tests/training"]
 
 
 def test_the_sample_follows_from_the_seed():

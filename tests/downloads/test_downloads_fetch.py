@@ -55,6 +55,13 @@ def test_cut_20_times_on_the_way_whole_in_the_end(server, tmp_path):
     assert tree(tmp_path) == {"file": CONTENT}
 
 
+def test_the_size_of_a_file_that_has_moved_is_that_at_its_new_place(server):
+    """Zenodo sends some files on to its store."""
+    server.files["store/file"], server.moved["file"] = CONTENT, "store/file"
+    assert sources.ask_size(f"{server.url}/file") == len(CONTENT)
+    assert sources.ask_size(f"{server.url}/none") is None
+
+
 def test_it_stops_listening_once_all_bytes_are_there(server, tmp_path):
     """A server that announces more than it sends would be waited for, and asked again."""
     server.files["file"], server.faults["file"] = CONTENT, [Fault(announce=len(CONTENT) + 999)]

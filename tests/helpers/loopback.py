@@ -44,6 +44,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files = {}  # path: bytes, or (size, function from (start, length) to bytes)
         self.etags = {}
+        self.moved = {}  # path: the path that HEAD is sent to
         self.faults = defaultdict(list)  # path: Faults for the next GETs, in turn
         self.gets = []  # (path, Range header, time)
         self.at_once = self.most_at_once = 0
@@ -70,6 +71,12 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_HEAD(self):
+        if self._path() in self.server.moved:
+            self.send_response(302)
+            self.send_header("Location", f"/{self.server.moved[self._path()]}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         content = self.server.files.get(self._path())
         self.send_response(200 if content is not None else 404)
         if content is not None:

@@ -74,7 +74,8 @@ def test_every_width_has_its_size(width, parameters, embedding):
 
 
 @pytest.mark.parametrize(
-    ("channels", "expected"), [(6.4, 8), (9.6, 16), (28.8, 32), (16, 16), (44.8, 48), (2, 8), (64, 64)]
+    ("channels", "expected"),
+    [(6.4, 8), (9.6, 16), (28.8, 32), (16, 16), (44.8, 48), (2, 8), (64, 64), (91, 88)],
 )
 def test_channels_are_multiples_of_8_and_no_less_than_nine_tenths(channels, expected):
     assert n_channels(channels) == expected

@@ -69,6 +69,16 @@ def test_chunks_and_tags_after_the_samples_are_no_samples(tmp_path, pcm, further
     assert len(read_audio(path).samples) == N_FRAMES
 
 
+@pytest.mark.parametrize("n_samples", [N_FRAMES, N_FRAMES - 1])
+def test_a_long_chunk_after_an_odd_number_of_bytes_is_no_samples(tmp_path, n_samples):
+    """Chunks begin at even positions: a picture of the place, a byte behind samples of 8 bits."""
+    path, further = tmp_path / "a.wav", b"LIST" + struct.pack("<I", 2 * N_FRAMES) + bytes(2 * N_FRAMES)
+    samples = bytes([128, 200] * N_FRAMES)[:n_samples]
+    path.write_bytes(wav(samples + bytes(n_samples % 2), n_samples, further, form=(1, 1, SR, SR, 1, 8)))
+    recording = read_audio(path)
+    assert len(recording.samples) == n_samples and not recording.remarks
+
+
 def test_a_compressed_wav_ends_where_it_says(tmp_path):
     """The last block of MS-ADPCM is filled; the chunk `fact` says how many frames the sound has."""
     path = tmp_path / "a.wav"

@@ -6,7 +6,7 @@ import soundfile
 
 from spectral_transcoder.signal.audio import open_sound, read_audio
 from spectral_transcoder.signal.reading import Reading
-from spectral_transcoder.signal.sound_lengths.mpeg_frames import find_frames, frame_bytes
+from spectral_transcoder.signal.sound_lengths.mpeg_frames import BIT_RATES_KBIT, find_frames, frame_bytes
 from spectral_transcoder.utils.errors import AudioError
 
 SR = 44100
@@ -46,11 +46,20 @@ def mp3(tmp_path_factory):
         ("FFF19000", 0),  # AAC
         ("FFEB9000", 0),  # no such version
         ("54414700", 0),  # TAG
+        ("FF1B9000", 0),  # eleven bits begin a frame, not eight
         ("FFFB", 0),
     ],
 )
 def test_the_length_of_a_frame_is_the_standards(header, expected):
     assert frame_bytes(bytes.fromhex(header)) == expected
+
+
+def test_bit_rates_are_the_standards():
+    """Multiples of 8 kbit/s that rise, 14 for each layer, with the highest rates that the standard knows."""
+    for rates in BIT_RATES_KBIT.values():
+        assert len(rates) == 15 and list(rates) == sorted(set(rates))
+        assert not any(rate % 8 for rate in rates)
+    assert [rates[-1] for rates in BIT_RATES_KBIT.values()] == [448, 384, 320, 256, 160, 160]
 
 
 @pytest.mark.parametrize("before", [b"", ID3V2], ids=["", "ID3v2"])
