@@ -36,6 +36,13 @@ def test_scores_are_those_of_the_network(student):
     assert behind.record.labels == classifier.record.labels
 
 
+def test_levels_stand_where_mels_do(student):
+    """Bands of 20 Hz to 12.5 kHz, a frame each 125 ms, eight of which a second has."""
+    front_end = student.record.front_end
+    assert (front_end.fmin, front_end.fmax) == pytest.approx((20, 12500), rel=0.01)
+    assert (front_end.n_mels, front_end.chunk_frames, front_end.hop_length) == (29, 8, front_end.sr / 8)
+
+
 def test_sensors_and_whole_recordings_score_alike(student):
     """What classify_thirdo.py gives of a window is the mean of the network's scores of its seconds."""
     levels = street_levels(80)

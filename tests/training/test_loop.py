@@ -146,6 +146,13 @@ def test_what_an_earlier_version_stopped_goes_on(tmp_path, unknown):
     assert loop.load_training_state(tmp_path / "state")["recipe"] == asdict(RECIPE)
 
 
+def test_the_recipe_is_the_papers_unless_said_otherwise():
+    """Adam, batches of 64, a constant rate, no limit of the gradient (docs/method.md, section 5)."""
+    recipe = Recipe(epochs=200, learning_rate=1e-3)
+    assert (recipe.batch_size, recipe.schedule, recipe.warmup_steps) == (64, "constant", 0)
+    assert (recipe.clip_norm, recipe.weight_decay, recipe.level_weight, recipe.prop_embedding) == (0, 0, 0, 0)
+
+
 def test_the_learning_rate_follows_the_recipe():
     recipe = Recipe(epochs=10, learning_rate=1.0, warmup_steps=10, schedule="cosine")
     rates = [recipe.rate(step, 1000) for step in range(1000)]
