@@ -5,7 +5,12 @@ import dataclasses
 import numpy as np
 import torch
 
-from spectral_transcoder.evaluation.prediction_writer import finish, prepare, sound_provenance
+from spectral_transcoder.evaluation.prediction_writer import (
+    finish,
+    forget_changed_sounds,
+    prepare,
+    sound_provenance,
+)
 from spectral_transcoder.evaluation.predictions import LogitFolder
 from spectral_transcoder.evaluation.tagging import find_pipeline
 from spectral_transcoder.models.classifiers import EMBEDDED
@@ -29,6 +34,28 @@ def test_a_sound_is_known_by_its_length_and_its_ends(tmp_path):
     assert all(provenance(at) != known for at in (0, 65_535, -65_536, -1))
     assert all(provenance(at) == known for at in (65_536, 150_000, -65_537))
     assert provenance(content=content[:-1]) != known and sound_provenance(tmp_path / "none.wav") == "missing"
+
+
+def test_outputs_of_a_changed_sound_are_forgotten(tmp_path):
+    """Those of the others stay, and the kind is complete no more."""
+    logits, pipeline = LogitFolder("URBAN-SOUND-8K", tmp_path), find_pipeline(EMBEDDED, "pinv")
+    logits.folder.mkdir()
+    files, kind = np.array(["a.wav", "b.wav"]), (pipeline.classifier, pipeline.transcoder)
+    for file in files:
+        (tmp_path / file).write_bytes(b"sound of " + file.encode())
+        logits.path(file, *kind).write_bytes(b"scores")
+    prepare(logits, pipeline, force=False)
+    forget_changed_sounds(logits, files, tmp_path)  # as they are known from now on
+    for file in files:
+        logits.path(file, *kind).write_bytes(b"scores")
+    logits.update_manifest(*kind, {"complete": True})
+    known = forget_changed_sounds(logits, files, tmp_path)
+    assert all(logits.path(file, *kind).is_file() for file in files)
+    assert logits.read_manifest(*kind)["complete"]
+    (tmp_path / "b.wav").write_bytes(b"another sound")
+    assert forget_changed_sounds(logits, files, tmp_path) != known
+    assert [logits.path(file, *kind).is_file() for file in files] == [True, False]
+    assert not logits.read_manifest(*kind)["complete"]
 
 
 def test_a_finished_kind_says_how_its_transcoder_was_trained(tmp_path):

@@ -36,7 +36,7 @@ def sound(tmp_path_factory):
 def test_windows_begin_two_thirds_of_their_length_apart():
     assert list(WindowLength(1).starts(4)) == [0, 1, 2, 3]
     assert list(WindowLength(3).starts(9)) == [0, 2, 4, 6]
-    assert list(WindowLength(3).starts(2)) == [0]
+    assert list(WindowLength(3).starts(2)) == list(WindowLength(1).starts(0)) == [0]
     assert (WindowLength(10).hop_s, WindowLength(5).hop_s) == (7, 4)
 
 
@@ -76,6 +76,20 @@ def test_true_windows_of_a_spectrogram_are_cut_from_the_whole(sound, tmp_path):
     expected = [classifier.scores(mels[None, 100 * second : 100 * second + 301])[0] for second in (0, 2)]
     assert scores.shape == (2, 527) and np.abs(scores[0] - scores[1]).max() > 1e-3
     assert np.allclose(scores, np.stack(expected), atol=1e-5)
+
+
+def test_windows_of_levels_are_joined_from_their_seconds(sound, tmp_path):
+    weights = write_random_classifier(tmp_path, "EfficientAT-mn04") / CLASSIFIERS["EfficientAT-mn04"].weights
+    pipeline = TaggingPipeline("EfficientAT-mn04", weights, "pinv", "pinv")
+    record = ThirdOctaves()
+    levels = record.levels(sound[1], framing="per_second")[:5]  # as recordings are, second by second
+    scores = level_window_scores(
+        pipeline, levels.reshape(40, 29) - record.offset_db, 0.125, WindowLength(3), 0.0
+    )
+    transcoder = pipeline.load_transcoder()
+    windows = [torch.tensor(levels[second : second + 3], dtype=torch.float32) for second in (0, 2)]
+    mels = [transcoder.join(transcoder.transcode_seconds(window), 3 * SR) for window in windows]
+    assert np.allclose(scores, pipeline.load_classifier().scores(torch.stack(mels)), atol=1e-5)
 
 
 def test_levels_of_a_sound_score_as_the_sound_does(sound):
