@@ -21,7 +21,7 @@ from spectral_transcoder.slurm.city import City, CityPlan
 from spectral_transcoder.slurm.city_dataset import write_dataset
 from spectral_transcoder.slurm.city_tasks import CityTask, plan_tasks
 from spectral_transcoder.slurm.cluster import Cluster
-from spectral_transcoder.utils.errors import DatasetError, UsageError
+from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError, UsageError
 from tests.helpers.clones import ROOT, slurm, wait_for_empty_queue, wait_until
 from tests.helpers.made_levels import epochs_s, street_levels, write_csv
 
@@ -286,6 +286,23 @@ def test_more_tasks_than_an_array_takes_are_several_arrays(made_slurm, call_scri
         assert f"--array=0-{n_tasks - 1}" in path.read_text() and f"'first': {first}" in path.read_text()
     jobs = json.loads((city.folder / "jobs.json").read_text())
     assert (jobs["0"], jobs["1001"], jobs["2499"]) == ("77_0", "77_0", "77_497")
+
+
+def test_arrays_that_slurm_refuses_are_submitted_later(made_slurm):
+    """Where a user may have so many jobs in the queue and no more, those that were taken are not submitted twice."""
+    sbatch = made_slurm / "bin" / "sbatch"
+    takes = sbatch.read_text()
+    sbatch.write_text(
+        takes.replace("\n", '\ncase "$*" in *job_001001*) echo "too many jobs" >&2; exit 1;; esac\n', 1)
+    )
+    city = City(made_slurm / "city")
+    city.plan(CityPlan([], [CityTask((f"/{index}",), None, 1) for index in range(1100)]))
+    with pytest.raises(SpectralTranscoderError, match="too many jobs"):
+        city.submit(Cluster())
+    queue = "".join(f"77_{index}|PENDING|Priority|x|/\n" for index in range(1001))
+    (made_slurm / "queue.txt").write_text(queue)
+    sbatch.write_text(takes)
+    assert city.submit(Cluster()).startswith("submitted 77: 99 tasks\n")
 
 
 def test_the_settings_of_the_cluster_are_remembered(made_slurm, levels, call_script, monkeypatch):
