@@ -162,6 +162,14 @@ def test_any_row_of_faults_ends_with_the_right_bytes_or_none(server, tmp_path, f
     assert tree(tmp_path) == {"file": content}
 
 
+def test_a_pause_is_shortened_by_half_at_most(server, tmp_path):
+    server.files["file"], server.faults["file"] = CONTENT, [Fault(status=503)]
+    patience = Patience(first_delay_s=0.4, longest_delay_s=0.4)
+    Downloader(TransferProgress(0, io.StringIO()), patience).fetch(job(server, tmp_path / "file"))
+    first, second = (at for _, _, at in server.gets)
+    assert 0.2 <= second - first < 4
+
+
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_429_waits_as_long_as_retry_after_says(server, tmp_path, form):
     # A date has whole seconds: 2 s ahead is at least 1 s to wait.
