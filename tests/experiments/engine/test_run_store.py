@@ -83,6 +83,14 @@ def test_what_was_made_from_other_data_or_an_earlier_step_is_outdated(chain, tmp
     assert not RunStore(chain.experiment).is_outdated(chain.train)
 
 
+def test_a_result_without_a_step_before_it_is_one(chain):
+    """As of weights that were trained elsewhere; once that step runs here, the result is of other weights."""
+    chain.finish(chain.evaluate)
+    assert chain.states() == (State.PENDING, State.DONE)
+    chain.finish(chain.train)
+    assert chain.states() == (State.DONE, State.PENDING)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"plan": "deep"}'])
 def test_a_damaged_record_is_none(chain, content):
     chain.finish(chain.train)
