@@ -28,7 +28,8 @@ from spectral_transcoder.utils.errors import UsageError
 
 NB_CHANNELS, HIDDEN = 32, 512
 DROPOUT = 0.3
-MEAN_DB, STD_DB = 0.0, 20.0  # of levels of recordings in the published scale, roughly
+STD_MARGIN_DB = 3.0  # added to standard deviations: bands that are nearly always silent are not blown up
+LEAST_SCORE = 1e-6
 QUIETEST_DB = -70.0  # digital silence, 100 dB below, is no more than quiet
 
 
@@ -53,17 +54,43 @@ class StudentNetwork(nn.Module):
             raise UsageError(f"a student with nb_channels={nb_channels}, hidden={hidden}: expected 1 or more")
         channels = [1, nb_channels, 2 * nb_channels, 4 * nb_channels]
         layers: list[nn.Module] = []
+        n_levels = n_bands
         for c_in, c_out in pairwise(channels):
             layers += [nn.Conv2d(c_in, c_out, 3, stride=(1, 2), padding=1), nn.BatchNorm2d(c_out), nn.ReLU()]
             n_bands = -(-n_bands // 2)
         self.convolutions = nn.Sequential(*layers)
+        self.mean_db: torch.Tensor
+        self.std_db: torch.Tensor
+        for name, value in levels_of_earlier_versions(n_levels).items():
+            self.register_buffer(name, value)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.summary = nn.Sequential(nn.Linear(2 * channels[-1] * n_bands, hidden), nn.GELU())
         self.classifier = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(hidden, n_labels))
 
+    @torch.no_grad()
+    def begin_with(self, levels_db: torch.Tensor, scores: torch.Tensor) -> None:
+        """Begin with what training windows are like: standardise levels by theirs, and score as the teacher on average.
+
+        A teacher's scores are mostly near 0. A last layer that begins at 0.5 for each of its labels spends its first
+        epochs, and its weights, on getting there.
+
+        Parameters
+        ----------
+        levels_db : torch.Tensor
+            [n, T, n_bands] third-octave levels in dB.
+        scores : torch.Tensor
+            [n, n_labels] the teacher's, in 0 … 1.
+        """
+        levels_db = levels_db.clamp(min=QUIETEST_DB).flatten(0, 1)
+        self.mean_db.copy_(levels_db.mean(0))
+        self.std_db.copy_(levels_db.std(0) + STD_MARGIN_DB)
+        last = self.classifier[-1]
+        assert isinstance(last, nn.Linear)
+        last.bias.copy_(torch.logit(scores.mean(0), eps=LEAST_SCORE))
+
     def embedding(self, levels_db: torch.Tensor) -> torch.Tensor:
         """Return the embedding [B, hidden] of third-octave levels in dB [B, T, n_bands] of any duration."""
-        image = (levels_db.clamp(min=QUIETEST_DB) - MEAN_DB) / STD_DB
+        image = (levels_db.clamp(min=QUIETEST_DB) - self.mean_db) / self.std_db
         image = self.convolutions(image.unsqueeze(1).contiguous(memory_format=torch.channels_last))
         frames = image.transpose(1, 2).flatten(2)  # [B, T, C · bands]
         return self.summary(torch.cat([frames.mean(1), frames.amax(1)], dim=1))
@@ -79,6 +106,11 @@ class StudentNetwork(nn.Module):
     def forward(self, levels_db: torch.Tensor) -> torch.Tensor:
         """Return scores in 0 … 1, [B, n_labels], of third-octave levels in dB [B, T, n_bands]."""
         return self.logits(levels_db).sigmoid()
+
+
+def levels_of_earlier_versions(n_bands: int) -> dict[str, torch.Tensor]:
+    """Return mean and deviation (n_bands,) in dB by which students of earlier versions standardised every band."""
+    return {"mean_db": torch.zeros(n_bands), "std_db": torch.full((n_bands,), 20.0)}
 
 
 @dataclass(frozen=True)
@@ -220,6 +252,8 @@ def build_student(content: dict[str, Any], path: Path) -> Student:
     """Return the student whose checkpoint, read from `path`, is `content`; else raise CheckpointError."""
     settings, state_dict, training = checkpoint_parts(content, path, "student")
     student = Student(StudentSettings.from_dict(settings))
+    if isinstance(state_dict, dict):
+        state_dict = levels_of_earlier_versions(student.settings.third_octaves.n_bands) | state_dict
     load_state(student.network, state_dict, path)
     student.training_record = student.transcoder.training_record = training
     return student

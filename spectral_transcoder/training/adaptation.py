@@ -56,11 +56,23 @@ class StudentOnLevels(nn.Module):
         return self.network.logits(levels_db)
 
 
-def label_loss(logits: torch.Tensor, chunks: Chunks) -> torch.Tensor:
-    """Return the binary cross-entropy between logits and the classifier's scores, summed over labels."""
-    loss = nn.functional.binary_cross_entropy_with_logits(
-        logits, chunks.teacher_scores, reduction="none"
-    ).sum(1)
+def label_loss(logits: torch.Tensor, chunks: Chunks, prop_first: float = 0.0) -> torch.Tensor:
+    """Return the loss of a head or a student: the mean over windows, weighted where they have weights.
+
+    Parameters
+    ----------
+    logits : torch.Tensor
+        (B, n_labels).
+    chunks : Chunks
+        With the classifier's scores: the binary cross-entropy between logits and these is summed over labels.
+    prop_first : float
+        Weight of the cross-entropy that softmax(logits) has with the classifier's first label, its highest score:
+        labels that sound alike then compete, where each for itself would stay in between.
+    """
+    scores = chunks.teacher_scores
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, scores, reduction="none").sum(1)
+    if prop_first:
+        loss = loss + prop_first * nn.functional.cross_entropy(logits, scores.argmax(1), reduction="none")
     return loss.mean() if chunks.weights is None else (chunks.weights * loss).mean()
 
 

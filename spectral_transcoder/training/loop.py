@@ -5,8 +5,9 @@ of an epoch follow from the seed and the epoch's number alone, so a run that was
 epoch and, on a CPU, ends with the very weights of an undisturbed one.
 """
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,8 @@ from spectral_transcoder.training.recipe import Recipe
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
 
 STATE_FORMAT = "spectral_transcoder training state 1"
+# what recipes of earlier versions did not know, all of which had none of it
+UNKNOWN_ONCE = {"weight_decay": 0.0, "prop_embedding": 0.0, "prop_first": 0.0, "average_steps": 0}
 EPOCH_SEEDS, MOST_PROCESSES = 100_000, 4096  # every (seed, epoch, process) has random numbers of its own
 
 LossFunction: TypeAlias = Callable[[torch.Tensor, Chunks], torch.Tensor]
@@ -138,7 +141,8 @@ def fit(
     state = begin_or_resume(network, optimizer, recipe, provenance or {}, state_path)
     history, best = state["history"], state["best"]
     wrapped, optimizer = fabric.setup(network, optimizer)
-    run = TrainingRun(fabric, wrapped, optimizer, loss_function, recipe, splits)
+    average = MovingAverage.of(network, recipe.average_steps, state.get("average"))
+    run = TrainingRun(fabric, wrapped, optimizer, loss_function, recipe, splits, average)
     for epoch in range(len(history["train"]), recipe.epochs):
         losses = run.epoch(epoch)
         if not all(map(math.isfinite, losses.values())):
@@ -147,11 +151,13 @@ def fit(
         for split, loss in losses.items():
             history[split].append(loss)
         if losses["valid"] == min(history["valid"]):
-            best = copy_weights(network)
+            best = average.copy() if average else copy_weights(network)
         if report:  # before the state: killed in between, the epoch is trained and reported again
             report(history)
         if fabric.is_global_zero:
             weights = {"weights": copy_weights(network), "best": best, "optimizer": optimizer.state_dict()}
+            if average:
+                weights["average"] = average.copy()
             write_tensors(state_path, state | weights)
     network.load_state_dict(best)
     return history
@@ -185,8 +191,8 @@ def load_training_state(path: Path) -> dict[str, Any]:
     state = load_tensors(path)
     if "origin" in state:
         state["provenance"] = state.pop("origin")
-    if isinstance(state.get("recipe"), dict):  # which knew neither weight decay nor embeddings
-        state["recipe"] = {"weight_decay": 0.0, "prop_embedding": 0.0, **state["recipe"]}
+    if isinstance(state.get("recipe"), dict):
+        state["recipe"] = UNKNOWN_ONCE | state["recipe"]
     return state
 
 
@@ -203,6 +209,61 @@ def copy_weights(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 @dataclass
+class MovingAverage:
+    """A moving average of a network's weights over the steps of its training.
+
+    Attributes
+    ----------
+    network : nn.Module
+        Whose weights it averages.
+    n_steps : int
+        Steps that it reaches back: 1 - 1/n_steps of it is kept in each step; less in the first ones, so that it
+        forgets what it began with.
+    weights : dict of str to torch.Tensor
+        The average, by the network's names, on its device. Counts, which have no mean, are the latest.
+    """
+
+    network: nn.Module
+    n_steps: int
+    weights: dict[str, torch.Tensor]
+
+    @classmethod
+    def of(
+        cls, network: nn.Module, n_steps: int, weights: dict[str, torch.Tensor] | None
+    ) -> "MovingAverage | None":
+        """Return the average that begins with the network's weights, or goes on from others; None of no steps."""
+        if not n_steps:
+            return None
+        own = {key: value.detach().clone() for key, value in network.state_dict().items()}
+        given = weights or own
+        return cls(network, n_steps, {key: given[key].to(value.device) for key, value in own.items()})
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after a step, counted from 0."""
+        kept = min(1 - 1 / self.n_steps, (step + 1) / (step + 10))
+        for key, value in self.network.state_dict().items():
+            if value.is_floating_point():
+                self.weights[key].lerp_(value, 1 - kept)
+            else:
+                self.weights[key].copy_(value)
+
+    def copy(self) -> dict[str, torch.Tensor]:
+        """Return a copy of the average on the CPU."""
+        return {key: value.cpu().clone() for key, value in self.weights.items()}
+
+    @contextlib.contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Give the network the average instead of its own weights."""
+        own = copy_weights(self.network)
+        self.network.load_state_dict(self.weights)
+        try:
+            yield
+        finally:
+            self.network.load_state_dict(own)
+
+
+@dataclass
 class TrainingRun:
     """What the epochs of a run share."""
 
@@ -212,11 +273,13 @@ class TrainingRun:
     loss_function: LossFunction
     recipe: Recipe
     splits: dict[str, Chunks]
+    average: MovingAverage | None = None
 
     def epoch(self, epoch: int) -> dict[str, float]:
         """Train on every chunk once, then measure the other splits: mean losses by split."""
         losses = {"train": self.train(epoch)}
-        return losses | {split: self.mean_loss(self.splits[split]) for split in SPLITS[1:]}
+        with self.average.in_place() if self.average else contextlib.nullcontext():
+            return losses | {split: self.mean_loss(self.splits[split]) for split in SPLITS[1:]}
 
     def train(self, epoch: int) -> float:
         """Train on every chunk once, in an order that the seed and the epoch give; return the mean loss."""
@@ -232,6 +295,8 @@ class TrainingRun:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.recipe.rate(step, self.recipe.epochs * len(batches))
             total += self.train_batch(batch)
+            if self.average:
+                self.average.update(step)
         return self.sum_over_processes(total) / len(order)
 
     def train_batch(self, batch: torch.Tensor) -> torch.Tensor:

@@ -37,6 +37,12 @@ class Recipe:
         AdamW's weight decay; 0, as published, is Adam.
     prop_embedding : float
         Weight of the error of the classifier's embedding beside the cross-entropy summed over labels; 0 as published.
+    prop_first : float
+        Weight of the cross-entropy of the first label, by a softmax over all labels' logits, beside the cross-entropy
+        summed over labels; 0 where each label counts for itself alone.
+    average_steps : int
+        Steps that the moving average of the weights reaches back, which is then what is validated and kept; 0, as
+        published, is the weights themselves.
     """
 
     epochs: int
@@ -50,12 +56,16 @@ class Recipe:
     level_weight: float = 0.0
     weight_decay: float = 0.0
     prop_embedding: float = 0.0
+    prop_first: float = 0.0
+    average_steps: int = 0
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.batch_size) < 1 or not 0 < self.learning_rate < math.inf:
             raise UsageError(f"{self}: epochs, batch size and learning rate have to be positive and finite")
         if self.schedule not in ("constant", "cosine"):
             raise UsageError(f"schedule {self.schedule!r}: expected constant or cosine")
+        if self.average_steps < 0:
+            raise UsageError(f"average_steps {self.average_steps}: expected 0 or more")
 
     def rate(self, step: int, n_steps: int) -> float:
         """Return the learning rate of a step, counted from 0, of `n_steps` in all."""

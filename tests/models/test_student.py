@@ -75,6 +75,41 @@ def test_exported_it_is_below_six_megabytes(student, tmp_path):
         np.testing.assert_allclose(scores, student(levels).numpy(), atol=1e-5)
 
 
+def test_it_begins_with_the_levels_and_scores_of_its_training_windows(student):
+    """Each band standardised, and scores whose mean is that of the teacher's, before the first step."""
+    levels, rng = seconds(40), torch.Generator().manual_seed(0)
+    levels[:, :, 3] = -200.0  # silence
+    scores = torch.rand(40, 521, generator=rng) ** 6
+    scores[:, 7] = 0
+    student.network.begin_with(levels, scores)
+    seen = []
+    student.network.convolutions.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.no_grad():
+        student.network.classifier[-1].weight.zero_()
+        found = student(levels)
+    torch.testing.assert_close(found[0], scores.mean(0), atol=2e-6, rtol=1e-4)
+    image = seen[0].squeeze(1)
+    torch.testing.assert_close(image.mean(dim=(0, 1)), torch.zeros(29), atol=1e-4, rtol=0)
+    std_db = levels.clamp(min=-70).std(dim=(0, 1))
+    torch.testing.assert_close(image.std(dim=(0, 1)), std_db / (std_db + 3))  # nought where it is silent
+
+
+def test_a_student_of_an_earlier_version_scores_as_it_did(student, tmp_path):
+    """Its levels were divided by 20 dB in every band, and its file does not say so."""
+    student.save(tmp_path / "now_model")
+    content = torch.load(tmp_path / "now_model", weights_only=True)
+    for name in ("mean_db", "std_db"):
+        del content["state_dict"][name]
+    torch.save(content, tmp_path / "once_model")
+    once, levels = load_level_model(tmp_path / "once_model"), seconds(3)
+    image = (levels.clamp(min=-70) / 20).unsqueeze(1)
+    network = once.network
+    with torch.no_grad():
+        frames = network.convolutions(image).transpose(1, 2).flatten(2)
+        embedding = network.summary(torch.cat([frames.mean(1), frames.amax(1)], dim=1))
+        torch.testing.assert_close(once(levels), network.classifier(embedding).sigmoid())
+
+
 def test_it_serves_its_teacher_only(student, yamnet_weights):
     with pytest.raises(UsageError, match="student of MiniYamNet does not serve YamNet"):
         student.transcoder.classifier_behind(load_classifier("YamNet", yamnet_weights))

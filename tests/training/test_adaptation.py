@@ -61,6 +61,17 @@ def test_the_loss_is_the_cross_entropy_summed_over_labels():
     assert float(found) == pytest.approx(expected)
 
 
+def test_first_labels_may_compete_in_the_loss():
+    """`prop_first` times what a softmax over all labels gives the first of the classifier's scores."""
+    rng = np.random.default_rng(0)
+    logits, scores = rng.normal(size=(6, 4)), rng.uniform(size=(6, 4))
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = -np.log(shares[np.arange(6), scores.argmax(1)]).mean()
+    chunks = Chunks(torch.zeros(6, 1), scores=torch.tensor(scores))
+    alone, both = (label_loss(torch.tensor(logits), chunks, prop_first) for prop_first in (0, 3))
+    assert float(both - alone) == pytest.approx(3 * expected)
+
+
 def test_windows_of_rare_first_labels_weigh_more():
     scores = torch.eye(3)[[0, 0, 0, 0, 1]]  # four windows of one label, one of another, none of a third
     assert label_weights(scores, 0) is None

@@ -1,6 +1,6 @@
 """Training on small networks: resumption to the bit, best weights, divergence, several processes."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
@@ -58,8 +58,12 @@ class Killed(Exception):
 
 @pytest.mark.parametrize("after", [1, 3, 5])
 @pytest.mark.parametrize("place", ["before the report", "after the report", "after the state"])
-def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path, monkeypatch, after, place):
-    whole, expected = train(tmp_path / "whole", RECIPE)
+@pytest.mark.parametrize("average_steps", [0, 10])
+def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(
+    tmp_path, monkeypatch, after, place, average_steps
+):
+    recipe = replace(RECIPE, average_steps=average_steps)
+    whole, expected = train(tmp_path / "whole", recipe)
     message, left = [], after
 
     def report(history):
@@ -78,24 +82,43 @@ def test_a_stopped_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path, mon
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(loop, "write_tensors", write)
-        train(tmp_path / "stopped", RECIPE, report=report)
+        train(tmp_path / "stopped", recipe, report=report)
     resumed, history = train(
-        tmp_path / "stopped", RECIPE, report=lambda history: message.append(len(history["train"]))
+        tmp_path / "stopped", recipe, report=lambda history: message.append(len(history["train"]))
     )
     assert history == expected
     assert sorted(set(message)) == [1, 2, 3, 4, 5]
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
 
 
-def test_losses_fall_and_the_best_validation_weights_are_kept(tmp_path):
+@pytest.mark.parametrize("average_steps", [0, 10])
+def test_losses_fall_and_the_best_validation_weights_are_kept(tmp_path, average_steps):
     splits = make_splits()
-    network, history = train(
-        tmp_path / "state", Recipe(epochs=30, learning_rate=1e-2, batch_size=16), splits=splits
-    )
+    recipe = Recipe(epochs=30, learning_rate=1e-2, batch_size=16, average_steps=average_steps)
+    network, history = train(tmp_path / "state", recipe, splits=splits)
     assert history["train"][-1] < 0.5 * history["train"][0]
     network.eval()
     valid = mel_loss(network(splits["valid"].levels), splits["valid"]).item()
     assert valid == pytest.approx(min(history["valid"]), rel=1e-5)
+
+
+def test_the_moving_average_is_that_of_the_weights_after_each_step():
+    """Against its sum written out: the shares of past weights are products of what each step kept."""
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(network.weight, 100.0)
+    average = loop.MovingAverage.of(network, 2, None)
+    values, kept = [3.0, -1.0, 4.0, 1.0, -5.0, 9.0, 2.0, -6.0], []
+    for step, value in enumerate(values):
+        nn.init.constant_(network.weight, value)
+        average.update(step)
+        kept.append(min(0.5, (step + 1) / (step + 10)))
+    shares = [(1 - kept[step]) * np.prod(kept[step + 1 :]) for step in range(len(values))]
+    expected = np.prod(kept) * 100 + np.dot(shares, values)
+    assert average.weights["weight"].item() == pytest.approx(expected)
+    with average.in_place():
+        assert network.weight.item() == pytest.approx(expected)
+    assert network.weight.item() == values[-1]
+    assert loop.MovingAverage.of(network, 0, None) is None
 
 
 def test_two_seeds_differ_and_one_seed_does_not(tmp_path):
@@ -138,7 +161,10 @@ def test_the_state_of_another_run_is_not_gone_on_with(tmp_path):
     assert again == history
 
 
-@pytest.mark.parametrize("unknown", [("prop_embedding",), ("prop_embedding", "weight_decay")])
+@pytest.mark.parametrize(
+    "unknown",
+    [("average_steps", "prop_first"), ("average_steps", "prop_first", "prop_embedding", "weight_decay")],
+)
 def test_what_an_earlier_version_stopped_goes_on(tmp_path, unknown):
     """Its recipe lacks what is new since, which was nought."""
     recipe = {name: value for name, value in asdict(RECIPE).items() if name not in unknown}

@@ -5,6 +5,7 @@ student on the levels; evaluate and metric compare with the classifier on the tr
 """
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,8 @@ class LevelModelTask:
             warmup_steps=WARMUP_STEPS,
             schedule="cosine",
             weight_decay=WEIGHT_DECAY,
+            prop_first=values["prop_first"],
+            average_steps=values["average_steps"],
         )
         return cls(
             plan=setting.plan,
@@ -194,11 +197,12 @@ def train(setting: Setting, experiment: Experiment) -> None:
     state_path = experiment.file("model", setting, "training_state")
     provenance = {"dataset": task.dataset.provenance, "weights": sha256_or_none(task.weights), **task.sizes}
     provenance["teacher"] = sha256_or_none(task.teacher.path_in(task.models))
+    loss = partial(label_loss, prop_first=task.recipe.prop_first)
     with experiment.progress(task.recipe.epochs, "training", "epoch") as progress:
         report = EpochReport(experiment.file("loss", setting, "losses"), progress)
         fabric = make_fabric("cpu")
         try:
-            history = fit(network, label_loss, splits, task.recipe, state_path, provenance, fabric, report)
+            history = fit(network, loss, splits, task.recipe, state_path, provenance, fabric, report)
         finally:
             report.close()
     model.training_record = {
@@ -223,6 +227,7 @@ def network_and_chunks(
         network: nn.Module = HeadOnRows(model.adaptation)
     else:
         splits = {split: student_chunks(task, split) for split in SPLITS}
+        model.network.begin_with(splits["train"].levels, splits["train"].teacher_scores)
         network = StudentOnLevels(model.network)
     weights = label_weights(splits["train"].teacher_scores, task.sizes["balance"] / 100)
     return network, splits | {"train": replace(splits["train"], weights=weights)}

@@ -122,20 +122,27 @@ LEVEL_MODEL_SIZES: dict[str, Sequence[Modality]] = {
 }
 # `through`: what makes the Mels behind which a head is trained; `noises`: how many noises it is trained with;
 # `teacher`: whose scores are learned, the classifier's own by default; `balance`: how much rare first labels count,
-# in percent: 0 as often as they are, 100 as much as all others
+# in percent: 0 as often as they are, 100 as much as all others; `prop_first`: the weight of the first label's
+# cross-entropy in the loss, beside that of the scores summed over labels; `average_steps`: steps that a moving average
+# of the weights reaches back, 0 without one
 OWN_TEACHER = "own"
 TEACHERS = (OWN_TEACHER, *ADDED_CLASSIFIERS, *CLASSIFIERS)
 TRAINED_THROUGH = TEXTURED_CNNS
 BALANCES = (0, 25, 50, 75, 100)
+LEVEL_MODEL_TRAINING: Factors = {
+    "teacher": TEACHERS,
+    "balance": BALANCES,
+    "prop_first": (0, 1, 2, 3, 5, 10),
+    "average_steps": (0, 100, 300, 1000),
+    "seed": tuple(range(10)),
+}
 LEVEL_MODEL_FACTORS: dict[str, Factors] = {
     ADAPTED: {
         "through": ("pinv_texture", "pinv", *TRAINED_THROUGH),
         "noises": (2, 1, 4),
-        "teacher": TEACHERS,
-        "balance": BALANCES,
-        "seed": tuple(range(10)),
+        **LEVEL_MODEL_TRAINING,
     },
-    STUDENT: {"teacher": TEACHERS, "balance": BALANCES, "seed": tuple(range(10))},
+    STUDENT: LEVEL_MODEL_TRAINING,
 }
 
 

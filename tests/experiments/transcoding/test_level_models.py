@@ -59,15 +59,15 @@ def test_heads_and_students_of_levels_every_second(made):
     assert np.isfinite(np.load(metrics)).all()
 
 
-def test_models_that_balance_labels_are_others_and_say_so(made):
-    """Their weights differ from those trained on the same windows, all of which count alike."""
-    select = "dataset=made-1s+classifier=MiniYamNet+epoch=2+step=train+nb_channels=8+balance=0+100"
+@pytest.mark.parametrize("factor", ["balance=0+100", "prop_first=0+1", "average_steps=0+100"])
+def test_models_of_another_training_are_others_and_say_so(made, factor):
+    """Their weights differ from those trained without: windows that count alike, labels that do not compete, …"""
+    select = f"dataset=made-1s+classifier=MiniYamNet+epoch=2+step=train+nb_channels=8+{factor}"
     compute(made, f"student/{select}")
-    alike, balanced = sorted(
-        (made / TRAINED).glob("*student*_model"), key=lambda path: "balance" in path.name
-    )
-    assert "balance" not in alike.name and "balance=100+" in balanced.name
-    weights = [load_level_model(path).network.state_dict() for path in (alike, balanced)]
+    name, values = factor.split("=")
+    alike, trained = sorted((made / TRAINED).glob("*student*_model"), key=lambda path: name in path.name)
+    assert name not in alike.name and f"{name}={values.split('+')[1]}+" in trained.name
+    weights = [load_level_model(path).network.state_dict() for path in (alike, trained)]
     assert any(not torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
