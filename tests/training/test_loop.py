@@ -206,7 +206,13 @@ def test_gradients_are_no_longer_than_the_recipe_allows(tmp_path, monkeypatch, c
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"learning_rate": -1.0}, {"schedule": "steps"}, {"batch_size": 0}],
+    [
+        {"epochs": 0},
+        {"learning_rate": -1.0},
+        {"schedule": "steps"},
+        {"batch_size": 0},
+        {"average_steps": -1},
+    ],
 )
 def test_recipes_that_cannot_be_are_refused(wrong):
     with pytest.raises(UsageError):
