@@ -104,9 +104,10 @@ def test_a_clock_that_is_set_back_goes_on(tmp_path):
     ("start", "words"),
     [
         (b"RIFF\0\0\0\0WAVEfmt \n\n\n", "use --from-audio"),
-        (gzip.compress(b"epoch,20\n1,2\n"), "is compressed"),
+        (gzip.compress(b"epoch,20\n1,2\n", mtime=0), "is compressed"),
         ("epoch,20,25\n1,2,3\n2,3,4\n".encode("utf-16-le"), "is text in UTF-16-LE: expected UTF-8"),
     ],
+    ids=["sound", "gzip", "UTF-16"],
 )
 def test_what_is_no_text_is_named(start, words):
     with pytest.raises(LevelsError, match=words):
