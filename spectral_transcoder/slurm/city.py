@@ -105,7 +105,7 @@ class CityTaskState:
     detail : tuple of str
         Why it waits, the last line of its log, or what its rows lack.
     out_of_date : bool
-        Whether it is done, and a file of its has changed since.
+        Whether it is done, and one of its files has changed since.
     left_out : bool
         Whether it is done without a file that could not be used.
     """
