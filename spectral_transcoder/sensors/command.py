@@ -22,7 +22,9 @@ from spectral_transcoder.sensors.follow import open_rows, write_rows
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
 from spectral_transcoder.sensors.levels import FRAME_S, record_of_frames
-from spectral_transcoder.sensors.live import LiveLevels, LiveSound, Stop, follow_bytes, in_words
+from spectral_transcoder.sensors.live_levels import LiveLevels
+from spectral_transcoder.sensors.live_sound import LiveSound
+from spectral_transcoder.sensors.live_source import Stop, follow_bytes, in_words
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 from spectral_transcoder.sensors.resampling import frame_period
 from spectral_transcoder.sensors.results import provenance

@@ -19,7 +19,8 @@ from spectral_transcoder.sensors.calibration import refuse_wrong_offset
 from spectral_transcoder.sensors.classify import SensorClassifier
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import LevelBlock
-from spectral_transcoder.sensors.live import LiveLevels, LiveSound
+from spectral_transcoder.sensors.live_levels import LiveLevels
+from spectral_transcoder.sensors.live_sound import LiveSound
 from spectral_transcoder.sensors.records import check_output, record_path, write_json
 from spectral_transcoder.sensors.standard_input import STDIN
 from spectral_transcoder.sensors.windows import Timeline, WindowBatch, Windowing

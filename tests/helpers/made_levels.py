@@ -33,6 +33,11 @@ def write_csv(path, levels, epochs, names=NOMINAL_HZ, extra=(), shuffle=False, d
     return path
 
 
+def csv_lines(folder, levels, epochs):
+    """Return the lines of a csv, the head first, as bytes with their ends."""
+    return write_csv(folder / "rows.csv", levels, epochs).read_bytes().splitlines(keepends=True)
+
+
 def write_cense_hdf5(path, days):
     """Write {(year_month, day): (epochs in s, levels)} as CENSE does: epoch in ms, 29 bands, leq, laeq."""
     with h5py.File(path, "w") as file:

@@ -1,4 +1,7 @@
-"""A transcoder and a classifier that run fast, for the tests of sensors."""
+"""A transcoder and a classifier that run fast, and a pipe, for the tests of sensors."""
+
+import os
+import sys
 
 import pytest
 
@@ -17,3 +20,12 @@ def models():
         return Transcoder(TranscoderSettings("pinv", record.front_end.name)), classifier
 
     return build
+
+
+@pytest.fixture
+def piped(monkeypatch):
+    """A pipe that is standard input: the end that is written."""
+    read, write = os.pipe()
+    with os.fdopen(read) as reading, os.fdopen(write, "wb", 0) as writing:
+        monkeypatch.setattr(sys, "stdin", reading)
+        yield writing

@@ -1,0 +1,51 @@
+"""What arrives: signals that end it, files that take the place of the one that is followed."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from spectral_transcoder.sensors.live_source import Stop, follow_bytes
+from spectral_transcoder.utils.errors import AudioError, MissingFileError
+
+
+def test_a_signal_that_comes_twice_at_once_is_one():
+    """`timeout` sends it to the process and to its group."""
+    with Stop() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.asked
+        time.sleep(0.6)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("way", ["moved", "emptied"])
+def test_another_file_begins_behind_an_empty_chunk(tmp_path, way):
+    """What the old one got after the last look, before it was moved, is given too."""
+    growing, stop = tmp_path / "today.csv", Stop()
+    growing.write_bytes(b"one\n")
+    chunks = follow_bytes(growing, stop)
+    found = [next(chunks)]
+    if way == "moved":
+        growing.rename(tmp_path / "yesterday.csv")
+    growing.write_bytes(b"2\n")
+    found += [next(chunks), next(chunks)]
+    stop.asked = True
+    assert [*found, *chunks] == [b"one\n", b"", b"2\n"]
+
+
+def test_a_sound_that_is_cut_while_it_is_followed_is_refused(tmp_path):
+    growing = tmp_path / "street.wav"
+    growing.write_bytes(b"RIFF" * 10)
+    chunks = follow_bytes(growing, Stop(), sound=True)
+    assert next(chunks) == b"RIFF" * 10
+    growing.write_bytes(b"RIFF")
+    with pytest.raises(AudioError, match=r"street\.wav was cut or replaced while it was followed"):
+        next(chunks)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(MissingFileError, match=r"no file at .*today\.csv"):
+        next(follow_bytes(tmp_path / "today.csv", Stop()))
