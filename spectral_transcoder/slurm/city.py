@@ -9,114 +9,32 @@ limit, or because its node is taken away, is requeued.
 import json
 import pprint
 import shutil
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from spectral_transcoder.experiments.engine.run_store import State
 from spectral_transcoder.models.labels import DATA
 from spectral_transcoder.sensors.records import intact_record, parts_folder, read_json, read_record
 from spectral_transcoder.slurm.city_dataset import write_dataset
-from spectral_transcoder.slurm.city_tasks import CityTask, tasks_beside
+from spectral_transcoder.slurm.city_plan import PLAN, CityPlan, read_plan, write_plan
+from spectral_transcoder.slurm.city_states import CityTaskState, changed_files, is_wanted, summary_of
 from spectral_transcoder.slurm.cluster import Cluster
 from spectral_transcoder.slurm.job_selection import MOST_TASKS
 from spectral_transcoder.slurm.launcher import WAITING, last_line
 from spectral_transcoder.slurm.queue import QueuedJob, has_slurm, queued_jobs, submission, submit
-from spectral_transcoder.utils.errors import (
-    DatasetError,
-    MissingFileError,
-    SpectralTranscoderError,
-    UsageError,
-)
+from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError, UsageError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.locks import sole_writer
 from spectral_transcoder.utils.paths import PROJECT_ROOT
 
 JOB_NAME = "classify_city"
-SCRIPT = "classify_thirdo.py"
-PLAN, JOBS, PARTS, LOGS, DATASET = "plan.json", "jobs.json", "parts", "logs", "dataset"
+JOBS, PARTS, LOGS, DATASET = "jobs.json", "parts", "logs", "dataset"
 MARKER = "# Written by classify_thirdo.py --slurm, which replaces it."
 USAGE = "    classify_thirdo.py --slurm and --resubmit submit the tasks of its array."
 NEVER_STARTED = "never started: it was cancelled"
 DAMAGED = "its output is damaged, or gone"
-
-
-@dataclass(frozen=True)
-class CityPlan:
-    """What a city's folder was planned for.
-
-    Attributes
-    ----------
-    options : list of str
-        Options of classify_thirdo.py that all tasks share.
-    tasks : list of CityTask
-        The tasks, in the order of their parts.
-    settings : str or None
-        The file of the cluster's settings that the command line named.
-    contents : dict of str to str
-        Its files by their digests.
-    frame_s : float or None
-        Seconds of the frames that all files become.
-    unnamed : list of str
-        The folders of files that do not name their sensor.
-    """
-
-    options: list[str]
-    tasks: list[CityTask]
-    settings: str | None = None
-    contents: dict[str, str] = field(default_factory=dict)
-    frame_s: float | None = None
-    unnamed: list[str] = field(default_factory=list)
-
-    @property
-    def files(self) -> set[str]:
-        """The files of all tasks."""
-        return {file for task in self.tasks for file in task.files}
-
-    def with_more(self, more: "CityPlan") -> "CityPlan":
-        """Return the plan with the tasks of files that are new in another of the same options."""
-        return CityPlan(
-            self.options,
-            [*self.tasks, *tasks_beside(self.tasks, more.tasks)],
-            more.settings or self.settings,
-            {**more.contents, **self.contents},
-            self.frame_s or more.frame_s,
-            sorted({*self.unnamed, *more.unnamed}),
-        )
-
-
-@dataclass(frozen=True)
-class CityTaskState:
-    """A task, and what is known of it.
-
-    Attributes
-    ----------
-    index : int
-        Its place in the plan.
-    state : State
-        Pending, running, done or failed.
-    queued : bool
-        Whether it waits or runs.
-    job : str or None
-        The id of its last job.
-    detail : tuple of str
-        Why it waits, the last line of its log, or what its rows lack.
-    out_of_date : bool
-        Whether it is done, and one of its files has changed since.
-    left_out : bool
-        Whether it is done without a file that could not be used.
-    """
-
-    index: int
-    state: State
-    queued: bool
-    job: str | None
-    detail: tuple[str, ...] = ()
-    out_of_date: bool = False
-    left_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,10 +65,6 @@ class City:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
 
-    @property
-    def _plan_path(self) -> Path:
-        return self.folder / PLAN
-
     def plan(self, wanted: CityPlan) -> None:
         """Keep the tasks and the options of classify_thirdo.py; files of a plan that is there keep their tasks.
 
@@ -164,7 +78,7 @@ class City:
         self.refuse_other_options(wanted.options)
         self.folder.mkdir(parents=True, exist_ok=True)
         with sole_writer(self.folder):
-            self._write_plan((self.planned() or CityPlan(wanted.options, [])).with_more(wanted))
+            write_plan((self.planned() or CityPlan(wanted.options, [])).with_more(wanted), self.folder)
 
     def refuse_other_options(self, options: Sequence[str]) -> None:
         """Raise UsageError where the folder was planned with other options, or is not ours."""
@@ -179,35 +93,11 @@ class City:
 
     def planned(self) -> CityPlan | None:
         """Return the plan, if there is one."""
-        return self.read_plan() if self._plan_path.is_file() else None
-
-    def _write_plan(self, plan: CityPlan) -> None:
-        with atomic_path(self._plan_path) as temporary:
-            temporary.write_text(json.dumps(asdict(plan), indent=1), encoding="utf-8")
+        return self.read_plan() if (self.folder / PLAN).is_file() else None
 
     def read_plan(self) -> CityPlan:
-        """Return the plan.
-
-        Raises
-        ------
-        MissingFileError
-            There is none.
-        DatasetError
-            It is damaged.
-        """
-        if not self._plan_path.is_file():
-            raise MissingFileError(f"no plan in {self.folder}: {SCRIPT} … --slurm -o {self.folder} makes it")
-        try:
-            content = json.loads(self._plan_path.read_text(encoding="utf-8"))
-            tasks = [
-                CityTask(tuple(task["files"]), task["between_s"] and tuple(task["between_s"]), task["hours"])
-                for task in content["tasks"]
-            ]
-            return CityPlan(**{**content, "tasks": tasks})
-        except (ValueError, KeyError, TypeError) as error:
-            raise DatasetError(
-                f"{self._plan_path} is damaged: expected what {SCRIPT} --slurm wrote; plan into another output"
-            ) from error
+        """Return the plan; MissingFileError and DatasetError as of `city_plan.read_plan`."""
+        return read_plan(self.folder)
 
     def settings(self) -> Path | None:
         """Return the file of the cluster's settings that was named when the city was planned, if one was."""
@@ -373,33 +263,3 @@ def require_slurm() -> None:
     """Raise SpectralTranscoderError where jobs cannot be submitted on this machine."""
     if not has_slurm():
         raise SpectralTranscoderError("there is no SLURM on this machine: leave out --slurm to compute here")
-
-
-def is_wanted(one: CityTaskState, resubmit: bool) -> bool:
-    """Whether a task is to be submitted: one that has failed, or else one that is new or out of date."""
-    return one.state is State.FAILED if resubmit else one.state is State.PENDING or one.out_of_date
-
-
-def changed_files(made_from: dict[str, Any]) -> list[str]:
-    """Return the files that are others than those an output was made from; what is gone has not changed."""
-    return list(_changed(made_from.get("files", [])))
-
-
-def _changed(files: Sequence[tuple[str, int, int]]) -> Iterator[str]:
-    for path, n_bytes, changed_ns in files:
-        try:
-            status = Path(path).stat()
-        except OSError:
-            continue
-        if (status.st_size, status.st_mtime_ns) != (n_bytes, changed_ns):
-            yield path
-
-
-def summary_of(states: Sequence[CityTaskState]) -> str:
-    """Return how many tasks are in each state, and how many of those that are done lack something."""
-    counts = Counter(one.state for one in states)
-    words = [f"{counts[state]} {state.value}" for state in State]
-    for name, what in (("out_of_date", "out of date"), ("left_out", "without files that cannot be used")):
-        if n := sum(getattr(one, name) for one in states):
-            words.append(f"{n} of them {what}")
-    return f"{len(states)} tasks: " + ", ".join(words)

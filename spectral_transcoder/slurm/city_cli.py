@@ -7,7 +7,8 @@ from pathlib import Path
 from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
 from spectral_transcoder.sensors.readers.formats import find_files
 from spectral_transcoder.sensors.readers.options import ReadOptions
-from spectral_transcoder.slurm.city import City, CityPlan, require_slurm
+from spectral_transcoder.slurm.city import City, require_slurm
+from spectral_transcoder.slurm.city_plan import CityPlan
 from spectral_transcoder.slurm.city_tasks import plan_tasks
 from spectral_transcoder.slurm.cluster import OWN_SETTINGS, Cluster, read_cluster
 from spectral_transcoder.utils.errors import LevelsError, UsageError

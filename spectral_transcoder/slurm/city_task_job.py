@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from spectral_transcoder.sensors.records import parts_folder
-from spectral_transcoder.slurm.city import SCRIPT, City
+from spectral_transcoder.slurm.city import City
+from spectral_transcoder.slurm.city_plan import SCRIPT
 from spectral_transcoder.slurm.supervisor import go_on_later, run_until_signal
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import Interrupted

@@ -1,4 +1,4 @@
-"""A real SLURM cluster of one node, and clones of the project with a corpus of a few seconds."""
+"""A SLURM, real or made, clones of the project with a corpus of a few seconds, and a city of three sensors."""
 
 import os
 import shutil
@@ -10,8 +10,11 @@ import pytest
 from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis
 from spectral_transcoder.datasets.creation.run import create_dataset
+from spectral_transcoder.slurm.city import City
 from tests.helpers.clones import ROOT, Clone
+from tests.helpers.made_city import OPTIONS, START_S, run_tasks
 from tests.helpers.made_corpora import write_clip
+from tests.helpers.made_levels import epochs_s, street_levels, write_csv
 from tests.helpers.made_models import write_training_weights
 
 
@@ -70,3 +73,45 @@ def clone(tmp_path, corpus, weights):
     shutil.copytree(weights, clone.models)
     shutil.copytree(corpus, clone.data)
     return clone
+
+
+@pytest.fixture
+def levels(tmp_path):
+    """Three sensors: two of four minutes, one of sixteen."""
+    folder = tmp_path / "sensors"
+    folder.mkdir()
+    for name, minutes in (("a", 4), ("b", 4), ("c", 16)):
+        n_frames = 480 * minutes
+        write_csv(
+            folder / f"{name}.csv",
+            street_levels(n_frames),
+            epochs_s(n_frames, START_S),
+            extra=[("sensor", name)],
+        )
+    return folder
+
+
+@pytest.fixture
+def made_slurm(tmp_path, monkeypatch):
+    """Commands `sbatch` and `squeue` that note how they were called, and an empty queue."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "sbatch").write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/sbatch.txt\npwd >> {tmp_path}/sbatch.txt\necho 77\n'
+    )
+    (folder / "squeue").write_text(f"#!/bin/sh\ncat {tmp_path}/queue.txt 2>/dev/null || true\n")
+    for path in folder.iterdir():
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return tmp_path
+
+
+@pytest.fixture
+def done_city(made_slurm, levels, call_script):
+    """A city of two tasks that are done: (the city, the arguments that planned it)."""
+    city = City(made_slurm / "city")
+    arguments = (levels, *OPTIONS, "--hours_per_task", 0.3, "-o", city.folder)
+    assert not call_script("classify_thirdo.py", "--slurm", *arguments)[0]
+    run_tasks(city, call_script)
+    assert "2 done" in city.status()
+    return city, arguments
