@@ -46,45 +46,64 @@ def main() -> int:
     name = device_name(device)
     yardsticks = measure_yardsticks(device, args.yardstick_size)
     print(f"{name}: {yardsticks.describe()}\n")
+    report = Report(
+        args.results / f"gpu_{re.sub('[^a-z0-9]+', '_', name.lower()).strip('_')}.json",
+        device=name,
+        versions={"torch": torch.__version__, "python": platform.python_version()},
+        corpus={"chunks": args.chunks, "batch_size": args.batch_size, "steps": args.steps},
+        yardsticks=vars(yardsticks),
+    )
     checks = check_all(device, args.models_path)
+    report.add(checks=[vars(check) for check in checks])
     for check in checks:
         print(check)
     corpus = Corpus(args.chunks, args.batch_size, device)
-    rows = measure_main(corpus, args, yardsticks)
-    print("\n" + table(rows))
+    rows = measure_main("eager", corpus, args, yardsticks)
+    report.add(training=rows)
     hours = measure_experiments(corpus, args, yardsticks)
+    report.add(experiments=hours)
+    if args.compile:
+        rows += measure_main("compiled", corpus, args, yardsticks)
+        report.add(training=rows)
+    print("\n" + table(rows))
     for experiment, value in hours.items():
         print(
             f"{experiment} experiment, {EPOCHS} epochs: {value['hours']:.1f} h, {value['trainings']} trainings"
         )
-    report = {
-        "device": name,
-        "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "corpus": {"chunks": args.chunks, "batch_size": args.batch_size, "steps": args.steps},
-        "yardsticks": vars(yardsticks),
-        "checks": [vars(check) for check in checks],
-        "training": rows,
-        "experiments": hours,
-    }
-    path = args.results / f"gpu_{re.sub('[^a-z0-9]+', '_', name.lower()).strip('_')}.json"
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(f"written: {path}")
+    print(f"written: {report.path}")
     return int(not all(check.passed for check in checks))
 
 
-def measure_main(corpus: Corpus, args: argparse.Namespace, yardsticks: Yardsticks) -> list[dict]:
-    """Measure the main trainings in each precision, eager and, where asked for, compiled: a row each."""
-    modes = ["eager", "compiled"] if args.compile else ["eager"]
+class Report:
+    """What a run has measured, written after each part: compiling takes longest, and a run may be stopped in it.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is written, as JSON.
+    """
+
+    def __init__(self, path: Path, **about: object) -> None:
+        self.path = path
+        self._values: dict[str, object] = about
+
+    def add(self, **values: object) -> None:
+        """Add or replace values, and write the whole."""
+        self._values |= values
+        with atomic_path(self.path) as temporary:
+            temporary.write_text(json.dumps(self._values, indent=1) + "\n", encoding="utf-8")
+
+
+def measure_main(mode: str, corpus: Corpus, args: argparse.Namespace, yardsticks: Yardsticks) -> list[dict]:
+    """Measure the main trainings in each precision, eager or compiled: a row each."""
     cases = [
-        (workload, precision, mode)
+        (workload, precision)
         for workload in available_workloads()
         for precision in PRECISIONS
-        for mode in modes
         if workload.name in args.trainings
     ]
     rows = []
-    for workload, precision, mode in tqdm(cases, desc="trainings", leave=False, disable=None):
+    for workload, precision in tqdm(cases, desc=f"{mode} trainings", leave=False, disable=None):
         measured = measure(workload, corpus, PRECISIONS[precision], mode == "compiled", args.steps)
         rows.append(row_of(workload, precision, mode, measured, yardsticks))
     return rows
