@@ -10,19 +10,17 @@ measured. Takes some minutes; what was measured is kept in results/benchmarks.js
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import spectral_transcoder  # noqa: F401 - first, so that threads that wait sleep
 
 # isort: split
 import torch
+from measured_command import Finished, run_measured
 from record import Figure, keep
 from sensors import write_day
 from tqdm import tqdm
@@ -38,14 +36,6 @@ from spectral_transcoder.utils.paths import PROJECT_ROOT
 UNTRAINED = ("pinv", "pinv_texture")
 LEAST_SHARE = 0.2  # of the short file's time, by which the long one has to take longer
 MEL_SECONDS = 256  # that the classifier alone is fed with
-# A small process between: the kernel starts a child's peak at what its parent holds.
-SMALL_PROCESS = """
-import json, resource, subprocess, sys
-status = subprocess.run(sys.argv[1:]).returncode
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss]))
-sys.exit(status)
-"""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -81,31 +71,16 @@ def transcoders_of(record: ClassifierRecord, folder: Path) -> list[str]:
     return [*dict.fromkeys([*UNTRAINED, default.name]), str(student)]
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A command that has ended: its processor time, and its peak memory."""
-
-    cpu_s: float
-    peak_bytes: int
-
-
 def classify(record: ClassifierRecord, transcoder: str, path: Path, args: argparse.Namespace) -> Finished:
     """Run the command on a file of levels; stop where it fails."""
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable, PROJECT_ROOT / "classify_thirdo.py", path, "--offset", "-88",
             "-o", f"{folder}/levels.parquet", "--classifier", record.name,
             "--weights", record.path_in(args.models_path), "--transcoder", transcoder,
             "--scores", args.scores, "--grouping", "sonyc_ust",
         ]  # fmt: skip
-        small = [sys.executable, "-c", SMALL_PROCESS, *map(str, command)]
-        status = subprocess.run(small, stdout=said, stderr=said, env={**os.environ, **ONE_THREAD}).returncode
-        said.seek(0)
-        printed = said.read()
-    if status:
-        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{printed}")
-    cpu_s, peak_bytes = json.loads(printed.splitlines()[-1])
-    return Finished(cpu_s, peak_bytes)
+        return run_measured(command, environment={**os.environ, **ONE_THREAD})
 
 
 def measure_speed(

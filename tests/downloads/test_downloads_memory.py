@@ -7,8 +7,8 @@ import tarfile
 import pytest
 import yaml
 
+from benchmarks.measured_command import run_measured
 from tests.helpers.loopback import command
-from tests.helpers.peak_memory import run_measured
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def test_fetching(tmp_path, server):
     manifest, output = tmp_path / "manifest.yaml", tmp_path / "out"
     manifest.write_text(yaml.safe_dump({"models": {"M": group}}))
     script = "download_pretrained_models.py"
-    _, peak_bytes = run_measured(command(script, "--manifest", manifest, "--output", output))
+    peak_bytes = run_measured(command(script, "--manifest", manifest, "--output", output)).peak_bytes
     assert peak_bytes < LIMIT_BYTES
     big = output / "pretrained_models" / "big.pth"
     assert big.stat().st_size == BIG_BYTES
@@ -61,7 +61,7 @@ def test_unpacking(tmp_path):
     manifest, output = tmp_path / "manifest.yaml", tmp_path / "out"
     manifest.write_text(yaml.safe_dump({"datasets": {"D": dataset}}))
     arguments = ("--manifest", manifest, "--mirror", tmp_path / "mirror", "--output", output)
-    _, peak_bytes = run_measured(command("download_datasets.py", *arguments))
+    peak_bytes = run_measured(command("download_datasets.py", *arguments)).peak_bytes
     assert peak_bytes < LIMIT_BYTES
     big = output / "D" / "audio" / "big.wav"
     assert big.stat().st_size == BIG_BYTES

@@ -16,9 +16,9 @@ import pytest
 from matplotlib.image import imread
 
 import classify_thirdo
+from benchmarks.measured_command import run_measured
 from spectral_transcoder.sensors import records, results
 from tests.helpers.made_levels import epochs_s, street_levels, write_cense_hdf5, write_csv
-from tests.helpers.peak_memory import run_measured
 
 ROOT = Path(classify_thirdo.__file__).parent
 
@@ -172,12 +172,13 @@ def test_ten_million_rows_of_garbage_end_soon_in_little_memory(tmp_path):
         "try: list(read_levels(sys.argv[1]))\n"
         "except Exception as error: print(type(error).__name__, error)"
     )
-    _, import_bytes = run_measured([sys.executable, "-c", code, tmp_path / "none"], cwd=ROOT)
+    import_bytes = run_measured([sys.executable, "-c", code, tmp_path / "none"], cwd=ROOT).peak_bytes
     start = time.monotonic()
-    error, peak_bytes = run_measured([sys.executable, "-c", code, path], cwd=ROOT)
+    refused = run_measured([sys.executable, "-c", code, path], cwd=ROOT)
     assert time.monotonic() - start < 60
-    assert error.startswith("LevelsError") and "3 columns instead of 30, 'lorem,ipsum,dolor'" in error
-    assert peak_bytes - import_bytes < 200e6
+    assert refused.printed.startswith("LevelsError")
+    assert "3 columns instead of 30, 'lorem,ipsum,dolor'" in refused.printed
+    assert refused.peak_bytes - import_bytes < 200e6
 
 
 @pytest.mark.slow
@@ -187,6 +188,6 @@ def test_a_day_of_levels_within_a_gigabyte(shared, tmp_path):
     path = write_cense_hdf5(tmp_path / "day.h5", {("2020_1", "1"): (epochs_s(691_200), levels)})
     # one second in twelve, so that the test takes minutes; what a window holds in memory is the same
     arguments = script(shared, path, tmp_path / "day.parquet", "--offset", -88, "--hop_s", 12)
-    _, peak_bytes = run_measured([sys.executable, "classify_thirdo.py", *arguments], cwd=ROOT)
+    peak_bytes = run_measured([sys.executable, "classify_thirdo.py", *arguments], cwd=ROOT).peak_bytes
     assert pyarrow.parquet.read_metadata(tmp_path / "day.parquet").num_rows == 7200
     assert peak_bytes < 1e9

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from benchmarks.measured_command import run_measured
 from spectral_transcoder.datasets.audio_folder import folder_corpus
 from spectral_transcoder.datasets.chunks import ChunkAnalysis, open_dataset
 from spectral_transcoder.datasets.creation import files, run
@@ -28,7 +29,6 @@ from tests.helpers.made_corpora import (
     write_damaged_sounds,
     write_noises,
 )
-from tests.helpers.peak_memory import run_measured
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = [sys.executable, str(ROOT / "exp_train_model/create_mel_tho_dataset.py")]
@@ -218,7 +218,7 @@ def test_memory_is_that_of_one_clip_however_many_there_are(tmp_path):
     for n_clips in (100, 1000):
         sounds = write_noises(tmp_path / f"sounds{n_clips}", n_clips, duration_s=4)
         command = [sys.executable, "-c", PEAK_MEMORY, sounds, tmp_path, 4 * n_clips]
-        printed, _ = run_measured(command, cwd=ROOT)
+        printed = run_measured(command, cwd=ROOT).printed
         peaks_mb[n_clips] = [float(line) for line in printed.split()]
     print(f"peak memory in MB of the parent and the largest worker: {peaks_mb}")
     # 900 clips more, with what is made of them, are 650 MB of arrays
