@@ -114,7 +114,7 @@ def main() -> int:
     sample = [Outcome(mutant, (patch := mutant.patch()) in known, patch) for mutant in sampled(args)]
     with tempfile.TemporaryDirectory(prefix="mutants_") as temporary:
         copies = [copy_project(Path(temporary) / str(index)) for index in range(args.jobs)]
-        for tests_of in (own_tests, package_tests):
+        for tests_of in (own_tests, further_tests):
             run_unnoticed(sample, tests_of, copies, lambda: write(sample, args, path))
     report(sample, args)
     print(f"written: {path}")
@@ -127,8 +127,10 @@ def run_unnoticed(
     copies: Sequence[Path],
     keep: Callable[[], None],
 ) -> None:
-    """Run the mutants that were not noticed yet, one in each copy at a time; keep each outcome in the sample."""
-    unknown = [index for index, outcome in enumerate(sample) if not outcome.noticed]
+    """Run the mutants that were not noticed yet and have tests, one in each copy at a time; keep each outcome."""
+    unknown = [
+        index for index, outcome in enumerate(sample) if not outcome.noticed and tests_of(outcome.mutant.file)
+    ]
     tests = sorted({test for index in unknown for test in tests_of(sample[index].mutant.file)})
     limits = baseline_limits(copies[0], tests)
     free = list(copies)
@@ -201,6 +203,12 @@ def package_tests(file: str) -> list[str]:
     while not folder.is_dir():
         folder = folder.parent
     return [str(folder.relative_to(PROJECT_ROOT))]
+
+
+def further_tests(file: str) -> list[str]:
+    """Return the tests of a module's package; none where these are its own already."""
+    own = own_tests(file)
+    return [folder for folder in package_tests(file) if folder not in own]
 
 
 def copy_project(folder: Path) -> Path:

@@ -68,14 +68,37 @@ def test_noticed_and_surviving_mutants(tmp_path):
     assert (tmp_path / file).read_text() == "SECOND = 8\nSHOWN = 5\n"
 
 
+def test_no_mutant_meets_the_same_tests_twice(tmp_path, monkeypatch):
+    """A module without tests of its own has met its package's when those with their own meet them."""
+    import mutants
+
+    files = [f"{mutants.LIBRARY}/signal/{name}.py" for name in ("framing", "third_octaves")]
+    sample, ran = [mutants.Mutant("signal", file, "core/NumberReplacer", 0) for file in files], []
+    monkeypatch.setattr(mutants, "sampled", lambda args: sample)
+    monkeypatch.setattr(mutants.Mutant, "patch", lambda mutant: mutant.file)
+    monkeypatch.setattr(mutants, "copy_project", lambda folder: folder)
+    monkeypatch.setattr(mutants, "baseline_limits", lambda copy, tests: dict.fromkeys(tests, 1.0))
+    monkeypatch.setattr(
+        mutants,
+        "is_noticed",
+        lambda mutant, folder, limits: ran.append((Path(mutant.file).stem, *limits)) or False,
+    )
+    monkeypatch.setattr("sys.argv", ["mutants.py", "--jobs", "1", "--results", str(tmp_path)])
+    mutants.main()
+    assert ran == [
+        ("framing", "tests/signal"),
+        ("third_octaves", "tests/signal/test_third_octaves.py"),
+        ("third_octaves", "tests/signal"),
+    ]
+
+
 def test_what_was_noticed_is_not_run_again(tmp_path, monkeypatch, capsys):
     import mutants
 
     monkeypatch.setattr(mutants, "copy_project", lambda folder: folder)
     monkeypatch.setattr(mutants, "baseline_limits", lambda copy, tests: dict.fromkeys(tests, 1.0))
-    monkeypatch.setattr(
-        "sys.argv", ["mutants.py", "--parts", "signal", "--per_part", "4", "--results", str(tmp_path)]
-    )
+    options = ["--parts", "signal", "--per_part", "4", "--jobs", "1", "--results", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["mutants.py", *options])  # one job: they are counted in their order
     ran = []
 
     def only_the_first(mutant, folder, limits):
