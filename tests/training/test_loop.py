@@ -1,5 +1,8 @@
 """Training on small networks: resumption to the bit, best weights, divergence, several processes."""
 
+import contextlib
+import io
+import re
 from dataclasses import asdict, replace
 from functools import partial
 
@@ -119,6 +122,36 @@ def test_the_moving_average_is_that_of_the_weights_after_each_step():
         assert network.weight.item() == pytest.approx(expected)
     assert network.weight.item() == values[-1]
     assert loop.MovingAverage.of(network, 0, None) is None
+
+
+class Terminal(io.StringIO):
+    """Keeps what a terminal shows."""
+
+    def isatty(self):
+        return True
+
+
+def epochs_beside_bars(monkeypatch, path, recipe, report=None):
+    """Train; return which epochs stood beside the progress bars on a terminal."""
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    with contextlib.suppress(Killed):
+        train(path, recipe, report=report)
+    return list(dict.fromkeys(re.findall(r"epoch \d+/\d+", terminal.getvalue())))
+
+
+def test_the_epoch_stands_beside_its_bar(tmp_path, monkeypatch):
+    """Counted from 1, and on from where a run was stopped."""
+    recipe = replace(RECIPE, epochs=3)
+
+    def stop_after_two(history):
+        if len(history["train"]) == 2:
+            raise Killed
+
+    assert epochs_beside_bars(monkeypatch, tmp_path / "state", recipe, stop_after_two) == [
+        "epoch 1/3",
+        "epoch 2/3",
+    ]
+    assert epochs_beside_bars(monkeypatch, tmp_path / "state", recipe) == ["epoch 2/3", "epoch 3/3"]
 
 
 def test_two_seeds_differ_and_one_seed_does_not(tmp_path):
