@@ -7,7 +7,8 @@ few stretches describe a long file.
 
 import itertools
 import zlib
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +24,10 @@ SHORT_STRETCH = 8  # rows: a stretch of fewer, more than a day from all others, 
 OWN_SERIES_SHARE = 0.1  # of the rows, from which a stretch that repeats times is a series of its own
 LONGEST_GAP_S = 600.0  # within a stretch: rows whose times lie in a longer one repeat none
 MOST_GAPS = 1000  # that are looked at so: a file of many is one of events
+HOLE_S = (
+    2.0  # a shorter gap within a stretch: times that another file may have; rows are a second apart at most
+)
+MOST_HOLES = 200  # of which are kept
 UNSET_BEFORE_S, UNSET_FROM_S = 631152000.0, 4102444800.0  # 1990 and 2100: clocks beyond are not set
 MOST_REPEATED_SHARE = 0.4
 FEWEST_REPEATS = 3  # stretches; a clock is set back less often than sensors take turns
@@ -115,6 +120,8 @@ class ClockSurvey:
         Steps backward, and of nought.
     stretches : list of Stretch
         In the order of the file.
+    holes : list of tuple
+        Gaps of more than `HOLE_S` within stretches: (position of the row behind it, times of the rows around it).
     n_empty : int
         Rows without any level.
     n_levels : np.ndarray
@@ -132,6 +139,7 @@ class ClockSurvey:
     n_back: int = 0
     n_same: int = 0
     stretches: list[Stretch] = field(default_factory=list)
+    holes: list[tuple[int, float, float]] = field(default_factory=list)
     n_empty: int = 0
     n_levels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(N_BANDS, np.int64))
     n_silent: NDArray[np.int64] = field(default_factory=lambda: np.zeros(N_BANDS, np.int64))
@@ -165,6 +173,11 @@ class ClockSurvey:
             return
         longest_s = LONGEST_GAP_S if len(self.stretches) < MOST_GAPS else DAY_S
         breaks = np.flatnonzero((steps <= 0) | (steps > longest_s)) + (0 if last else 1)
+        holes = np.flatnonzero((steps > HOLE_S) & (steps <= longest_s))[: MOST_HOLES - len(self.holes)]
+        self.holes += [
+            (self.n_rows + int(row), float(times_s[row] - step), float(times_s[row]))
+            for row, step in zip(holes + (0 if last else 1), steps[holes], strict=True)
+        ]
         starts = np.unique(np.append(breaks, [] if last else [0])).astype(int)
         bounds = [*([0] if last and (not len(starts) or starts[0] > 0) else []), *starts, len(times_s)]
         for first, end in itertools.pairwise(bounds):
@@ -255,11 +268,14 @@ class Clock:
         Whether the newest row comes first.
     kept : tuple of KeptStretch
         The rows whose times are right, in the order of the file; empty where rows have no times.
+    spans : tuple of tuple of float
+        When there are rows without a gap: times of the first row and of the end of the last one.
     """
 
     period_s: float = FRAME_S
     reversed: bool = False
     kept: tuple[KeptStretch, ...] = ()
+    spans: tuple[tuple[float, float], ...] = ()
 
 
 def read_clock(survey: ClockSurvey, stated_s: float | None, asked_s: float | None, name: str) -> Clock:
@@ -301,7 +317,7 @@ def read_clock(survey: ClockSurvey, stated_s: float | None, asked_s: float | Non
     period_s = check_period(survey, measured, stated_s, asked_s, name)
     kept = keep_stretches(survey.stretches, survey.n_rows)
     refuse_turns_of_many_rows(kept, survey.n_rows, name)
-    return Clock(period_s, survey.is_reversed, kept)
+    return Clock(period_s, survey.is_reversed, kept, tuple(measured_spans(kept, survey.holes, period_s)))
 
 
 def refuse_turns_of_many_rows(kept: Sequence[KeptStretch], n_rows: int, name: str) -> None:
@@ -380,6 +396,23 @@ def keep_stretches(stretches: list[Stretch], n_rows: int) -> tuple[KeptStretch, 
         )
         accepted.append(stretch)
     return number_series([kept[index] for index in sorted(kept)])
+
+
+def measured_spans(
+    kept: Sequence[KeptStretch], holes: Sequence[tuple[int, float, float]], period_s: float
+) -> Iterator[tuple[float, float]]:
+    """Give the spans of time between the holes of stretches; a series of its own has none.
+
+    A stretch of which others have a part gives the whole, since times of both are the sensor's.
+    """
+    rows = [row for row, _, _ in holes]
+    for part in kept:
+        if part.own_series:
+            continue
+        own = holes[bisect_right(rows, part.stretch.first_row) : bisect_left(rows, part.stretch.end_row)]
+        starts = [part.stretch.start_s, *(after_s for _, _, after_s in own)]
+        lasts = [*(before_s for _, before_s, _ in own), part.stretch.last_s]
+        yield from ((start_s, last_s + period_s) for start_s, last_s in zip(starts, lasts, strict=True))
 
 
 def number_series(parts: Iterable[KeptStretch]) -> tuple[KeptStretch, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import FRAME_S, LevelBlock
+from spectral_transcoder.sensors.overlaps import Overlaps, RowsOnce
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.reading import SurveyedFile, survey_file
 from spectral_transcoder.sensors.sounds import audio_blocks
@@ -33,6 +34,8 @@ class Inputs:
         Files that cannot be used, and why.
     between_s : tuple of float or None
         Begin and end of the rows that are wanted, in seconds since 1970; None are all.
+    overlaps : Overlaps
+        What the files of levels have twice.
     """
 
     surveyed: list[SurveyedFile] = field(default_factory=list)
@@ -42,11 +45,14 @@ class Inputs:
     reading: Reading = AS_USUAL
     failed: dict[Path, str] = field(default_factory=dict)
     between_s: tuple[float, float] | None = None
+    overlaps: Overlaps = field(default_factory=Overlaps)
 
     @property
     def duration_s(self) -> float | None:
-        """What was measured in all files, in seconds; None for sounds, which are not looked into beforehand."""
-        return None if self.sounds else sum(file.duration_s for file in self.surveyed)
+        """What is counted of all files, in seconds; None for sounds, which are not looked into beforehand."""
+        if self.sounds:
+            return None
+        return sum(file.duration_s for file in self.surveyed) - self.overlaps.duration_s
 
     @property
     def frame_s(self) -> float:
@@ -67,10 +73,15 @@ class Inputs:
         return next(iter(frames), self.sound_frame_s)
 
     def blocks(self, findings: Findings | None = None) -> Iterator[LevelBlock]:
-        """Give the levels of all files, one after the other."""
+        """Give the levels of all files, one after the other; times that several have of a sensor come once."""
         findings = Findings() if findings is None else findings
-        for file in self.surveyed:
-            yield from map(self._wanted, file.blocks(findings))
+        once = RowsOnce(self.overlaps)
+        for remark in self.overlaps.remarks:
+            findings.note(remark)
+        for index, file in enumerate(self.surveyed):
+            for block in file.blocks(findings):
+                yield once.keep(index, self._wanted(block))
+        once.report(findings)
         for path in self.sounds:
             try:
                 yield from audio_blocks(path, self.normalise, reading=self.reading, findings=findings)
@@ -119,4 +130,5 @@ def survey_inputs(
         inputs.surveyed.append(file)
     if not inputs.surveyed and not known:
         raise LevelsError("; ".join(list(inputs.failed.values())[:3]) or "no file of levels")
+    inputs.overlaps = Overlaps(inputs.surveyed)
     return inputs

@@ -77,6 +77,16 @@ class SurveyedFile:
         """Return the names of its sensors, "" where neither the file nor the user says one."""
         return {self._name(sensor) for sensor in self.clocks}
 
+    def spans(self) -> Iterator[tuple[str, float, float]]:
+        """Give the name of each sensor, and begin and end of what was measured without a gap; none without times."""
+        for sensor, clock in self.clocks.items():
+            for start_s, end_s in clock.spans:
+                yield self._name(sensor), start_s - self._shift_s(clock), end_s - self._shift_s(clock)
+
+    def _shift_s(self, clock: Clock) -> float:
+        """Return how much later than the row's begin its time is."""
+        return clock.period_s if self.source.description.clock == END else 0.0
+
     def _name(self, sensor: str) -> str:
         """Return the name of a sensor of the file: as it says, as the user says, or else its own."""
         # without a time of its own, a file is a recording of its own
@@ -113,7 +123,7 @@ class SurveyedFile:
         self, block: LevelBlock, clock: Clock, position: int, findings: Findings
     ) -> Iterator[LevelBlock]:
         """Give those rows of a block whose times are right, series by series, with the times of their beginnings."""
-        shift_s = clock.period_s if self.source.description.clock == END else 0.0
+        shift_s = self._shift_s(clock)
         if not clock.kept:
             yield block.later(-shift_s)
             return
@@ -225,7 +235,7 @@ def file_clock(
     if not source.description.timed:
         return Clock(stated_s or Clock().period_s)
     clock = read_clock(survey, stated_s, options.period_s, name)
-    return Clock(clock.period_s, turned.reversed, clock.kept)
+    return replace(clock, reversed=turned.reversed)
 
 
 def survey_rows(rows: Iterable[Rows]) -> dict[str, ClockSurvey]:

@@ -9,7 +9,7 @@ from spectral_transcoder.sensors.readers.formats import find_files
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.slurm.city import City, require_slurm
 from spectral_transcoder.slurm.city_plan import CityPlan
-from spectral_transcoder.slurm.city_tasks import plan_tasks
+from spectral_transcoder.slurm.city_tasks import plan_tasks, shared_by_tasks
 from spectral_transcoder.slurm.cluster import OWN_SETTINGS, Cluster, read_cluster
 from spectral_transcoder.utils.errors import LevelsError, UsageError
 
@@ -93,6 +93,8 @@ def submit_city(
     refuse_mixtures(planned, wanted)
     city.plan(wanted)
     print(city.submit(cluster))
+    for remark in [*inputs.overlaps.remarks, *shared_by_tasks(inputs.overlaps, tasks)]:
+        print(remark, file=sys.stderr)
     for reason in inputs.failed.values():
         print(f"left out: {reason}", file=sys.stderr)
     return 1 if inputs.failed else 0

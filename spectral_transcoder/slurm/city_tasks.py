@@ -1,6 +1,6 @@
 """What each task of a city classifies: some files of levels, or the rows of a stretch of time of a long one."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,6 +9,7 @@ import numpy as np
 
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.inputs import Inputs
+from spectral_transcoder.sensors.overlaps import SHOWN_PAIRS, Overlaps
 from spectral_transcoder.sensors.reading import LAST_EPOCH_S, SurveyedFile
 
 MINUTE_S = 60.0
@@ -102,3 +103,25 @@ def tasks_beside(kept: Sequence[CityTask], tasks: Sequence[CityTask]) -> list[Ci
     return whole + [
         CityTask(tuple(file for file in task.files if file not in known), None, task.hours) for task in grown
     ]
+
+
+def shared_by_tasks(overlaps: Overlaps, tasks: Sequence[CityTask]) -> list[str]:
+    """Return what tasks count twice, line by line: each leaves out only what its own files have twice."""
+    tasks_of: dict[str, set[int]] = defaultdict(set)
+    for index, task in enumerate(tasks):
+        for file in task.files:
+            tasks_of[file].add(index)
+    paths = [str(file.path.absolute()) for file in overlaps.files]
+    shared_s: dict[tuple[str, str, str], float] = defaultdict(float)
+    for (index, sensor), own in overlaps.certain.items():
+        for overlap in own:
+            longer = paths[overlap.longer]
+            if tasks_of[paths[index]] != tasks_of[longer]:
+                shared_s[paths[index], longer, sensor] += overlap.duration_s
+    lines = [
+        f"{path}: {duration_s:.10g} s of sensor {sensor} are in {longer} too, which another task has: both are "
+        "counted, leave one out"
+        for (path, longer, sensor), duration_s in list(shared_s.items())[:SHOWN_PAIRS]
+    ]
+    n_more = len(shared_s) - len(lines)
+    return [*lines, f"so are {n_more} more files"] if n_more else lines

@@ -71,3 +71,10 @@ def test_the_settings_of_the_cluster_are_remembered(made_slurm, levels, call_scr
     (made_slurm / "mine.yaml").unlink()
     status, _, err = call_script("classify_thirdo.py", "--resubmit", "-o", city.folder)
     assert status == 2 and "no settings of a cluster" in err
+
+
+def test_times_that_two_tasks_have_are_said(made_slurm, levels, call_script):
+    write_csv(levels / "c_part.csv", street_levels(960), epochs_s(960, START_S), extra=[("sensor", "c")])
+    arguments = (levels, *OPTIONS, "--hours_per_task", 0.2, "-o", made_slurm / "city")
+    status, _, err = call_script("classify_thirdo.py", "--slurm", *arguments)
+    assert not status and "c_part.csv: 120 s of sensor c are in" in err and "another task" in err

@@ -5,7 +5,7 @@ import pytest
 
 from spectral_transcoder.sensors.inputs import survey_inputs
 from spectral_transcoder.sensors.readers.options import ReadOptions
-from spectral_transcoder.slurm.city_tasks import plan_tasks
+from spectral_transcoder.slurm.city_tasks import plan_tasks, shared_by_tasks
 from tests.helpers.made_city import START_S
 from tests.helpers.made_levels import epochs_s, street_levels, write_csv
 
@@ -48,3 +48,17 @@ def test_rows_between_times_are_all_rows_once(inputs):
         inputs.between_s = (begin, begin + 480)
         pieces += [block.epoch_s for block in inputs.blocks() if block.sensor == "c"]
     np.testing.assert_array_equal(np.concatenate(pieces), whole)
+
+
+@pytest.mark.parametrize(("hours", "n_lines"), [(24, 0), (0.25, 1)])
+def test_what_tasks_count_twice_is_said(levels, hours, n_lines):
+    """Four of c's sixteen minutes in a file of their own; one task for both of them leaves out what is there twice."""
+    part = write_csv(
+        levels / "c_part.csv", street_levels(1920), epochs_s(1920, START_S + 240), extra=[("sensor", "c")]
+    )
+    inputs = survey_inputs(sorted(levels.glob("c*.csv")), ReadOptions())
+    said = shared_by_tasks(inputs.overlaps, plan_tasks(inputs, hours))
+    assert said == n_lines * [
+        f"{part}: 240 s of sensor c are in {levels / 'c.csv'} too, which another task has: both are counted, "
+        "leave one out"
+    ]
