@@ -69,6 +69,15 @@ class Part:
     notes: dict = field(default_factory=dict)
 
 
+@dataclass
+class Served:
+    """What a server has sent."""
+
+    n_bytes: int = 0
+    n_answers: int = 0
+    n_cut: int = 0
+
+
 class Server(ThreadingHTTPServer):
     """Serves virtual files with ranges, and cuts a share of the answers somewhere."""
 
@@ -77,7 +86,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, files: dict[str, VirtualFile], cut_share: float, seed: int) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.cut_share, self.rng = files, cut_share, random.Random(seed)
-        self.n_bytes = self.n_answers = self.n_cut = 0
+        self.served = Served()
         self.lock = threading.Lock()
 
     def handle_error(self, *_: object) -> None:
@@ -104,16 +113,16 @@ class Handler(BaseHTTPRequestHandler):
             return
         file, start = found
         with self.server.lock:
-            self.server.n_answers += 1
+            self.server.served.n_answers += 1
             is_cut = self.server.rng.random() < self.server.cut_share
             stop = self.server.rng.randint(start, file.size) if is_cut else file.size
-            self.server.n_cut += is_cut
+            self.server.served.n_cut += is_cut
         while start < stop:
             block = file.read(start, min(BLOCK_BYTES, stop - start))
             self.wfile.write(block)
             start += len(block)
             with self.server.lock:
-                self.server.n_bytes += len(block)
+                self.server.served.n_bytes += len(block)
         self.close_connection = self.close_connection or is_cut
 
     def _start(self) -> tuple[VirtualFile, int] | None:
@@ -173,37 +182,24 @@ def rehearse_corpus(
 ) -> Part:
     """Fetch and check a corpus, and remove it."""
     part, kills = Part(f"download of {name}"), 0
-    before = (server.n_bytes, server.n_answers, server.n_cut)
+    server.served = served = Served()
     mirror = f"http://127.0.0.1:{server.server_address[1]}"
     output.mkdir()
     command = [
-        "download_datasets.py",
-        "--dataset",
-        name,
-        "--output",
-        output,
-        "--manifest",
-        manifest,
-        "--mirror",
-        mirror,
-    ]
+        "download_datasets.py", "--dataset", name, "--output", output, "--manifest", manifest, "--mirror", mirror,
+    ]  # fmt: skip
     with measured(part, output):
         while (
             run(command, part, rng.expovariate(1 / args.kill_every_s) if kills < args.kills else None) is None
         ):
             kills += 1
         run([*command, "--check"], part)
-    n_bytes, n_answers, n_cut = (
-        server.n_bytes - before[0],
-        server.n_answers - before[1],
-        server.n_cut - before[2],
-    )
     entry = yaml.safe_load(manifest.read_text(encoding="utf-8"))["datasets"][name]
     part.notes |= {
         "GB of archives": round(sum(file["bytes"] for file in entry["files"]) / 1e9, 3),
-        "GB served": round(n_bytes / 1e9, 3),
-        "answers": n_answers,
-        "cut": n_cut,
+        "GB served": round(served.n_bytes / 1e9, 3),
+        "answers": served.n_answers,
+        "cut": served.n_cut,
         "killed": kills,
         "clips": sum(1 for _ in output.rglob("audio/*.wav")),
         "left over": sum(1 for path in output.rglob("*.part*")),
