@@ -18,7 +18,7 @@ from spectral_transcoder.models.engines import choose_engine
 from spectral_transcoder.sensors import calibration, presence_calibration
 from spectral_transcoder.sensors.classify import SensorClassifier
 from spectral_transcoder.sensors.command_line import read_options
-from spectral_transcoder.sensors.follow import open_rows, write_rows
+from spectral_transcoder.sensors.follow import write_rows
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.inputs import Inputs, survey_inputs
 from spectral_transcoder.sensors.levels import FRAME_S, record_of_frames
@@ -28,6 +28,7 @@ from spectral_transcoder.sensors.live_source import Stop, follow_bytes, in_words
 from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
 from spectral_transcoder.sensors.resampling import frame_period
 from spectral_transcoder.sensors.results import provenance
+from spectral_transcoder.sensors.rows_file import open_rows
 from spectral_transcoder.sensors.standard_input import StandardInput
 from spectral_transcoder.sensors.windows import Windowing
 from spectral_transcoder.signal.reading import reading_of

@@ -1,18 +1,6 @@
 """Classifying what is still being written: a row of text for each window, at once."""
 
-import contextlib
-import csv
-import io
-import os
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
-
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 
 from spectral_transcoder.sensors import results
 from spectral_transcoder.sensors.calibration import refuse_wrong_offset
@@ -21,20 +9,17 @@ from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import LevelBlock
 from spectral_transcoder.sensors.live_levels import LiveLevels
 from spectral_transcoder.sensors.live_sound import LiveSound
-from spectral_transcoder.sensors.records import check_output, record_path, write_json
-from spectral_transcoder.sensors.standard_input import STDIN
+from spectral_transcoder.sensors.rows_file import RowsFile
 from spectral_transcoder.sensors.windows import Timeline, WindowBatch, Windowing
-from spectral_transcoder.utils.errors import UsageError
 
 FRAMES_BEFORE_CHECK = 80  # of the offset: ten seconds
-PIECE_BYTES = 1 << 16
 
 
 def write_rows(
     live: LiveLevels | LiveSound,
     model: SensorClassifier,
     windowing: Windowing,
-    output: "RowsFile",
+    output: RowsFile,
     keep_scores: bool,
     report: Callable[[str], None],
 ) -> int:
@@ -111,100 +96,3 @@ class Reported:
             if finding.n_ranges > self.n_ranges.get(kind, 0):
                 self.report(self.findings.last_line(kind))
             self.n_ranges[kind] = finding.n_ranges
-
-
-@dataclass
-class RowsFile:
-    """Rows of csv that are added one by one, under one header.
-
-    Attributes
-    ----------
-    file : binary file
-        Where they go; it is flushed after each.
-    header : bytes
-        The header of the rows that are there already; empty where there are none.
-    replaces : bool
-        Whether the first row that is written replaces those that begin at its time or later.
-    """
-
-    file: IO[bytes]
-    header: bytes = b""
-    replaces: bool = False
-
-    def write(self, table: pa.Table) -> None:
-        """Add rows.
-
-        Raises
-        ------
-        UsageError
-            They have other columns than those that are there already.
-        """
-        text = io.BytesIO()
-        pyarrow.csv.write_csv(table, text)
-        header, end, rows = text.getvalue().partition(b"\n")
-        if not self.header:
-            rows, self.header = header + end + rows, header
-        if header != self.header:
-            raise UsageError("the output holds rows of other columns: choose another output")
-        if self.replaces:
-            self.replaces = False
-            cut_from(self.file, pc.min(table["epoch_s"]).as_py())
-        self.file.write(rows)
-        self.file.flush()
-
-
-@contextlib.contextmanager
-def open_rows(output: Path | None, source: str) -> Iterator[RowsFile]:
-    """Open the csv that gets the rows, or standard output.
-
-    Rows are added to those that are there already. What a file holds is classified from its beginning, so its rows
-    replace those of the same time and later.
-
-    Raises
-    ------
-    UsageError
-        Another format than csv, the source itself, or a file that is not ours.
-    """
-    if output is None:
-        yield RowsFile(sys.stdout.buffer)
-        return
-    if output.suffix.lower() != ".csv":
-        raise UsageError(f"output {output}: expected a .csv with --follow, since it grows row by row")
-    check_output(output, [Path(source)])
-    write_json(record_path(output), {"made_from": {"followed": source}})
-    output.touch()
-    with output.open("r+b") as file:
-        header = file.readline()
-        cut_to_whole_lines(file)
-        there = header.endswith(b"\n")
-        yield RowsFile(file, header.rstrip(b"\n") if there else b"", there and source != STDIN)
-
-
-def cut_from(file: IO[bytes], epoch_s: float) -> None:
-    """Cut a csv of windows before the first one that begins at a time or later, and go there."""
-    file.seek(0)
-    column = next(csv.reader([file.readline().decode()])).index("epoch_s")
-    position = file.tell()
-    for line in file:
-        cells = next(csv.reader([line.decode("utf-8", "replace")]), [])
-        if len(cells) > column and float(cells[column]) >= epoch_s:
-            break
-        position += len(line)
-    file.seek(position)
-    file.truncate()
-
-
-def cut_to_whole_lines(file: IO[bytes]) -> None:
-    """Cut a file of text behind its last whole line, as a power failure may have left half of one, and go there."""
-    end = position = file.seek(0, os.SEEK_END)
-    while position:
-        start = max(0, position - PIECE_BYTES)
-        file.seek(start)
-        found = file.read(position - start).rfind(b"\n")
-        position = start
-        if found >= 0:
-            position = start + found + 1
-            break
-    if position < end:
-        file.truncate(position)
-    file.seek(position)

@@ -1,0 +1,82 @@
+"""Rows of csv under one header: added, cut to whole lines, and put in the place of those of the same time."""
+
+import pyarrow as pa
+import pytest
+
+from spectral_transcoder.sensors import rows_file
+from spectral_transcoder.sensors.rows_file import open_rows
+from spectral_transcoder.utils.errors import UsageError
+
+
+def add(output, epochs, source="today.csv", **columns):
+    """Add a row for each time, as a run of its own would."""
+    with open_rows(output, source) as rows:
+        for epoch_s in epochs:
+            rows.write(pa.table({"sensor": ['a "b", c'], "epoch_s": [float(epoch_s)], **columns}))
+
+
+def epochs_in(output):
+    header, *rows = output.read_text().splitlines()
+    assert header == '"sensor","epoch_s"'
+    return [float(row.rpartition(",")[2]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"), [("-", [1, 2, 3, 2, 3, 4]), ("today.csv", [1, 2, 3, 4])], ids=["input", "file"]
+)
+def test_rows_of_a_file_replace_those_of_the_same_time_and_later(tmp_path, source, expected):
+    output = tmp_path / "rows.csv"
+    add(output, [1, 2, 3], source)
+    add(output, [2, 3, 4], source)
+    assert epochs_in(output) == expected
+
+
+def test_a_run_without_a_row_changes_none(tmp_path):
+    output = tmp_path / "rows.csv"
+    add(output, [1, 2])
+    add(output, [])
+    assert epochs_in(output) == [1, 2]
+
+
+@pytest.mark.parametrize("piece_bytes", [4, 1 << 16])
+@pytest.mark.parametrize("left", [b"", b'"a', b'"a ""b"", c",3'])
+def test_half_a_line_is_cut_off(tmp_path, monkeypatch, left, piece_bytes):
+    monkeypatch.setattr(rows_file, "PIECE_BYTES", piece_bytes)
+    output = tmp_path / "rows.csv"
+    add(output, [1, 2], "-")
+    with output.open("ab") as file:
+        file.write(left)
+    add(output, [3], "-")
+    assert epochs_in(output) == [1, 2, 3]
+
+
+def test_half_a_header_is_no_header(tmp_path):
+    output = tmp_path / "rows.csv"
+    add(output, [])
+    output.write_bytes(b'"sensor","ep')
+    add(output, [1])
+    assert epochs_in(output) == [1]
+
+
+def test_rows_of_other_columns_are_refused(tmp_path):
+    output = tmp_path / "rows.csv"
+    add(output, [1])
+    with pytest.raises(UsageError, match="rows of other columns"):
+        add(output, [2], traffic=[0.5])
+    assert epochs_in(output) == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("rows.parquet", "expected a .csv with --follow"),
+        ("today.csv", "is the input"),
+        ("thesis.csv", "thesis.csv"),
+    ],
+)
+def test_outputs_that_are_not_ours_are_refused(tmp_path, name, words):
+    (tmp_path / "today.csv").write_text("epoch,20\n")
+    (tmp_path / "thesis.csv").write_text("my work\n")
+    with pytest.raises(UsageError, match=words), open_rows(tmp_path / name, str(tmp_path / "today.csv")):
+        pass
+    assert (tmp_path / "thesis.csv").read_text() == "my work\n"
