@@ -121,7 +121,7 @@ class ClockSurvey:
     stretches : list of Stretch
         In the order of the file.
     holes : list of tuple
-        Gaps of more than `HOLE_S` within stretches: (position of the row behind it, times of the rows around it).
+        Times of more than `HOLE_S` without a level: (position of the next row that has one, times of the rows around).
     n_empty : int
         Rows without any level.
     n_levels : np.ndarray
@@ -145,6 +145,7 @@ class ClockSurvey:
     n_silent: NDArray[np.int64] = field(default_factory=lambda: np.zeros(N_BANDS, np.int64))
     checksums: tuple[int, int] = (0, 0)
     _looked_at: list[tuple[NDArray, NDArray]] = field(default_factory=list)
+    _last_level_s: float | None = None
 
     def add(self, times_s: NDArray[np.floating] | None, levels_db: NDArray[np.float32]) -> None:
         """Take the next rows: times (n,) and levels (n, 29)."""
@@ -157,8 +158,20 @@ class ClockSurvey:
         if times_s is not None and len(times_s):
             if self.n_rows < LOOKED_AT_ROWS:
                 self._looked_at.append((times_s[:LOOKED_AT_ROWS], levels_db[:LOOKED_AT_ROWS]))
+            self._add_holes(times_s, np.flatnonzero(there.any(axis=1)))
             self._add_times(times_s)
         self.n_rows += len(levels_db)
+
+    def _add_holes(self, times_s: NDArray[np.floating], with_levels: NDArray[np.int64]) -> None:
+        """Note where there is no level; the positions of rows that have some are given."""
+        if not len(with_levels):
+            return
+        before = times_s[:1] if self._last_level_s is None else [self._last_level_s]
+        times = np.concatenate([before, times_s[with_levels]])
+        for index in np.flatnonzero(np.diff(times) > HOLE_S)[: MOST_HOLES - len(self.holes)]:
+            row = self.n_rows + int(with_levels[index])
+            self.holes.append((row, float(times[index]), float(times[index + 1])))
+        self._last_level_s = float(times[-1])
 
     def _add_times(self, times_s: NDArray[np.floating]) -> None:
         """Count the steps and go on with the stretches."""
@@ -173,11 +186,6 @@ class ClockSurvey:
             return
         longest_s = LONGEST_GAP_S if len(self.stretches) < MOST_GAPS else DAY_S
         breaks = np.flatnonzero((steps <= 0) | (steps > longest_s)) + (0 if last else 1)
-        holes = np.flatnonzero((steps > HOLE_S) & (steps <= longest_s))[: MOST_HOLES - len(self.holes)]
-        self.holes += [
-            (self.n_rows + int(row), float(times_s[row] - step), float(times_s[row]))
-            for row, step in zip(holes + (0 if last else 1), steps[holes], strict=True)
-        ]
         starts = np.unique(np.append(breaks, [] if last else [0])).astype(int)
         bounds = [*([0] if last and (not len(starts) or starts[0] > 0) else []), *starts, len(times_s)]
         for first, end in itertools.pairwise(bounds):
@@ -269,7 +277,7 @@ class Clock:
     kept : tuple of KeptStretch
         The rows whose times are right, in the order of the file; empty where rows have no times.
     spans : tuple of tuple of float
-        When there are rows without a gap: times of the first row and of the end of the last one.
+        When there are levels without a hole: the time of the first row, and that of the last with a period.
     """
 
     period_s: float = FRAME_S
@@ -401,10 +409,7 @@ def keep_stretches(stretches: list[Stretch], n_rows: int) -> tuple[KeptStretch, 
 def measured_spans(
     kept: Sequence[KeptStretch], holes: Sequence[tuple[int, float, float]], period_s: float
 ) -> Iterator[tuple[float, float]]:
-    """Give the spans of time between the holes of stretches; a series of its own has none.
-
-    A stretch of which others have a part gives the whole, since times of both are the sensor's.
-    """
+    """Give begin and end of what stretches have between their holes; a series of its own has nothing."""
     rows = [row for row, _, _ in holes]
     for part in kept:
         if part.own_series:
@@ -412,7 +417,9 @@ def measured_spans(
         own = holes[bisect_right(rows, part.stretch.first_row) : bisect_left(rows, part.stretch.end_row)]
         starts = [part.stretch.start_s, *(after_s for _, _, after_s in own)]
         lasts = [*(before_s for _, before_s, _ in own), part.stretch.last_s]
-        yield from ((start_s, last_s + period_s) for start_s, last_s in zip(starts, lasts, strict=True))
+        for start_s, last_s in zip(starts, lasts, strict=True):
+            if last_s >= start_s:  # a hole may have begun before its stretch
+                yield start_s, last_s + period_s
 
 
 def number_series(parts: Iterable[KeptStretch]) -> tuple[KeptStretch, ...]:

@@ -72,6 +72,17 @@ class Inputs:
             )
         return next(iter(frames), self.sound_frame_s)
 
+    def leave_out_contained(self) -> dict[str, Path]:
+        """Leave out files of which longer ones have every row; return one of those by the digest of each."""
+        known = {}
+        for index, longer in self.overlaps.contained().items():
+            file, path = self.surveyed[index], self.surveyed[longer].path
+            self.failed[file.path] = f"{file.path} has no row that {path} has not: it is counted once"
+            known[file.digest] = path
+        self.surveyed = [file for file in self.surveyed if file.path not in self.failed]
+        self.overlaps = Overlaps(self.surveyed)
+        return known
+
     def blocks(self, findings: Findings | None = None) -> Iterator[LevelBlock]:
         """Give the levels of all files, one after the other; times that several have of a sensor come once."""
         findings = Findings() if findings is None else findings

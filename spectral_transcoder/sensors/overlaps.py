@@ -50,18 +50,17 @@ class Overlap:
 def find_overlaps(files: Sequence[SurveyedFile]) -> Iterator[Overlap]:
     """Give what two files have of the same sensor and time; files without times have none."""
     spans: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
-    measured_s: dict[tuple[str, int], float] = defaultdict(float)
+    lengths_s = [measured_s(file) for file in files]
     for index, file in enumerate(files):
         for sensor, start_s, end_s in file.spans():
             spans[sensor].append((start_s, end_s, index))
-            measured_s[sensor, index] += end_s - start_s
     for sensor, own in spans.items():
         going_on: list[tuple[float, int]] = []  # spans that have not ended: their ends, and whose they are
         for start_s, end_s, index in sorted(own):
             going_on = [(other_s, other) for other_s, other in going_on if other_s > start_s]
             for other_s, other in going_on:
                 if other != index:
-                    longer, shorter = sorted((index, other), key=lambda one: (-measured_s[sensor, one], one))
+                    longer, shorter = sorted((index, other), key=lambda one: (-lengths_s[one][sensor], one))
                     yield Overlap(sensor, shorter, longer, start_s, min(end_s, other_s))
             going_on.append((end_s, index))
 
@@ -133,13 +132,37 @@ class Overlaps:
     @property
     def duration_s(self) -> float:
         """How much is left out of all files, in seconds."""
-        left_out_s = 0.0
-        for own in self.certain.values():
-            until_s = -np.inf
-            for overlap in sorted(own, key=lambda overlap: overlap.start_s):
-                left_out_s += max(0.0, overlap.end_s - max(overlap.start_s, until_s))
-                until_s = max(until_s, overlap.end_s)
-        return left_out_s
+        return sum(map(covered_s, self.certain.values()))
+
+    def contained(self) -> dict[int, int]:
+        """Return the positions of files of which longer ones have every row, and of one of these for each."""
+        found = {}
+        for index, file in enumerate(self.files):
+            own = {sensor: self.certain.get((index, sensor), []) for sensor in measured_s(file)}
+            lacking_s = sum(
+                length_s - covered_s(own[sensor]) for sensor, length_s in measured_s(file).items()
+            )
+            half_a_row_s = min(clock.period_s for clock in file.clocks.values()) / 2
+            if any(own.values()) and lacking_s < half_a_row_s and not file.has_own_series:
+                found[index] = next(overlaps[0].longer for overlaps in own.values() if overlaps)
+        return found
+
+
+def measured_s(file: SurveyedFile) -> dict[str, float]:
+    """Return how long a file has measured each sensor, in seconds."""
+    total_s: dict[str, float] = defaultdict(float)
+    for sensor, start_s, end_s in file.spans():
+        total_s[sensor] += end_s - start_s
+    return total_s
+
+
+def covered_s(overlaps: Sequence[Overlap]) -> float:
+    """Return how much time overlaps of one file and sensor cover together, in seconds."""
+    total_s, until_s = 0.0, -np.inf
+    for overlap in sorted(overlaps, key=lambda overlap: overlap.start_s):
+        total_s += max(0.0, overlap.end_s - max(overlap.start_s, until_s))
+        until_s = max(until_s, overlap.end_s)
+    return total_s
 
 
 @dataclass

@@ -77,8 +77,13 @@ class SurveyedFile:
         """Return the names of its sensors, "" where neither the file nor the user says one."""
         return {self._name(sensor) for sensor in self.clocks}
 
+    @property
+    def has_own_series(self) -> bool:
+        """Whether it holds a second series of times, which has no span."""
+        return any(part.own_series for clock in self.clocks.values() for part in clock.kept)
+
     def spans(self) -> Iterator[tuple[str, float, float]]:
-        """Give the name of each sensor, and begin and end of what was measured without a gap; none without times."""
+        """Give the name of each sensor, and begin and end of what it has without a hole; nothing without times."""
         for sensor, clock in self.clocks.items():
             for start_s, end_s in clock.spans:
                 yield self._name(sensor), start_s - self._shift_s(clock), end_s - self._shift_s(clock)

@@ -85,19 +85,30 @@ def submit_city(
     planned = city.planned() or CityPlan(words, [])
     files = [path for path in find_files(args.files) if str(path.absolute()) not in planned.files]
     inputs = survey_inputs(files, options, planned.contents)
-    tasks = plan_tasks(inputs, args.hours_per_task)
-    settings = str(args.cluster.absolute()) if args.cluster else None
-    contents = {file.digest: str(file.path.absolute()) for file in inputs.surveyed}
-    frame_s = inputs.frame_s if inputs.surveyed else None
-    wanted = CityPlan(words, tasks, settings, contents, frame_s, unnamed_folders(inputs))
+    wanted = plan_of(inputs, words, args)
     refuse_mixtures(planned, wanted)
     city.plan(wanted)
     print(city.submit(cluster))
-    for remark in [*inputs.overlaps.remarks, *shared_by_tasks(inputs.overlaps, tasks)]:
+    for remark in [*inputs.overlaps.remarks, *shared_by_tasks(inputs.overlaps, wanted.tasks)]:
         print(remark, file=sys.stderr)
     for reason in inputs.failed.values():
         print(f"left out: {reason}", file=sys.stderr)
     return 1 if inputs.failed else 0
+
+
+def plan_of(inputs: Inputs, words: list[str], args: argparse.Namespace) -> CityPlan:
+    """Return the plan of some files; those of which longer ones have every row are left out, as copies are."""
+    known = inputs.leave_out_contained()
+    contents = {digest: str(path.absolute()) for digest, path in known.items()}
+    contents |= {file.digest: str(file.path.absolute()) for file in inputs.surveyed}
+    return CityPlan(
+        words,
+        plan_tasks(inputs, args.hours_per_task),
+        str(args.cluster.absolute()) if args.cluster else None,
+        contents,
+        inputs.frame_s if inputs.surveyed else None,
+        unnamed_folders(inputs),
+    )
 
 
 def refuse_options(args: argparse.Namespace) -> None:

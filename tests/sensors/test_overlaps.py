@@ -56,6 +56,32 @@ def test_what_a_day_lacks_comes_from_the_hour(tmp_path):
     assert len(said) == 1 and ": 25 s of sensor square are in" in said[0]
 
 
+def test_rows_without_a_level_are_no_measurement(tmp_path):
+    """A day whose microphone was off for a while, and an hour that has the levels of that time."""
+    levels, rows = street_levels(960), np.arange(960)
+    levels[300:340] = np.nan
+    day = write_csv(tmp_path / "day.csv", levels, epochs_s(960), extra=[("sensor", "square")])
+    hour = write_rows(tmp_path / "hour.csv", range(240, 480))
+    inputs = survey_inputs([day, hour], ReadOptions())
+    kept = np.concatenate([block.epoch_s[~np.isnan(block.levels_db[:, 0])] for block in inputs.blocks()])
+    np.testing.assert_array_equal(np.sort(kept), epochs_s(960)[rows])
+    assert not inputs.overlaps.contained()
+
+
+def test_what_longer_files_have_together_is_contained(tmp_path):
+    files = [
+        write_rows(tmp_path / "1.csv", range(480)),
+        write_rows(tmp_path / "2.csv", range(480, 960)),
+        write_rows(tmp_path / "3.csv", range(400, 600)),
+        write_rows(tmp_path / "4.csv", range(900, 961)),
+    ]
+    inputs = survey_inputs(files, ReadOptions())
+    assert inputs.overlaps.contained() == {2: 0}
+    assert list(inputs.leave_out_contained().values()) == [files[0]]
+    assert [file.path for file in inputs.surveyed] == [files[0], files[1], files[3]]
+    assert "3.csv has no row that" in inputs.failed[files[2]]
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_every_time_of_a_sensor_comes_once_and_none_is_lost(tmp_path, seed):
     """Files of any lengths with any gaps of more than two seconds, against a set of times."""

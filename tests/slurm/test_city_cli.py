@@ -73,8 +73,23 @@ def test_the_settings_of_the_cluster_are_remembered(made_slurm, levels, call_scr
     assert status == 2 and "no settings of a cluster" in err
 
 
+def test_a_file_of_which_another_has_every_row_is_left_out(made_slurm, levels, call_script):
+    """Also when it is looked at again, and the other is not."""
+    write_csv(levels / "a_part.csv", street_levels(960), epochs_s(960, START_S), extra=[("sensor", "a")])
+    city = City(made_slurm / "city")
+    for _ in range(2):
+        arguments = (levels, *OPTIONS, "--hours_per_task", 0.2, "-o", city.folder)
+        status, _, err = call_script("classify_thirdo.py", "--slurm", *arguments)
+        assert status == 1 and err.count("left out: ") == 1 and f"{levels / 'a.csv'}" in err
+        assert "a_part.csv has no row that" in err or "a_part.csv holds the same as" in err
+        assert not any("a_part.csv" in file for file in city.read_plan().files)
+
+
 def test_times_that_two_tasks_have_are_said(made_slurm, levels, call_script):
-    write_csv(levels / "c_part.csv", street_levels(960), epochs_s(960, START_S), extra=[("sensor", "c")])
+    """Two of four minutes, the last of c's and as many behind them."""
+    write_csv(
+        levels / "c_part.csv", street_levels(1920), epochs_s(1920, START_S + 840), extra=[("sensor", "c")]
+    )
     arguments = (levels, *OPTIONS, "--hours_per_task", 0.2, "-o", made_slurm / "city")
     status, _, err = call_script("classify_thirdo.py", "--slurm", *arguments)
     assert not status and "c_part.csv: 120 s of sensor c are in" in err and "another task" in err
