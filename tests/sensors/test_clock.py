@@ -9,7 +9,7 @@ from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.reading import read_levels, survey_file
 from spectral_transcoder.sensors.windows import Windowing, join_batches, window_batches
 from spectral_transcoder.utils.errors import LevelsError
-from tests.helpers.made_levels import START_S, epochs_s, street_levels, write_csv
+from tests.helpers.made_levels import START_S, epochs_s, street_levels, write_cense_hdf5, write_csv
 
 
 def read(path, **options):
@@ -70,7 +70,19 @@ def test_a_clock_set_back_by_an_hour_costs_no_row(tmp_path):
     findings = Findings()
     windows = windows_of(write_csv(tmp_path / "a.csv", street_levels(480), epochs), findings)
     assert windows.n_frames.sum() == 480 and windows.complete.all()
-    assert findings.kinds[frame_checks.SET_BACK].n_ranges == 1
+    found = findings.kinds[frame_checks.SET_BACK]
+    assert found.n_ranges == 1 and found.n_rows == 0  # none is lost
+
+
+def test_a_clock_set_back_between_two_blocks_is_reported_too(tmp_path):
+    """CENSE's HDF5 has a table for each day, of which the second is an hour early here."""
+    days = {("2020_1", "1"): (epochs_s(480), street_levels(480))}
+    days[("2020_1", "2")] = (epochs_s(480, START_S - 3600), street_levels(480, 1))
+    times, _, findings = read(write_cense_hdf5(tmp_path / "a.h5", days))
+    assert len(times) == 960
+    assert findings.kinds[frame_checks.SET_BACK].ranges == [
+        (str(tmp_path / "a.h5"), START_S - 3600, START_S - 3600)
+    ]
 
 
 def test_rows_that_repeat_the_times_of_more_rows_are_left_out(tmp_path):

@@ -45,6 +45,17 @@ def test_a_window_is_there_with_its_last_row(tmp_path):
     assert taken[1:] == [*(1 + 8 * k for k in range(2, 11)), 87]  # and what is left at the end
 
 
+@pytest.mark.parametrize(("period_s", "n_chunks"), [(None, 10), (0.125, 3)])
+def test_a_period_that_is_said_saves_the_wait(tmp_path, period_s, n_chunks):
+    """Its header and two rows are enough then; fewer are no table."""
+    lines = csv_lines(tmp_path, street_levels(20), epochs_s(20))
+    options = ReadOptions(period_s=period_s)
+    chunks = iter(lines)
+    assert LiveLevels("-", options, Findings()).open(chunks)
+    assert len(list(chunks)) == len(lines) - n_chunks
+    assert not LiveLevels("-", options, Findings()).open(iter(lines[: n_chunks - 1]))
+
+
 @pytest.mark.parametrize("size", [1, 100, 5000])
 def test_pieces_of_any_size_give_the_windows_of_the_whole_file(tmp_path, size):
     kept = np.delete(np.arange(200), np.arange(90, 130))
@@ -77,7 +88,8 @@ def test_a_clock_that_is_set_back_goes_on(tmp_path):
     epochs[80:] -= 3600
     batches, findings = follow(csv_lines(tmp_path, street_levels(160), epochs))
     assert sum(batch.n_frames.sum() for batch, _ in batches) == 160 - 7  # seven wait for the eighth
-    assert findings.kinds[frame_checks.SET_BACK].n_ranges == 1
+    found = findings.kinds[frame_checks.SET_BACK]
+    assert found.n_ranges == 1 and found.n_rows == 0
 
 
 @pytest.mark.parametrize(
