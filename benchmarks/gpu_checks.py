@@ -80,13 +80,22 @@ def models_and_inputs(
     for front_end in FRONT_ENDS:
         for network in NETWORKS:
             settings = TranscoderSettings(network, front_end, options=OPTIONS.get(network, {}))
-            yield f"{network} {front_end}", Transcoder(settings).eval(), levels
+            yield f"{network} {front_end}", with_weights_everywhere(Transcoder(settings).eval()), levels
     for baseline in end_to_end.BASELINES:
         yield baseline, end_to_end.Baseline(end_to_end.BaselineSettings(baseline, "YamNet")).eval(), levels
     for record in CLASSIFIERS.values():
         pinv = Transcoder(TranscoderSettings("pinv", record.front_end.name))
         # of random weights, scores are all near a half: logits show what differs
         yield record.name, Logits(classifier_of(record, models_path)), pinv.transcode_seconds(levels)
+
+
+@torch.no_grad()
+def with_weights_everywhere(model: nn.Module) -> nn.Module:
+    """Draw the weights that begin at zero, which would hide what comes before them; return the model."""
+    for weights in model.parameters():
+        if not weights.any():
+            weights.normal_(std=0.05)
+    return model
 
 
 class Logits(nn.Module):
