@@ -47,7 +47,12 @@ def test_the_command_runs_on_a_cpu(call_script, tmp_path):
     assert differences["PANN", "float32"] <= 1e-6 < differences["PANN", "bf16"] <= 5e-2
     # layers that begin at zero would hide how the others are computed
     assert differences["cnn_grid YamNet", "float32"] <= 1e-6 < differences["cnn_grid YamNet", "bf16"] <= 5e-2
-    assert differences["cnn_texture YamNet", "float32"] <= 1e-6 < differences["cnn_texture YamNet", "bf16"] <= 5e-2
+    assert (
+        differences["cnn_texture YamNet", "float32"]
+        <= 1e-6
+        < differences["cnn_texture YamNet", "bf16"]
+        <= 5e-2
+    )
 
 
 def test_the_trainings_of_the_papers_table():
