@@ -223,9 +223,10 @@ class DatasetSplit:
             The dataset was made without them.
         """
         if mels_array(front_end) not in self.arrays:
+            wanted = ",".join(dict.fromkeys((*PUBLISHED_FRONT_ENDS, front_end.name)))
             raise MissingFileError(
                 f"no {front_end.name} Mels in this dataset: make it with "
-                f"{CREATE_COMMAND} --front_ends {','.join([*PUBLISHED_FRONT_ENDS, front_end.name])} --force"
+                f"{CREATE_COMMAND} --front_ends {wanted} --force"
             )
         return self.arrays[mels_array(front_end)]
 

@@ -256,11 +256,13 @@ def best_model(
 ) -> tuple[ModelEntry, Path | None]:
     """Return what agrees best with people in the street of what is there for a classifier, and its file.
 
-    It is an adapted classifier (docs/model_zoo.md); where there is none, the best transcoder.
+    It is an adapted classifier, else a student (docs/model_zoo.md); where there is neither, the best transcoder.
     """
-    adapted = model_entry(ADAPTED)
-    path = adapted.find(classifier, folder, every_second=every_second)
-    return (adapted, path) if path else best_transcoder(classifier, folder, every_second)
+    for entry in map(model_entry, (ADAPTED, STUDENT)):
+        path = entry.find(classifier, folder, every_second=every_second)
+        if path is not None:
+            return entry, path
+    return best_transcoder(classifier, folder, every_second)
 
 
 def find_model(

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.plain import plain_arrays
 from spectral_transcoder.datasets.audio_folder import folder_corpus
-from spectral_transcoder.datasets.chunks import ChunkAnalysis, mel_freq, open_dataset
+from spectral_transcoder.datasets.chunks import ChunkAnalysis, DatasetSplit, mel_freq, open_dataset
 from spectral_transcoder.datasets.creation.run import create_dataset
 from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.signal.audio import peak_normalise, read_audio
@@ -63,6 +63,8 @@ def test_the_mels_of_further_front_ends_are_made_when_asked_for(tmp_path):
 def test_a_dataset_without_the_mels_asked_for_names_the_command(made):
     with pytest.raises(MissingFileError, match="--front_ends PANN,YamNet,EfficientAT --force"):
         open_dataset(made[0], "noises").split("train").mels(EFFICIENTAT_MELS)
+    with pytest.raises(MissingFileError, match="--front_ends PANN,YamNet --force"):  # none of them twice
+        DatasetSplit("train", {}).mels(YAMNET_MELS)
 
 
 def test_parameters_of_the_published_front_ends_are_those_of_the_version_before(made):

@@ -69,8 +69,7 @@ def test_every_model_has_a_card_and_every_card_a_model():
 def test_the_embedded_models_are_small():
     sizes = {name: (REFERENCE_MODELS / name).stat().st_size for name in CARDS}
     assert sizes.pop("MiniYamNet.pth") <= 1_600_000
-    heads = [size for name, size in sizes.items() if is_level_model(name)]
-    assert max(heads) < 2_000_000
+    assert max(size for name, size in sizes.items() if is_level_model(name)) < 2_300_000
     assert max(size for name, size in sizes.items() if not is_level_model(name)) < 1_000_000
 
 
@@ -89,7 +88,7 @@ def test_transcoders_are_found_and_say_how_they_were_trained(name):
 
 
 @pytest.mark.parametrize("name", LEVEL_MODELS)
-def test_adapted_classifiers_are_found_and_say_how_they_were_trained(name):
+def test_heads_and_students_are_found_and_say_how_they_were_trained(name):
     factors, transcoder = parse_identifier(name.removesuffix("_model")), load_model(REFERENCE_MODELS / name)
     assert transcoder.name == factors["transcoder"]
     record = transcoder.training_record
@@ -100,19 +99,21 @@ def test_adapted_classifiers_are_found_and_say_how_they_were_trained(name):
     assert transcoder.third_octaves == (SECOND_OCTAVES if every_second else ThirdOctaves())
     path = REFERENCE_MODELS / name
     assert entry_of(factors).find(factors["classifier"], every_second=every_second) == path
-    assert best_model(factors["classifier"], every_second=every_second) == (model_entry(ADAPTED), path)
+    adapted = model_entry(ADAPTED).find(factors["classifier"], every_second=every_second)
+    assert best_model(factors["classifier"], every_second=every_second)[1] == (adapted or path)
 
 
 @pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("name", LEVEL_MODELS)
-def test_adapted_classifiers_agree_with_people_as_their_cards_say(name, shared):
+def test_heads_and_students_agree_with_people_as_their_cards_say(name, shared):
     """Pearson's r between mean class scores and the times of presence that people gave, on street recordings."""
     figures = CARDS[name]["figures"]
     factors = parse_identifier(name)
     classifier = factors["classifier"]
     third_octaves = SECOND_OCTAVES if is_every_second(factors) else ThirdOctaves()
-    pipeline = find_pipeline(classifier, ADAPTED, shared / "pretrained", third_octaves=third_octaves)
+    model = factors["transcoder"]
+    pipeline = find_pipeline(classifier, model, shared / "pretrained", third_octaves=third_octaves)
     annotated = read_times_of_presence(shared / RECORDINGS / "time_of_presence.csv")
     length, labels = window_length(classifier), classifier_record(classifier).labels
     scores = [

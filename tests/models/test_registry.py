@@ -130,8 +130,28 @@ def test_the_model_that_serves(tmp_path, files, classifier, asked, expected):
             "PANN",
             ("cnn_grid", name(dataset="b", transcoder="cnn_grid")),
         ),
+        (
+            [name(), name(dataset="b", transcoder="student")],
+            "PANN",
+            ("student", name(dataset="b", transcoder="student")),
+        ),
+        (
+            [name(dataset="b", transcoder="student"), name(dataset="b", transcoder="adapted")],
+            "PANN",
+            ("adapted", name(dataset="b", transcoder="adapted")),
+        ),
     ],
-    ids=["none", "Mels", "another's", "logits", "published first", "texture first", "grid first"],
+    ids=[
+        "none",
+        "Mels",
+        "another's",
+        "logits",
+        "published first",
+        "texture first",
+        "grid first",
+        "student first",
+        "head first",
+    ],
 )
 def test_the_best_for_a_classifier(tmp_path, files, classifier, expected):
     for file in files:
