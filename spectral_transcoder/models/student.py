@@ -200,6 +200,11 @@ class LevelPassage(Transcoder):
         """The student's teacher."""
         return self.record.name
 
+    @property
+    def needs_classifier(self) -> bool:
+        """False: it goes from levels to scores by itself."""
+        return False
+
     def check_serves(self, record: ClassifierRecord) -> None:
         """Raise UsageError for another classifier than the student's teacher."""
         if record.name != self.record.name:

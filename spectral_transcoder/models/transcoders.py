@@ -178,6 +178,11 @@ class Transcoder(nn.Module):
                 f"{record.front_end.name} Mels"
             )
 
+    @property
+    def needs_classifier(self) -> bool:
+        """Whether a classifier's weights take part; a student has none but its own."""
+        return True
+
     def classifier_behind(self, classifier: Classifier) -> Classifier:
         """Return what scores these Mels: the classifier as it is, unless the transcoder comes with a head for it.
 

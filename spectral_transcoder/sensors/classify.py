@@ -24,7 +24,7 @@ from spectral_transcoder.sensors.levels import (
     LevelBlock,
     record_of_frames,
 )
-from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
+from spectral_transcoder.sensors.models import choose_models
 from spectral_transcoder.sensors.windows import WindowBatch, Windowing, window_batches
 from spectral_transcoder.utils.errors import UsageError
 
@@ -132,7 +132,7 @@ class SensorClassifier:
         frame_s: float = FRAME_S,
         **options: Any,
     ) -> Self:
-        """Load by name what `models.choose_classifier` and `models.choose_transcoder` find.
+        """Load by name what `models.choose_models` finds.
 
         Parameters
         ----------
@@ -149,10 +149,8 @@ class SensorClassifier:
         **options
             As the constructor takes them.
         """
-        loaded = choose_classifier(classifier, weights, device)
-        third_octaves = record_of_frames(frame_s)
-        found, _ = choose_transcoder(
-            loaded.record.name, transcoder, device=device, third_octaves=third_octaves
+        found, loaded, _ = choose_models(
+            classifier, transcoder, weights, device, third_octaves=record_of_frames(frame_s)
         )
         return cls(found, loaded, **options)
 

@@ -25,7 +25,7 @@ from spectral_transcoder.sensors.levels import FRAME_S, record_of_frames
 from spectral_transcoder.sensors.live_levels import LiveLevels
 from spectral_transcoder.sensors.live_sound import LiveSound
 from spectral_transcoder.sensors.live_source import Stop, follow_bytes, in_words
-from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
+from spectral_transcoder.sensors.models import choose_models
 from spectral_transcoder.sensors.resampling import frame_period
 from spectral_transcoder.sensors.results import provenance
 from spectral_transcoder.sensors.rows_file import open_rows
@@ -69,13 +69,12 @@ def load_models(
         Which transcoder it has, in words.
     """
     engine = choose_engine(args.engine, math.inf if duration_s is None else duration_s, args.device)
-    classifier = choose_classifier(args.classifier, args.weights, args.device, engine)
-    third_octaves = record_of_frames(frame_s)
-    name = classifier.record.name
-    transcoder, which = choose_transcoder(
-        name, args.transcoder, device=args.device, third_octaves=third_octaves
+    transcoder, classifier, which = choose_models(
+        args.classifier, args.transcoder, args.weights, args.device, engine, record_of_frames(frame_s)
     )
-    print(f"classifier: {name}; transcoder: {which}; frames of {frame_s:g} s; {args.device}")
+    print(
+        f"classifier: {classifier.record.name}; transcoder: {which}; frames of {frame_s:g} s; {args.device}"
+    )
     model = SensorClassifier(transcoder, classifier, args.grouping, args.batch_size)
     own = model.own_window
     args.hop_s = args.hop_s or args.window_s or own.hop_s
@@ -123,7 +122,8 @@ def make_record(
     args: argparse.Namespace, files: list[Path], model: SensorClassifier, which: str
 ) -> dict[str, Any]:
     """Return what the output is made from: files, models and options."""
-    weights = [args.weights or model.classifier.record.path]
+    own = args.weights or model.classifier.record.path
+    weights = [own] if own.is_file() else []  # a student needs none
     if args.transcoder and Path(args.transcoder).is_file():
         weights.append(args.transcoder)
     options = {

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from torch import nn
+
 from spectral_transcoder.models.classifiers import (
     EMBEDDED,
     Classifier,
@@ -41,11 +43,49 @@ def choose_classifier(
     UsageError
         Unknown name, or weights without a name.
     """
+    return load_classifier(_name_of(name, weights), weights, device, engine)
+
+
+def _name_of(name: str | None, weights: Path | None) -> str:
+    """Return a classifier's name, or the best one's whose weights are here."""
     if name is None and weights is not None:
         raise UsageError("weights of which classifier? give its name too")
-    if name is None:
-        name = (available_classifiers() or [EMBEDDED])[0]
-    return load_classifier(name, weights, device, engine)
+    return name or (available_classifiers() or [EMBEDDED])[0]
+
+
+def choose_models(
+    name: str | None = None,
+    asked: str | None = None,
+    weights: Path | None = None,
+    device: str = "cpu",
+    engine: str = "torch",
+    third_octaves: ThirdOctaves = THIRD_OCTAVES,
+) -> tuple[Transcoder, Classifier, str]:
+    """Load what goes from levels to scores, see `choose_transcoder` and `choose_classifier`.
+
+    A student needs nothing of its classifier but the labels, so that no weights of it have to be here.
+
+    Parameters
+    ----------
+    name, weights, device, engine
+        As `choose_classifier` takes them.
+    asked, third_octaves
+        As `choose_transcoder` takes them.
+
+    Returns
+    -------
+    Transcoder
+        In evaluation mode.
+    Classifier
+        What it serves; without any weights where they are neither needed nor given.
+    str
+        Which transcoder it is, in words.
+    """
+    record = classifier_record(_name_of(name, weights))
+    transcoder, which = choose_transcoder(record.name, asked, device=device, third_octaves=third_octaves)
+    if transcoder.needs_classifier or weights is not None:
+        return transcoder, load_classifier(record.name, weights, device, engine), which
+    return transcoder, Classifier(record, nn.Identity(), engine), which
 
 
 def choose_transcoder(

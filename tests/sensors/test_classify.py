@@ -1,11 +1,15 @@
 """Scores of windows: equal to those straight from audio, whatever file the levels went through."""
 
+import csv
+
 import numpy as np
 import pytest
 import torch
 
 from spectral_transcoder.evaluation.presence import find_presence
 from spectral_transcoder.models.classifiers import load_classifier
+from spectral_transcoder.models.level_models import load_trained
+from spectral_transcoder.models.registry import model_entry
 from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.sensors import SensorClassifier, read_levels
 from spectral_transcoder.sensors.levels import LevelBlock
@@ -156,6 +160,24 @@ def test_missing_weights_name_the_command_that_fetches_them(monkeypatch, tmp_pat
         choose_classifier("YamNetMobile")
     with pytest.raises(MissingFileError, match=r"distill_classifier\.py"):
         choose_classifier()
+
+
+def test_a_student_needs_no_weights_of_its_classifier(monkeypatch, tmp_path, call_script):
+    monkeypatch.setattr("spectral_transcoder.models.classifiers.PRETRAINED_MODELS", tmp_path)
+    with pytest.raises(MissingFileError, match=r"--models EfficientAT-mn04"):
+        SensorClassifier.load("EfficientAT-mn04")  # its default is a head, behind the classifier
+    write_csv(tmp_path / "day.csv", street_levels(48, seed=0), epochs_s(48))
+    models = ("--classifier", "EfficientAT-mn04", "--transcoder", "student", "--offset=-88")
+    status, _, said = call_script(
+        "classify_thirdo.py", tmp_path / "day.csv", *models, "-o", tmp_path / "o.csv"
+    )
+    assert status == 0, said
+    with (tmp_path / "o.csv").open() as rows:
+        found = [float(row["first_score"]) for row in csv.DictReader(rows)]
+    student = load_trained(model_entry("student").require("EfficientAT-mn04"))
+    levels = torch.tensor(street_levels(48, seed=0)) - 88 + 26  # 26 dB: a full-scale sine's third octave here
+    expected = [student(levels[None, begin : begin + 24]).max().item() for begin in (0, 16)]
+    np.testing.assert_allclose(found[:2], expected, atol=1e-4)  # windows of 3 s, every 2 s
 
 
 def test_levels_become_what_the_transcoder_was_trained_with(models):
