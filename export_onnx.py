@@ -3,7 +3,8 @@
     python3 export_onnx.py
     python3 export_onnx.py --classifier PANN --transcoder cnn_logits --output export/onnx
 
-Input: a classifier of pretrained_models/ and a transcoder of reference_models/ (PINV needs none).
+Input: a classifier of pretrained_models/ (a student needs none) and a transcoder of reference_models/ (PINV needs
+none).
 Output: <output>/<name>_mels.onnx and <output>/<name>_scores.onnx, one second of levels in, any batch; each is
 checked against torch within 1e-4 with onnxruntime; sizes and latencies are printed. Takes a minute.
 """
@@ -23,11 +24,10 @@ def main() -> None:
     args = parse_arguments()
     from spectral_transcoder.models.onnx_export import TOLERANCE, export_onnx, is_own_export
     from spectral_transcoder.sensors.levels import record_of_frames
-    from spectral_transcoder.sensors.models import choose_classifier, choose_transcoder
+    from spectral_transcoder.sensors.models import choose_models
 
-    classifier = choose_classifier(args.classifier, args.weights)
-    transcoder, which = choose_transcoder(
-        classifier.record.name, args.transcoder, third_octaves=record_of_frames(args.period)
+    transcoder, classifier, which = choose_models(
+        args.classifier, args.transcoder, args.weights, third_octaves=record_of_frames(args.period)
     )
     print(f"classifier: {classifier.record.name}; transcoder: {which}")
     paths = [
