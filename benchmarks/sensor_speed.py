@@ -26,7 +26,7 @@ from sensors import write_day
 from tqdm import tqdm
 
 from spectral_transcoder.models.classifiers import CLASSIFIERS, ClassifierRecord, load_classifier
-from spectral_transcoder.models.registry import best_model
+from spectral_transcoder.models.registry import STUDENT, best_model, best_transcoder
 from spectral_transcoder.models.student import Student, StudentSettings
 from spectral_transcoder.sensors.levels import FRAME_S
 from spectral_transcoder.utils import cli
@@ -68,6 +68,8 @@ def transcoders_of(record: ClassifierRecord, folder: Path) -> list[str]:
     student = folder / f"student_of_{record.name}_model"
     Student(StudentSettings(record.name, nb_channels=16)).save(student)
     default, _ = best_model(record.name)
+    if default.name == STUDENT:  # which is measured in any case
+        default, _ = best_transcoder(record.name)
     return [*dict.fromkeys([*UNTRAINED, default.name]), str(student)]
 
 

@@ -66,7 +66,7 @@ def test_levels_too_short_to_time_give_no_figure(monkeypatch, tmp_path):
 
     import sensor_speed
 
-    times = iter([sensor_speed.Finished(4.0, 1), sensor_speed.Finished(4.1, 1)])
+    times = iter([sensor_speed.Finished("", 4.0, 1), sensor_speed.Finished("", 4.1, 1)])
     monkeypatch.setattr(sensor_speed, "classify", lambda *_: next(times))
     record = next(record for record in sensor_speed.CLASSIFIERS.values() if record.embedded)
     with pytest.raises(
