@@ -122,8 +122,9 @@ def make_record(
     args: argparse.Namespace, files: list[Path], model: SensorClassifier, which: str
 ) -> dict[str, Any]:
     """Return what the output is made from: files, models and options."""
-    own = args.weights or model.classifier.record.path
-    weights = [own] if own.is_file() else []  # a student needs none
+    # a student's results are the same whether its classifier's weights are here or not
+    taking_part = args.weights is not None or model.transcoder.needs_classifier
+    weights = [args.weights or model.classifier.record.path] if taking_part else []
     if args.transcoder and Path(args.transcoder).is_file():
         weights.append(args.transcoder)
     options = {
