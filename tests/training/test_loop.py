@@ -13,11 +13,9 @@ from torch import nn
 
 from spectral_transcoder.datasets.names import SPLITS
 from spectral_transcoder.models.checkpoints import write_tensors
-from spectral_transcoder.models.classifiers import CLASSIFIERS
-from spectral_transcoder.signal.mel_spectrograms import EFFICIENTAT_MELS
 from spectral_transcoder.training import loop
 from spectral_transcoder.training.loop import DivergedError, fit, launch, make_fabric
-from spectral_transcoder.training.losses import LOGIT_WEIGHT, Chunks, TeacherLoss, embedding_scale, mel_loss
+from spectral_transcoder.training.losses import Chunks, mel_loss
 from spectral_transcoder.training.recipe import Recipe
 from spectral_transcoder.utils.errors import UsageError
 
@@ -205,22 +203,6 @@ def test_what_an_earlier_version_stopped_goes_on(tmp_path, unknown):
     assert loop.load_training_state(tmp_path / "state")["recipe"] == asdict(RECIPE)
 
 
-def test_the_recipe_is_the_papers_unless_said_otherwise():
-    """Adam, batches of 64, a constant rate, no limit of the gradient (docs/method.md, section 5)."""
-    recipe = Recipe(epochs=200, learning_rate=1e-3)
-    assert (recipe.batch_size, recipe.schedule, recipe.warmup_steps) == (64, "constant", 0)
-    assert (recipe.clip_norm, recipe.weight_decay, recipe.level_weight, recipe.prop_embedding) == (0, 0, 0, 0)
-
-
-def test_the_learning_rate_follows_the_recipe():
-    recipe = Recipe(epochs=10, learning_rate=1.0, warmup_steps=10, schedule="cosine")
-    rates = [recipe.rate(step, 1000) for step in range(1000)]
-    assert rates[:3] == pytest.approx([0.1, 0.2, 0.3], rel=1e-3)
-    assert rates[500] == pytest.approx(0.5)
-    assert rates[999] < 1e-4
-    assert Recipe(epochs=1, learning_rate=0.3).rate(77, 100) == 0.3
-
-
 @pytest.mark.parametrize("clip_norm", [0.0, 1.0])
 def test_gradients_are_no_longer_than_the_recipe_allows(tmp_path, monkeypatch, clip_norm):
     norms, step = [], torch.optim.Adam.step
@@ -235,21 +217,6 @@ def test_gradients_are_no_longer_than_the_recipe_allows(tmp_path, monkeypatch, c
     train(tmp_path / "state", recipe, loss=lambda mels, chunks: 1000 * mel_loss(mels, chunks))
     assert len(norms) == 4
     assert norms == pytest.approx([1.0] * 4, rel=1e-3) if clip_norm else min(norms) > 10
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"epochs": 0},
-        {"learning_rate": -1.0},
-        {"schedule": "steps"},
-        {"batch_size": 0},
-        {"average_steps": -1},
-    ],
-)
-def test_recipes_that_cannot_be_are_refused(wrong):
-    with pytest.raises(UsageError):
-        Recipe(**{"epochs": 1, "learning_rate": 1e-3, **wrong})
 
 
 @pytest.mark.parametrize(
@@ -275,80 +242,6 @@ def test_bf16_is_refused_where_the_processor_lacks_it(tmp_path, monkeypatch, fla
             make_fabric("cpu", precision="bf16-mixed")
 
 
-class Teacher(nn.Module):
-    """A frozen linear classifier of Mels (B, 4, 64), with the parts of `Classifier` that the loss uses."""
-
-    class record:
-        class front_end:
-            name = "YamNet"
-
-    def __init__(self):
-        super().__init__()
-        self.network = self
-        self.layer = nn.Linear(256, 5).requires_grad_(False)
-
-    def embedding(self, mels):
-        return mels.flatten(1).sigmoid()
-
-    def head(self, embedding):
-        return self.layer(embedding)
-
-    def logits(self, mels):
-        return self.head(self.embedding(mels))
-
-
-@pytest.mark.parametrize("prop_logit", [100, 50])
-def test_the_taught_loss_is_that_of_the_paper(prop_logit):
-    torch.manual_seed(0)
-    teacher, mels, true_mels = Teacher(), torch.randn(6, 4, 64), torch.randn(6, 4, 64)
-    scores = teacher.logits(true_mels).sigmoid()
-    loss = TeacherLoss(teacher, prop_logit)(mels, Chunks(torch.zeros(6, 8, 29), true_mels, scores))
-    q, p = teacher.logits(mels).sigmoid().double().numpy(), scores.double().numpy()
-    bce = -np.mean(p * np.log(q) + (1 - p) * np.log(1 - q))
-    mse = np.mean((mels - true_mels).double().numpy() ** 2)
-    expected = bce if prop_logit == 100 else 0.5 * mse + 10 * 0.5 * bce
-    assert loss.item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_the_error_of_the_embedding_stands_beside_the_entropy_summed_over_labels():
-    torch.manual_seed(0)
-    teacher, mels, true_mels = Teacher(), torch.randn(6, 4, 64), torch.randn(6, 4, 64)
-    chunks = Chunks(
-        torch.zeros(6, 8, 29), true_mels, teacher.logits(true_mels).sigmoid(), teacher.embedding(true_mels)
-    )
-    std = embedding_scale(chunks.embeddings)
-    loss = TeacherLoss(teacher, 100, prop_embedding=30, embedding_std=std)(mels.requires_grad_(), chunks)
-    found, true = (
-        1 / (1 + np.exp(-values.detach().double().numpy().reshape(6, -1))) for values in (mels, true_mels)
-    )
-    mean, deviation = true.mean(0), true.std(0, ddof=1) + 0.05
-    p, q = chunks.scores.double().numpy(), teacher.logits(mels).sigmoid().detach().double().numpy()
-    summed = -np.sum(p * np.log(q) + (1 - p) * np.log(1 - q), axis=1)
-    errors = np.mean(((found - mean) / deviation - (true - mean) / deviation) ** 2, axis=1)
-    assert 5 * loss.item() == pytest.approx(np.mean(summed + 30 * errors), rel=1e-5)
-    loss.backward()
-    assert mels.grad.abs().max() > 0
-    taken = chunks.take(torch.tensor([4, 1]), "cpu")
-    assert torch.equal(taken.teacher_embeddings, chunks.embeddings[[4, 1]])
-
-
-def test_efficientat_weighs_scores_as_yamnet_does_in_its_unit(monkeypatch):
-    """Logarithms divided by 5: both parts of the loss are a twenty-fifth where the cross-entropy is the same."""
-    torch.manual_seed(0)
-    teacher, mels, true_mels = Teacher(), torch.randn(6, 4, 64), torch.randn(6, 4, 64)
-    monkeypatch.setattr(teacher, "logits", lambda mels: torch.ones(6, 5))
-    chunks = Chunks(torch.zeros(6, 8, 29), true_mels, torch.full((6, 5), 0.3))
-    natural = TeacherLoss(teacher, 50, level_weight=0.2)(mels, chunks).item()
-    monkeypatch.setattr(Teacher.record.front_end, "name", "EfficientAT")
-    divided = Chunks(chunks.levels, true_mels / EFFICIENTAT_MELS.log_std, chunks.scores)
-    loss = TeacherLoss(teacher, 50, level_weight=0.2)(mels / EFFICIENTAT_MELS.log_std, divided)
-    assert loss.item() == pytest.approx(natural / 25, rel=1e-5)
-
-
-def test_scores_weigh_beside_mels_what_the_paper_says():
-    assert (LOGIT_WEIGHT["PANN"], LOGIT_WEIGHT["YamNet"]) == (1500, 10)
-
-
 def test_every_chunk_is_seen_once_an_epoch(tmp_path):
     seen = []
 
@@ -358,22 +251,6 @@ def test_every_chunk_is_seen_once_an_epoch(tmp_path):
 
     train(tmp_path / "state", Recipe(3, 1e-3), loss=loss)
     assert sum(seen) == 3 * (50 + 20 + 21)
-
-
-def test_every_classifier_can_be_trained_on_scores_and_mels_at_once():
-    assert {record.front_end.name for record in CLASSIFIERS.values()} <= set(LOGIT_WEIGHT)
-
-
-def test_levels_are_compared_over_the_second_whatever_the_texture():
-    torch.manual_seed(0)
-    teacher, true_mels = Teacher(), torch.randn(6, 4, 64)
-    chunks = Chunks(torch.zeros(6, 8, 29), true_mels, teacher.logits(true_mels).sigmoid())
-    taught, steady = TeacherLoss(teacher, 100), TeacherLoss(teacher, 100, level_weight=0.5)
-    textured = true_mels + torch.tensor([3.0, -3.0, 3.0, -3.0])[:, None]
-    assert steady(textured, chunks).item() == pytest.approx(taught(textured, chunks).item(), rel=1e-5)
-    louder = true_mels + 2
-    added = steady(louder, chunks).item() - taught(louder, chunks).item()
-    assert added == pytest.approx(0.5 / 10 * 2**2, rel=1e-4)
 
 
 def run_in_process(fabric, path, recipe, out):
