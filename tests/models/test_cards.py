@@ -69,7 +69,7 @@ def test_every_model_has_a_card_and_every_card_a_model():
 def test_the_embedded_models_are_small():
     sizes = {name: (REFERENCE_MODELS / name).stat().st_size for name in CARDS}
     assert sizes.pop("MiniYamNet.pth") <= 1_600_000
-    assert max(size for name, size in sizes.items() if is_level_model(name)) < 2_300_000
+    assert max(size for name, size in sizes.items() if is_level_model(name)) < 2_800_000
     assert max(size for name, size in sizes.items() if not is_level_model(name)) < 1_000_000
 
 
