@@ -100,7 +100,8 @@ def split_columns(
     if rows.dtype.names:
         rows = np.stack([rows[name].astype(float) for name in rows.dtype.names], axis=1)
     levels = np.full((len(rows), N_BANDS), np.nan, np.float32)
-    levels[:, list(bands)] = rows[:, list(bands.values())]
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which no level is
+        levels[:, list(bands)] = rows[:, list(bands.values())]
     return rows[:, epoch].astype(float), levels
 
 
