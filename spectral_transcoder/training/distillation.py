@@ -160,9 +160,10 @@ def agreement(teacher: Classifier, student: Classifier, sounds: Sequence[np.ndar
     -------
     dict of str to float
         `top1`: share of the sounds of which both score the same label first (of the means over seconds);
-        `commonest`: the same if the student always answered with the teacher's commonest label; `bce`: mean
-        binary cross-entropy of the student's scores of all seconds and labels; `floor`: that of the teacher's
-        own, which is the least there is; `constant`: that of the teacher's mean scores on these very sounds.
+        `top1_weighted`: the mean of that share over the teacher's first labels, so that rare ones count as much;
+        `commonest`: `top1` if the student always answered with the teacher's commonest label; `bce`: mean binary
+        cross-entropy of the student's scores of all seconds and labels; `floor`: that of the teacher's own, which is
+        the least there is; `constant`: that of the teacher's mean scores on these very sounds.
     """
     front_end = teacher.record.front_end
     cut = front_end.classifier_input if front_end.patches else front_end.chunks
@@ -171,11 +172,12 @@ def agreement(teacher: Classifier, student: Classifier, sounds: Sequence[np.ndar
     mels = np.concatenate(chunks)
     expected, found = teacher.scores(mels), student.scores(mels)
     clips = transcoding_metrics.Clips(np.arange(len(chunks)), of_sound)
-    first = clips.mean(expected).argmax(1)
+    first, hits = transcoding_metrics.top_hits(expected, found, clips)
     constant = np.broadcast_to(expected.mean(0), expected.shape)
     return {
         "sounds": len(chunks),
-        "top1": float(np.mean(first == clips.mean(found).argmax(1))),
+        "top1": float(hits.mean()),
+        "top1_weighted": transcoding_metrics.weighted_share(first, hits),
         "commonest": float(np.bincount(first).max() / len(first)),
         "bce": cross_entropy(expected, found),
         "floor": cross_entropy(expected, expected),

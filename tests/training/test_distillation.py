@@ -89,6 +89,12 @@ def test_agreement_counts_sounds_and_not_seconds():
     mean = p.mean(0)
     assert result["constant"] == pytest.approx(-np.mean(p * np.log(mean) + (1 - p) * np.log(1 - mean)))
     assert result["floor"] < min(result["constant"], result["bce"])
+    seconds = [np.zeros(SR, np.float32)] * 4
+    three_of_four = agreement(teacher, Fixed([0.6, 0.4], [0.4, 0.6], [0.6, 0.4], [0.4, 0.6]), seconds)
+    assert three_of_four["top1"] == 0.75
+    assert three_of_four["top1_weighted"] == pytest.approx(
+        (2 / 3 + 1) / 2
+    )  # three have one label, one the other
 
 
 def test_agreement_of_classifiers_of_whole_spectrograms_is_of_seconds_too():
