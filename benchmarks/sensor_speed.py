@@ -28,6 +28,7 @@ from tqdm import tqdm
 from spectral_transcoder.models.classifiers import CLASSIFIERS, ClassifierRecord, load_classifier
 from spectral_transcoder.models.registry import STUDENT, best_model, best_transcoder
 from spectral_transcoder.models.student import Student, StudentSettings
+from spectral_transcoder.models.transcoders import Transcoder, TranscoderSettings
 from spectral_transcoder.sensors.levels import FRAME_S
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.parallel import one_torch_thread
@@ -61,16 +62,18 @@ def main() -> int:
 
 
 def transcoders_of(record: ClassifierRecord, folder: Path) -> list[str]:
-    """Return what is measured of a classifier: without training, its default, and a student of 16 channels.
+    """Return what is measured of a classifier: without training, its default, its best CNN, and the other kinds.
 
-    The student has random weights, which take as long as trained ones.
+    The CNN on the sensor's grid and the student have weights as they begin, which take as long as trained ones.
     """
-    student = folder / f"student_of_{record.name}_model"
+    front_end = record.front_end.name
+    grid, student = (folder / f"{name}_of_{record.name}_model" for name in ("cnn_grid", STUDENT))
+    Transcoder(TranscoderSettings("cnn_grid", front_end, options={"nb_channels": 32})).save(grid)
     Student(StudentSettings(record.name, nb_channels=16)).save(student)
-    default, _ = best_model(record.name)
-    if default.name == STUDENT:  # which is measured in any case
-        default, _ = best_transcoder(record.name)
-    return [*dict.fromkeys([*UNTRAINED, default.name]), str(student)]
+    found = (best_model(record.name)[0].name, best_transcoder(record.name)[0].name)
+    names = dict.fromkeys([*UNTRAINED, *found])
+    names.pop(STUDENT, None)  # measured in any case
+    return [*names, str(grid), str(student)]
 
 
 def classify(record: ClassifierRecord, transcoder: str, path: Path, args: argparse.Namespace) -> Finished:
@@ -90,7 +93,8 @@ def measure_speed(
 ) -> Figure:
     """Return the median seconds of levels per second of one core, beside those of the classifier alone."""
     # a student is so fast that half an hour of levels is lost in what starting takes
-    longest = max(args.memory_minutes) if Path(transcoder).is_file() else args.minutes[1]
+    is_student = Path(transcoder).name.startswith(STUDENT)
+    longest = max(args.memory_minutes) if is_student else args.minutes[1]
     minutes = (args.minutes[0], longest)
     speeds = sorted(speed_once(record, transcoder, folder, minutes, args) for _ in range(args.repeats))
     median, alone = speeds[len(speeds) // 2], speed_alone(record, args)
