@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from spectral_transcoder.sensors.clock import ClockSurvey, read_clock
-from spectral_transcoder.sensors.frame_checks import SET_BACK, Findings
+from spectral_transcoder.sensors.frame_checks import NO_TIME, SET_BACK, Findings
 from spectral_transcoder.sensors.levels import FRAME_S, LevelBlock
 from spectral_transcoder.sensors.live_source import in_words, named_sensor
 from spectral_transcoder.sensors.readers.description import END
@@ -29,6 +29,8 @@ from spectral_transcoder.sensors.readers.text import (
     encoding_of,
 )
 from spectral_transcoder.sensors.readers.times import TimeReader
+from spectral_transcoder.sensors.reading import has_date
+from spectral_transcoder.sensors.records import readable
 from spectral_transcoder.sensors.weighting import weighting_db
 from spectral_transcoder.utils.errors import LevelsError
 
@@ -125,7 +127,9 @@ class LiveLevels:
         blocks = list(self._blocks(body))
         surveys: dict[str, ClockSurvey] = {}
         for block in blocks:
-            surveys.setdefault(block.sensor, ClockSurvey()).add(block.epoch_s, block.levels_db)
+            dated = block.select(has_date(block.epoch_s))
+            if len(dated):
+                surveys.setdefault(block.sensor, ClockSurvey()).add(dated.epoch_s, dated.levels_db)
         stated = self.options.period_s or table.description.period_s
         if not surveys:
             return None
@@ -162,7 +166,7 @@ class LiveLevels:
                 raise LevelsError(f"{self._table.path}: no end of a line within {len(self._text)} bytes")
             n_bad = self._bad_rows.count
             for block in self._blocks(self._without_heads(lines)):
-                yield self._with_series(self._from_its_beginning(block))
+                yield from self._in_series(self._dated(block))
             if self._bad_rows.count and not n_bad:
                 self.findings.note(
                     f"{self._table.path}: a row is no levels, and left out: {self._bad_rows.first}"
@@ -172,7 +176,7 @@ class LiveLevels:
     def _first_blocks(self) -> Iterator[LevelBlock]:
         """Give the rows that showed the period."""
         for block in self._waiting:
-            yield self._with_series(self._from_its_beginning(block))
+            yield from self._in_series(self._dated(block))
         self._waiting = []
 
     def _another_file(self) -> Iterator[LevelBlock]:
@@ -210,7 +214,7 @@ class LiveLevels:
                 continue
             plain = (levels - weighting_db(description.weighting)).astype(np.float32)
             name = sensor or named_sensor(self.source, self.options)
-            path = str(self._table.path)
+            path = readable(self._table.path)
             yield LevelBlock(name, path, times, plain, description.present, self.period_s)
 
     def _before_end(self, lines: bytes) -> bytes:
@@ -225,17 +229,32 @@ class LiveLevels:
         shift_s = self.period_s if self._table.description.clock == END else 0.0
         return replace(block, period_s=self.period_s).later(-shift_s)
 
+    def _dated(self, block: LevelBlock) -> LevelBlock:
+        """Return the rows whose times can be written as dates; the others are reported where the last one was."""
+        known = has_date(block.epoch_s)
+        if n_unknown := int((~known).sum()):
+            last_s = self._last_s.get(block.sensor, 0.0)
+            self.findings.add(NO_TIME, block.file, last_s, last_s, n_unknown)
+        return self._from_its_beginning(block.select(known))
+
+    def _in_series(self, block: LevelBlock) -> Iterator[LevelBlock]:
+        """Give the rows of a block, cut where their time goes back: a clock may be set at any of them."""
+        starts = np.flatnonzero(np.diff(block.epoch_s) < 0) + 1
+        for start, end in zip([0, *starts], [*starts, len(block)], strict=True):
+            if end > start:
+                yield self._with_series(block.select(slice(start, end)))
+
     def _with_series(self, block: LevelBlock) -> LevelBlock:
-        """Return a block with a new series where its clock was set back for good."""
+        """Return rows of rising times with a new series where their clock was set back for good."""
         name = block.sensor
         last_s = self._last_s.get(name, -np.inf)
-        if block.epoch_s[-1] <= last_s:
-            self._behind[name] = self._behind.get(name, 0) + len(block)
-            if self._behind[name] >= NEW_CLOCK_ROWS:
-                self._series[name] = self._series.get(name, 0) + 1
-                self.findings.add(SET_BACK, block.file, float(block.epoch_s[0]), float(block.epoch_s[0]), 0)
-                last_s, self._behind[name] = -np.inf, 0
-        else:
+        n_behind = int((block.epoch_s <= last_s).sum())
+        self._behind[name] = self._behind.get(name, 0) + n_behind
+        if self._behind[name] >= NEW_CLOCK_ROWS:
+            self._series[name] = self._series.get(name, 0) + 1
+            self.findings.add(SET_BACK, block.file, float(block.epoch_s[0]), float(block.epoch_s[0]), 0)
+            last_s, self._behind[name] = -np.inf, 0
+        elif n_behind < len(block):
             self._behind[name] = 0
         self._last_s[name] = max(last_s, float(block.epoch_s[-1]))
         return replace(block, series=self._series.get(name, 0))

@@ -14,6 +14,7 @@ from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import FRAME_S, THIRD_OCTAVES, LevelBlock
 from spectral_transcoder.sensors.live_source import in_words, named_sensor
 from spectral_transcoder.sensors.readers.options import ReadOptions
+from spectral_transcoder.sensors.records import readable
 from spectral_transcoder.sensors.standard_input import PAUSE_S, STDIN, StandardInput
 from spectral_transcoder.utils.errors import AudioError
 
@@ -135,7 +136,8 @@ class LiveSound:
 
     def blocks(self) -> Iterator[LevelBlock]:
         """Give frames as they are complete."""
-        name = named_sensor(self.source, self.options, Path(self.source).stem)
+        name = named_sensor(self.source, self.options, readable(Path(self.source).stem))
+        file = readable(in_words(self.source))
         for samples in self._samples():
             self._waiting = np.concatenate([self._waiting, self._resample.resample_chunk(samples)])
             n_new = (len(self._waiting) - THIRD_OCTAVES.frame_length) // THIRD_OCTAVES.hop_length + 1
@@ -146,7 +148,7 @@ class LiveSound:
             times = self._next_s + FRAME_S * np.arange(n_new)
             self._waiting = self._waiting[n_new * THIRD_OCTAVES.hop_length :]
             self._next_s += FRAME_S * n_new
-            yield LevelBlock(name, str(self.source), times, levels, np.ones(levels.shape[1], bool))
+            yield LevelBlock(name, file, times, levels, np.ones(levels.shape[1], bool))
 
     def _samples(self) -> Iterator[NDArray[np.float32]]:
         """Give the mean of the channels at the sound's own rate."""

@@ -146,7 +146,7 @@ class SurveyedFile:
         findings.add_rows(OUT_OF_LINE, block, ~in_a_stretch)
 
 
-def has_date(times_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+def has_date(times_s: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Whether times can be written as dates: (n,) bool."""
     return np.isfinite(times_s) & (times_s >= 0) & (times_s < LAST_EPOCH_S)
 

@@ -92,6 +92,44 @@ def test_a_clock_that_is_set_back_goes_on(tmp_path):
     assert found.n_ranges == 1 and found.n_rows == 0
 
 
+@pytest.mark.parametrize("first", [80, 100])
+@pytest.mark.parametrize("back_s", [5, 3600])
+def test_a_clock_that_is_set_back_within_a_chunk_loses_no_row(tmp_path, first, back_s):
+    """As of a file that has grown before it is followed: no line comes alone."""
+    epochs = epochs_s(400)
+    epochs[200:] -= back_s
+    head, *rows = csv_lines(tmp_path, street_levels(400), epochs)
+    pieces = [b"".join(rows[start : start + 120]) for start in range(first, 400, 120)]
+    batches, findings = follow([head + b"".join(rows[:first]), *pieces])
+    assert sum(batch.n_frames.sum() for batch, _ in batches) == 400
+    assert findings.kinds[frame_checks.SET_BACK].n_ranges == 1
+
+
+def test_a_clock_that_is_set_back_among_the_first_rows(tmp_path):
+    epochs = epochs_s(40)
+    epochs[20:] -= 3600
+    head, *rows = csv_lines(tmp_path, street_levels(40), epochs)
+    batches, _ = follow([head + b"".join(rows[:30]), *rows[30:]])
+    assert sum(batch.n_frames.sum() for batch, _ in batches) == 40
+
+
+@pytest.mark.parametrize("at", [4, 150])
+@pytest.mark.parametrize("time", [b"nan", b"1e20"])
+def test_a_row_without_a_date_takes_no_other_with_it(tmp_path, time, at):
+    head, *rows = csv_lines(tmp_path, street_levels(300), epochs_s(300))
+    rows[at] = time + b"," + rows[at].partition(b",")[2]
+    batches, findings = follow([head + b"".join(rows[:100]), b"".join(rows[100:])])
+    assert sum(batch.n_frames.sum() for batch, _ in batches) == 299
+    assert findings.kinds[frame_checks.NO_TIME].n_rows == 1
+
+
+def test_a_file_of_a_name_that_is_no_text(tmp_path):
+    growing = tmp_path / "caf\udce9.csv"
+    growing.write_bytes(b"".join(csv_lines(tmp_path, street_levels(20), epochs_s(20))))
+    blocks, _ = follow_file(growing, [], 20)
+    assert {block.file for block in blocks} == {f"{tmp_path}/caf\\xe9.csv"}
+
+
 @pytest.mark.parametrize(
     ("start", "words"),
     [

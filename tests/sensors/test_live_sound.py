@@ -26,6 +26,17 @@ def wav_bytes(sound, sr, subtype="PCM_16"):
     return buffer.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("source", "sensor", "file"),
+    [("-", "", "standard input"), ("/a/caf\udce9.wav", "caf\\xe9", "/a/caf\\xe9.wav")],
+)
+def test_names_of_a_sound_are_text(source, sensor, file):
+    live = LiveSound(source, ReadOptions(start_s=100.0), Findings())
+    assert live.open(iter([wav_bytes(np.zeros(32000, np.float32), 32000)]))
+    block = next(live.blocks())
+    assert (block.sensor, block.file) == (sensor, file)
+
+
 def levels_of_sound(chunks, source="-"):
     live = LiveSound(source, ReadOptions(start_s=100.0), Findings())
     assert live.open(iter(chunks))
