@@ -80,6 +80,7 @@ def growing_file(path: Path, stop: Stop, whole_life: bool) -> Iterator[bytes]:
             else:
                 if rest := file.read():  # written after the last look, before it was moved
                     yield rest
+                    continue  # by now what took its place may be gone
                 file.close()
                 file = path.open("rb")
                 yield b""

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import threading
 import time
+from unittest.mock import patch
 
 import pytest
 
-from spectral_transcoder.sensors.live_source import Stop, follow_bytes
+from spectral_transcoder.sensors import live_source
+from spectral_transcoder.sensors.live_source import Stop, follow_bytes, is_replaced
 from spectral_transcoder.utils.errors import AudioError, MissingFileError
 
 
@@ -34,6 +37,35 @@ def test_another_file_begins_behind_an_empty_chunk(tmp_path, way):
     found += [next(chunks), next(chunks)]
     stop.asked = True
     assert [*found, *chunks] == [b"one\n", b"", b"2\n"]
+
+
+def test_what_takes_the_place_may_be_gone_when_the_rest_is_read(tmp_path):
+    """The rest of the old file takes a while to classify, and the next may be moved away by then."""
+    growing, stop = tmp_path / "today.csv", Stop()
+    growing.write_bytes(b"one\n")
+    chunks = follow_bytes(growing, stop)
+    found = [next(chunks)]
+    growing.rename(tmp_path / "yesterday.csv")
+    growing.write_bytes(b"2\n")
+    with (tmp_path / "yesterday.csv").open("ab") as old, patch.object(live_source, "is_replaced", late(old)):
+        found.append(next(chunks))
+    growing.unlink()
+    threading.Timer(0.3, growing.write_bytes, [b"3\n"]).start()
+    found += [next(chunks), next(chunks)]
+    stop.asked = True
+    assert [*found, *chunks] == [b"one\n", b"rest\n", b"", b"3\n"]
+
+
+def late(old):
+    """Return `is_replaced`, after whose answer the old file gets a last line."""
+
+    def answer(path, file):
+        replaced = is_replaced(path, file)
+        old.write(b"rest\n")
+        old.flush()
+        return replaced
+
+    return answer
 
 
 def test_a_sound_that_is_cut_while_it_is_followed_is_refused(tmp_path):
