@@ -37,6 +37,7 @@ class Finding:
     n_rows: int = 0
     n_ranges: int = 0
     ranges: list[tuple[str, float, float]] = field(default_factory=list)  # source, first and last epoch in s
+    last: tuple[str, float, float] = ("", -np.inf, -np.inf)  # of all ranges, of which the first are kept
 
 
 @dataclass
@@ -73,14 +74,16 @@ class Findings:
         """Add a range of time; one that continues the last is joined to it."""
         finding = self.kinds.setdefault(kind, Finding())
         finding.n_rows += n_rows
-        if finding.ranges:
-            last_source, last_start, last_end = finding.ranges[-1]
-            if last_source == source and 0 <= start_s - last_end < 1.5 * period_s:
-                finding.ranges[-1] = (source, last_start, end_s)
-                return
+        last_source, last_start, last_end = finding.last
+        if last_source == source and 0 <= start_s - last_end < 1.5 * period_s:
+            finding.last = (source, last_start, end_s)
+            if finding.n_ranges == len(finding.ranges):
+                finding.ranges[-1] = finding.last
+            return
         finding.n_ranges += 1
+        finding.last = (source, start_s, end_s)
         if len(finding.ranges) < KEPT_RANGES:
-            finding.ranges.append((source, start_s, end_s))
+            finding.ranges.append(finding.last)
 
     def add_rows(self, kind: str, block: LevelBlock, mask: NDArray[np.bool_]) -> None:
         """Add the rows of a block that `mask` (n,) marks, consecutive ones together."""
@@ -104,7 +107,7 @@ class Findings:
 
     def last_line(self, kind: str) -> str:
         """Return the last range that was found of a kind as a line of text."""
-        source, start_s, end_s = self.kinds[kind].ranges[-1]
+        source, start_s, end_s = self.kinds[kind].last
         until = f" to {utc(end_s)}" if end_s > start_s else ""
         return f"{kind}: {source} {utc(start_s)}{until}"
 

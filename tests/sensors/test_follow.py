@@ -14,6 +14,9 @@ import pyarrow.csv
 import pytest
 import soundfile
 
+from spectral_transcoder.sensors import frame_checks
+from spectral_transcoder.sensors.follow import Reported
+from spectral_transcoder.sensors.frame_checks import Findings
 from tests.helpers.made_levels import csv_lines, epochs_s, street_levels
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +37,21 @@ def run_following(shared, arguments, **options):
         stderr=subprocess.PIPE,
         **options,
     )
+
+
+def test_each_gap_is_reported_with_its_own_time(monkeypatch):
+    """Also those of which only the number is kept; rows that follow each other are one range."""
+    monkeypatch.setattr(frame_checks, "KEPT_RANGES", 2)
+    findings, said = Findings(), []
+    reported = Reported(findings, said.append)
+    for hour in (0, 1, 2, 3):
+        for row in (0, 1):
+            findings.add(frame_checks.GAP, "a.csv", 3600 * hour + 0.125 * row, 3600 * hour + 0.125 * row, 1)
+        reported.update()
+    assert [line.partition("T")[2][:5] for line in said] == ["00:00", "01:00", "02:00", "03:00"]
+    found = findings.kinds[frame_checks.GAP]
+    assert (found.n_rows, found.n_ranges) == (8, 4)
+    assert found.ranges == [("a.csv", 0, 0.125), ("a.csv", 3600, 3600.125)]
 
 
 @pytest.mark.shared
