@@ -45,7 +45,7 @@ class RowsFile:
         Raises
         ------
         UsageError
-            They have other columns than those that are there already.
+            They have other columns than those that are there already, or would replace those of another file.
         """
         text = io.BytesIO()
         pyarrow.csv.write_csv(table, text)
@@ -56,7 +56,7 @@ class RowsFile:
             raise UsageError("the output holds rows of other columns: choose another output")
         if self.replaces:
             self.replaces = False
-            cut_from(self.file, pc.min(table["epoch_s"]).as_py())
+            cut_from(self.file, pc.min(table["epoch_s"]).as_py(), table["file"][0].as_py())
         self.file.write(rows)
         self.file.flush()
 
@@ -66,7 +66,7 @@ def open_rows(output: Path | None, source: str) -> Iterator[RowsFile]:
     """Open the csv that gets the rows, or standard output.
 
     Rows are added to those that are there already. What a file holds is classified from its beginning, so its rows
-    replace those of the same time and later.
+    replace its own of the same time and later.
 
     Raises
     ------
@@ -88,17 +88,29 @@ def open_rows(output: Path | None, source: str) -> Iterator[RowsFile]:
         yield RowsFile(file, header.rstrip(b"\n") if there else b"", there and source != STDIN)
 
 
-def cut_from(file: IO[bytes], epoch_s: float) -> None:
-    """Cut a csv of windows before the first one that begins at a time or later, and go there."""
+def cut_from(file: IO[bytes], epoch_s: float, source: str) -> None:
+    """Cut a csv of windows before the first one that begins at a time or later, and go there.
+
+    Raises
+    ------
+    UsageError
+        Rows of another source than this would be lost.
+    """
     file.seek(0)
-    column = next(csv.reader([file.readline().decode()])).index("epoch_s")
-    position = file.tell()
+    names = next(csv.reader([file.readline().decode()]))
+    time_column, source_column = names.index("epoch_s"), names.index("file")
+    position, end = file.tell(), None
     for line in file:
         cells = next(csv.reader([line.decode("utf-8", "replace")]), [])
-        if len(cells) > column and float(cells[column]) >= epoch_s:
-            break
+        if end is None and len(cells) > time_column and float(cells[time_column]) >= epoch_s:
+            end = position
+        if end is not None and len(cells) > source_column and cells[source_column] != source:
+            raise UsageError(
+                f"the output holds rows of {cells[source_column]}, which those of {source} of the same time would "
+                "replace: give the source by the same path, or choose another output"
+            )
         position += len(line)
-    file.seek(position)
+    file.seek(position if end is None else end)
     file.truncate()
 
 

@@ -12,12 +12,13 @@ def add(output, epochs, source="today.csv", **columns):
     """Add a row for each time, as a run of its own would."""
     with open_rows(output, source) as rows:
         for epoch_s in epochs:
-            rows.write(pa.table({"sensor": ['a "b", c'], "epoch_s": [float(epoch_s)], **columns}))
+            row = {"sensor": ['a "b", c'], "file": [source], "epoch_s": [float(epoch_s)]}
+            rows.write(pa.table(row | columns))
 
 
 def epochs_in(output):
     header, *rows = output.read_text().splitlines()
-    assert header == '"sensor","epoch_s"'
+    assert header == '"sensor","file","epoch_s"'
     return [float(row.rpartition(",")[2]) for row in rows]
 
 
@@ -29,6 +30,20 @@ def test_rows_of_a_file_replace_those_of_the_same_time_and_later(tmp_path, sourc
     add(output, [1, 2, 3], source)
     add(output, [2, 3, 4], source)
     assert epochs_in(output) == expected
+
+
+def test_rows_of_another_source_are_not_replaced(tmp_path):
+    """Later ones are added to them, as those of a file for each day; earlier ones would take their place."""
+    output = tmp_path / "rows.csv"
+    add(output, [1, 2], "monday.csv")
+    add(output, [3, 4], "tuesday.csv")
+    add(output, [3, 4, 5], "tuesday.csv")
+    assert epochs_in(output) == [1, 2, 3, 4, 5]
+    with pytest.raises(UsageError, match=r"rows of tuesday\.csv, which those of north\.csv .* would replace"):
+        add(output, [4], "north.csv")
+    with pytest.raises(UsageError, match=r"rows of tuesday\.csv"):
+        add(output, [1], "monday.csv")
+    assert epochs_in(output) == [1, 2, 3, 4, 5]
 
 
 def test_a_run_without_a_row_changes_none(tmp_path):
