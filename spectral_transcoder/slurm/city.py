@@ -81,15 +81,15 @@ class City:
             write_plan((self.planned() or CityPlan(wanted.options, [])).with_more(wanted), self.folder)
 
     def refuse_other_options(self, options: Sequence[str]) -> None:
-        """Raise UsageError where the folder was planned with other options, or is not ours."""
+        """Raise UsageError where the folder was planned with other options, is not ours, or is a file."""
+        if self.folder.is_file():
+            raise UsageError(f"{self.folder} is a file: expected --output, the folder of the city")
         planned = self.planned()
         if planned is None and self.folder.is_dir() and any(self.folder.iterdir()):
             raise UsageError(f"{self.folder} is there already and holds no {PLAN}: choose another output")
         if planned is not None and planned.options != list(options):
-            raise UsageError(
-                f"{self.folder} was planned with {' '.join(planned.options)}, not {' '.join(options)}: "
-                "choose another output"
-            )
+            before, now = (" ".join(words) or "no options" for words in (planned.options, options))
+            raise UsageError(f"{self.folder} was planned with {before}, not {now}: choose another output")
 
     def planned(self) -> CityPlan | None:
         """Return the plan, if there is one."""

@@ -118,6 +118,8 @@ def refuse_options(args: argparse.Namespace) -> None:
         raise UsageError(
             "--slurm takes files of levels and their --offset: find it, and calibrate, beforehand"
         )
+    if args.between:
+        raise UsageError("--slurm without --between: its tasks take all rows of the files")
     if args.per:
         raise UsageError("--slurm without --per: plot_presence.py makes times of presence of the joined rows")
     if not args.hours_per_task > 0:

@@ -17,6 +17,8 @@ def test_wrong_usage_is_reported(made_slurm, levels, call_script):
             "no settings",
         ),
         ((levels, "--slurm", "--per", "hour", "-o", made_slurm / "city"), "plot_presence.py"),
+        ((levels, "--slurm", "--between", "0", "1", "-o", made_slurm / "city"), "without --between"),
+        ((levels, "--slurm", "-o", levels / "a.csv"), "a.csv is a file"),
         (("-o", made_slurm / "x.csv"), "which files"),
     ):
         status, _, err = call_script("classify_thirdo.py", *arguments)

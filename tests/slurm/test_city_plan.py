@@ -21,6 +21,8 @@ def test_a_plan_grows_but_keeps_its_tasks_and_options(tmp_path):
     assert tasks[1].between_s == (0, 1)
     with pytest.raises(UsageError, match="planned with"):
         city.plan(CityPlan(["--offset", "-90"], []))
+    with pytest.raises(UsageError, match="planned with --offset -88, not no options"):
+        city.plan(CityPlan([], []))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("")
     with pytest.raises(UsageError, match="holds no plan"):
