@@ -164,10 +164,9 @@ class LiveLevels:
             lines, self._text = self._text[:end], self._text[end:]
             if len(self._text) > BLOCK_BYTES:
                 raise LevelsError(f"{self._table.path}: no end of a line within {len(self._text)} bytes")
-            n_bad = self._bad_rows.count
             for block in self._blocks(self._without_heads(lines)):
                 yield from self._in_series(self._dated(block))
-            if self._bad_rows.count and not n_bad:
+            if self._bad_rows.count:  # a note is added once
                 self.findings.note(
                     f"{self._table.path}: a row is no levels, and left out: {self._bad_rows.first}"
                 )

@@ -181,10 +181,12 @@ def test_a_head_that_comes_again_is_no_row(tmp_path):
     assert len(findings.notes) == 1 and not findings.kinds
 
 
-def test_a_row_that_cannot_be_read_is_reported_when_it_comes(tmp_path):
+@pytest.mark.parametrize("at", [3, 20])
+def test_a_row_that_cannot_be_read_is_reported_when_it_comes(tmp_path, at):
+    """Also one of those that show the period."""
     head, *rows = csv_lines(tmp_path, street_levels(40), epochs_s(40))
     live = LiveLevels("-", ReadOptions(), findings := Findings())
-    assert live.open(iter([head, *rows[:20], b"1,2,3\n", *rows[20:]]))
+    assert live.open(iter([head, *rows[:at], b"1,2,3\n", *rows[at:]]))
     for block in live.blocks():
         if block.epoch_s[0] > epochs_s(40)[20]:
             break
