@@ -120,8 +120,10 @@ def metric_columns(
         if not any(row.figures(record) for row in rows):
             continue
         metric = record.of(classifiers)
-        best = best_row(rows, metric)
-        columns.append((heading(metric), [metric_cell(row, metric, row is best) for row in rows]))
+        best = best_rows(rows, metric)
+        columns.append(
+            (heading(metric), [metric_cell(row, metric, any(row is one for one in best)) for row in rows])
+        )
         if any(metric.name in figures for figures in published_figures):
             columns.append(("published", [published_cell(figures, metric) for figures in published_figures]))
     return columns
@@ -168,12 +170,14 @@ def varying_factors(rows: list[TableRow], candidates: Sequence[str]) -> list[str
     ]
 
 
-def best_row(rows: list[TableRow], record: MetricRecord) -> TableRow | None:
-    """Return the row with the best mean, the true Mels aside; None if there is nothing to compare."""
+def best_rows(rows: list[TableRow], record: MetricRecord) -> list[TableRow]:
+    """Return the rows with the best mean as it is shown, the true Mels aside; none if there is nothing to compare."""
     contest = [row for row in rows if row.figures(record) and row.name != TRUE_MELS]
     if len(contest) < 2:
-        return None
-    return min(contest, key=lambda row: record.badness(row.figures(record)[0]))
+        return []
+    means = [row.figures(record)[0] for row in contest]
+    best = f"{min(means, key=record.badness):.{record.decimals}f}"
+    return [row for row, mean in zip(contest, means, strict=True) if f"{mean:.{record.decimals}f}" == best]
 
 
 def metric_cell(row: TableRow, record: MetricRecord, best: bool) -> ReportCell:

@@ -47,6 +47,17 @@ def test_seeds_share_a_row(make, tmp_path, generated):
     ]
 
 
+def test_all_rows_that_show_the_best_figure_are_marked(make, tmp_path, generated):
+    """Errors of 13.001 and 13.004 are both 13.00."""
+    folder = tmp_path / "data" / "training_experiments" / "train_exp"
+    for transcoder, error in (("pinv", 13.001), ("pinv_texture", 13.004), ("mlp", 14.0)):
+        identifier = f"classifier=PANN+dataset=full+transcoder={transcoder}"
+        write_run(folder, "metric", "reference", identifier, {"mel_mse": [error, error]})
+    (table,) = make(tmp_path / "data", generated).tables
+    assert [row[1].split()[:2] for row in table[1:3]] == [["13.00", "(best)"]] * 2
+    assert "best" not in " ".join(table[3])
+
+
 def classification_table(make, folder, *identifiers):
     """Return the caption and the rows of the page's table of some runs of experiment 2."""
     for identifier in identifiers:
