@@ -211,13 +211,29 @@ def trained_gate(
     return gate, torch.quantile(of_events, 1 - GATED_EVENTS).item()
 
 
+@dataclass(frozen=True)
 class Measurement:
-    """What is measured of each model: in the street, on events, and the gate's weight of further sounds."""
+    """What is measured of each model: in the street, on events, and a gate's weights of further sounds.
 
-    def __init__(
-        self, events: Sounds, clips: Clips, street: list[Sounds], people: AnnotatedRecordings, others: dict
-    ) -> None:
-        self.events, self.clips, self.street, self.people, self.others = events, clips, street, people, others
+    Attributes
+    ----------
+    events : Sounds
+        The evaluation windows of the events.
+    clips : Clips
+        The clips that they are of.
+    street : list of Sounds
+        Recordings in the street.
+    people : AnnotatedRecordings
+        What people heard in them.
+    others : dict of str to list of torch.Tensor
+        Levels [n_seconds, frames, n_bands] of further sounds, by the name of their folder.
+    """
+
+    events: Sounds
+    clips: Clips
+    street: list[Sounds]
+    people: AnnotatedRecordings
+    others: dict[str, list[torch.Tensor]]
 
     @torch.no_grad()
     def __call__(self, model: Told | Gated, labels: tuple[str, ...]) -> dict[str, float]:
