@@ -34,9 +34,14 @@ from spectral_transcoder.evaluation.tagging import find_pipeline
 from spectral_transcoder.evaluation.teacher_comparison import measure, over_runs
 from spectral_transcoder.evaluation.transcoding_metrics import Clips
 from spectral_transcoder.evaluation.window_scores import recording_class_scores
-from spectral_transcoder.experiments.transcoding.level_models import LevelModelTask, adaptation_chunks
+from spectral_transcoder.experiments.transcoding.level_models import (
+    WARMUP_STEPS,
+    WEIGHT_DECAY,
+    LevelModelTask,
+    adaptation_chunks,
+)
 from spectral_transcoder.experiments.transcoding.plans import ADAPTED
-from spectral_transcoder.models.adaptation import HIDDEN, AdaptationHead, AdaptedModel
+from spectral_transcoder.models.adaptation import DROPOUT, HIDDEN, STD_MARGIN, AdaptationHead, AdaptedModel
 from spectral_transcoder.models.classifiers import CLASSIFIERS, classifier_record
 from spectral_transcoder.models.names import CLASSIFIER_NAMES
 from spectral_transcoder.signal.audio import read_audio
@@ -54,9 +59,8 @@ STREET_EPOCHS, EVENT_EPOCHS, BOTH_EPOCHS, GATE_EPOCHS = 10, 20, 10, 10
 GATE_HIDDEN = 64
 GATED_EVENTS = 0.98  # of the events' validation windows, a gate gives more than half to the head for events
 QUIETEST_DB = -100.0
-PATCHES = tuple(
-    name for name in CLASSIFIER_NAMES if CLASSIFIERS[name].front_end.patches
-)  # windows of a second
+# whose windows are of a second
+PATCHES = tuple(name for name in CLASSIFIER_NAMES if CLASSIFIERS[name].front_end.patches)
 BANDS_HZ = {"levels": (0.0, np.inf), "levels 125 Hz … 6.3 kHz": (120.0, 6500.0)}
 
 
@@ -109,7 +113,12 @@ def insert(
 def train(network: nn.Module, splits: dict[str, Chunks], epochs: int, seed: int) -> nn.Module:
     """Train a network by the recipe of the plan `adapt`, and return it."""
     recipe = Recipe(
-        epochs, learning_rate=1e-3, seed=seed, warmup_steps=50, schedule="cosine", weight_decay=0.05
+        epochs,
+        learning_rate=1e-3,
+        seed=seed,
+        warmup_steps=WARMUP_STEPS,
+        schedule="cosine",
+        weight_decay=WEIGHT_DECAY,
     )
     with tempfile.TemporaryDirectory() as folder:
         fit(network, label_loss, splits, recipe, Path(folder) / "state")
@@ -139,9 +148,12 @@ class Gate(nn.Module):
 
     def __init__(self, summaries: torch.Tensor) -> None:
         super().__init__()
-        self.mean, self.std = summaries.mean(0), summaries.std(0) + 0.05
+        self.mean, self.std = summaries.mean(0), summaries.std(0) + STD_MARGIN
         self.layers = nn.Sequential(
-            nn.Linear(summaries.shape[1], GATE_HIDDEN), nn.GELU(), nn.Dropout(0.4), nn.Linear(GATE_HIDDEN, 1)
+            nn.Linear(summaries.shape[1], GATE_HIDDEN),
+            nn.GELU(),
+            nn.Dropout(DROPOUT),
+            nn.Linear(GATE_HIDDEN, 1),
         )
 
     def forward(self, summaries: torch.Tensor) -> torch.Tensor:
