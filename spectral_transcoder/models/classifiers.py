@@ -95,6 +95,10 @@ class ClassifierRecord:
         """The names of the labels, in the order of the scores."""
         return label_names(self.n_labels)
 
+    def is_edition_of(self, other: "ClassifierRecord") -> bool:
+        """Say whether another classifier has the same labels and takes the same Mels."""
+        return (self.n_labels, self.front_end) == (other.n_labels, other.front_end)
+
 
 def efficientat_record(name: str, weights: str) -> ClassifierRecord:
     """Return the record of an EfficientAT, whose name says its width: mn04 is 0.4 times as wide as mn10."""

@@ -6,7 +6,8 @@ is: `factor=value` joined by `+` (docs/method.md, section 5).
 
 The rule about teachers: a model that was trained on a classifier's outputs serves that very classifier and no
 other, not even another edition with the same Mels, since to those it is worse than no training at all. A model that
-was trained on Mels alone serves every classifier that takes these Mels.
+was trained on Mels alone serves every classifier that takes these Mels. A student makes no use of its classifier but
+for its labels and windows, so it serves every edition that has the same.
 
 The rule about periods: a model that was trained on levels every second, whose dataset's name ends in `-1s`, serves such
 levels and no others.
@@ -96,9 +97,12 @@ class ModelEntry:
         theirs = CLASSIFIERS.get(factors.get("classifier", ""))
         if theirs is None or not self.describes(factors) or is_every_second(factors) != every_second:
             return False
+        record = classifier_record(classifier)
+        if self.name == STUDENT:
+            return theirs.is_edition_of(record)
         if self.teacher_student:
             return theirs.name == classifier
-        return theirs.front_end == classifier_record(classifier).front_end
+        return theirs.front_end == record.front_end
 
     def find(
         self,
@@ -256,11 +260,12 @@ def best_model(
 ) -> tuple[ModelEntry, Path | None]:
     """Return what agrees best with people in the street of what is there for a classifier, and its file.
 
-    It is an adapted classifier, else a student (docs/model_zoo.md); where there is neither, the best transcoder.
+    It is an adapted classifier, else a student that was trained for it (docs/model_zoo.md); where there is neither, the
+    best transcoder.
     """
     for entry in map(model_entry, (ADAPTED, STUDENT)):
         path = entry.find(classifier, folder, every_second=every_second)
-        if path is not None:
+        if path is not None and identifier_factors(path)["classifier"] == classifier:
             return entry, path
     return best_transcoder(classifier, folder, every_second)
 

@@ -196,22 +196,19 @@ class LevelPassage(Transcoder):
         self.eval()
 
     @property
-    def only_classifier(self) -> str:
-        """The student's teacher."""
-        return self.record.name
-
-    @property
     def needs_classifier(self) -> bool:
         """False: it goes from levels to scores by itself."""
         return False
 
     def check_serves(self, record: ClassifierRecord) -> None:
-        """Raise UsageError for another classifier than the student's teacher."""
-        if record.name != self.record.name:
-            raise UsageError(f"a student of {self.record.name} does not serve {record.name}")
+        """Raise UsageError for a classifier of other labels or windows than the student's."""
+        if not classifier_record(self.record.name).is_edition_of(record):
+            raise UsageError(
+                f"a student with the labels and windows of {self.record.name} does not serve {record.name}"
+            )
 
     def classifier_behind(self, classifier: Classifier) -> Classifier:
-        """Return the student, which needs nothing of its teacher's."""
+        """Return the student, which needs nothing of the classifier's."""
         self.check_serves(classifier.record)
         return Classifier(self.record, self.student, classifier.engine)
 

@@ -74,6 +74,20 @@ def test_identifiers():
         ([name(ts=0, transcoder="mlp"), name(ts=0, transcoder="mlp_pinv")], "PANN", "cnn_mels", None),
         ([name(transcoder="self"), name(transcoder="effnet_b0")], "PANN", "cnn_logits", None),
         ([name()], "PANN", "pinv", None),
+        (
+            [name("YamNetMobile", "a", transcoder="student")],
+            "MiniYamNet",
+            "student",
+            name("YamNetMobile", "a", transcoder="student"),
+        ),
+        (
+            [name(each, "a", transcoder="student") for each in ("YamNetMobile", "MiniYamNet")],
+            "MiniYamNet",
+            "student",
+            name("MiniYamNet", "a", transcoder="student"),
+        ),
+        ([name("EfficientAT-mn04", "a", transcoder="student")], "PANN", "student", None),
+        ([name("EfficientAT-mn04", "a", transcoder="student")], "YamNet", "student", None),
     ],
     ids=[
         "none",
@@ -94,6 +108,10 @@ def test_identifiers():
         "no CNN",
         "no transcoder",
         "untrained",
+        "students serve other editions",
+        "own student first",
+        "students of other Mels",
+        "students of other labels",
     ],
 )
 def test_the_model_that_serves(tmp_path, files, classifier, asked, expected):
@@ -135,6 +153,7 @@ def test_the_model_that_serves(tmp_path, files, classifier, asked, expected):
             "PANN",
             ("student", name(dataset="b", transcoder="student")),
         ),
+        ([name("YamNetMobile", "b", transcoder="student")], "YamNet", ("pinv_texture", None)),
         (
             [name(dataset="b", transcoder="student"), name(dataset="b", transcoder="adapted")],
             "PANN",
@@ -150,6 +169,7 @@ def test_the_model_that_serves(tmp_path, files, classifier, asked, expected):
         "texture first",
         "grid first",
         "student first",
+        "another's student",
         "head first",
     ],
 )

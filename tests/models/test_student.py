@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spectral_transcoder.models import onnx_export
-from spectral_transcoder.models.classifiers import load_classifier
+from spectral_transcoder.models.classifiers import classifier_record, load_classifier
 from spectral_transcoder.models.level_models import load_level_model, load_model
 from spectral_transcoder.models.student import Student, StudentSettings, build_student
 from spectral_transcoder.sensors import SensorClassifier
@@ -110,9 +110,19 @@ def test_a_student_of_an_earlier_version_scores_as_it_did(student, tmp_path):
         torch.testing.assert_close(once(levels), network.classifier(embedding).sigmoid())
 
 
-def test_it_serves_its_teacher_only(student, yamnet_weights):
-    with pytest.raises(UsageError, match="student of MiniYamNet does not serve YamNet"):
-        student.transcoder.classifier_behind(load_classifier("YamNet", yamnet_weights))
+def test_it_serves_the_classifiers_of_its_labels_and_windows(student, yamnet_weights):
+    own, other = (
+        student.transcoder.classifier_behind(classifier)
+        for classifier in (load_classifier("MiniYamNet"), load_classifier("YamNet", yamnet_weights))
+    )
+    levels = seconds(3).numpy()
+    np.testing.assert_array_equal(own.scores(levels), other.scores(levels))
+    for name in ("PANN", "EfficientAT-mn04"):
+        with pytest.raises(UsageError, match=f"labels and windows of MiniYamNet does not serve {name}"):
+            student.transcoder.check_serves(classifier_record(name))
+
+
+def test_sizes_are_checked():
     with pytest.raises(UsageError, match="nb_channels=0"):
         Student(StudentSettings("MiniYamNet", nb_channels=0))
 
