@@ -209,8 +209,11 @@ class LevelPassage(Transcoder):
 
     def classifier_behind(self, classifier: Classifier) -> Classifier:
         """Return the student, which needs nothing of the classifier's."""
-        self.check_serves(classifier.record)
-        return Classifier(self.record, self.student, classifier.engine)
+        served = classifier.record
+        self.check_serves(served)
+        # calibrations are the served classifier's, by its name and beside its weights
+        record = replace(self.record, name=served.name, weights=served.weights, embedded=served.embedded)
+        return Classifier(record, self.student, classifier.engine)
 
 
 class Student(nn.Module):

@@ -117,6 +117,8 @@ def test_it_serves_the_classifiers_of_its_labels_and_windows(student, yamnet_wei
     )
     levels = seconds(3).numpy()
     np.testing.assert_array_equal(own.scores(levels), other.scores(levels))
+    for behind, name in ((own, "MiniYamNet"), (other, "YamNet")):
+        assert (behind.record.name, behind.record.path) == (name, classifier_record(name).path)
     for name in ("PANN", "EfficientAT-mn04"):
         with pytest.raises(UsageError, match=f"labels and windows of MiniYamNet does not serve {name}"):
             student.transcoder.check_serves(classifier_record(name))
