@@ -8,6 +8,7 @@ limit, or because its node is taken away, is requeued.
 
 import json
 import pprint
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,18 +17,41 @@ from string import Template
 
 from spectral_transcoder.experiments.engine.run_store import State
 from spectral_transcoder.models.labels import DATA
-from spectral_transcoder.sensors.records import intact_record, parts_folder, read_json, read_record
+from spectral_transcoder.sensors.records import (
+    intact_record,
+    parts_folder,
+    read_json,
+    read_record,
+    record_path,
+)
 from spectral_transcoder.slurm.city_dataset import write_dataset
 from spectral_transcoder.slurm.city_plan import PLAN, CityPlan, read_plan, write_plan
-from spectral_transcoder.slurm.city_states import CityTaskState, changed_files, is_wanted, summary_of
+from spectral_transcoder.slurm.city_states import (
+    CityTaskState,
+    SubmittedTask,
+    changed_files,
+    is_wanted,
+    out_of_date,
+    state_done,
+    state_in_queue,
+    summary_of,
+)
 from spectral_transcoder.slurm.cluster import Cluster
-from spectral_transcoder.slurm.job_selection import MOST_TASKS
-from spectral_transcoder.slurm.launcher import WAITING, last_line
-from spectral_transcoder.slurm.queue import QueuedJob, has_slurm, queued_jobs, submission, submit
+from spectral_transcoder.slurm.launcher import last_line
+from spectral_transcoder.slurm.queue import (
+    QueuedJob,
+    has_slurm,
+    log_pattern,
+    most_tasks,
+    queued_jobs,
+    submission,
+    submit,
+)
 from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError, UsageError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.locks import sole_writer
 from spectral_transcoder.utils.paths import PROJECT_ROOT
+from spectral_transcoder.utils.words import counted, on_one_line
 
 JOB_NAME = "classify_city"
 JOBS, PARTS, LOGS, DATASET = "jobs.json", "parts", "logs", "dataset"
@@ -35,6 +59,7 @@ MARKER = "# Written by classify_thirdo.py --slurm, which replaces it."
 USAGE = "    classify_thirdo.py --slurm and --resubmit submit the tasks of its array."
 NEVER_STARTED = "never started: it was cancelled"
 DAMAGED = "its output is damaged, or gone"
+UNKNOWN = "there is no SLURM on this machine that knows whether it waits, runs or has failed"
 
 
 @dataclass(frozen=True)
@@ -81,7 +106,8 @@ class City:
             write_plan((self.planned() or CityPlan(wanted.options, [])).with_more(wanted), self.folder)
 
     def refuse_other_options(self, options: Sequence[str]) -> None:
-        """Raise UsageError where the folder was planned with other options, is not ours, or is a file."""
+        """Raise UsageError where the folder was planned with other options, or cannot be a city's."""
+        log_pattern(self.folder / LOGS, "")
         if self.folder.is_file():
             raise UsageError(f"{self.folder} is a file: expected --output, the folder of the city")
         planned = self.planned()
@@ -154,22 +180,26 @@ class City:
                 return f"nothing to submit: {self.summary()}"
             for index in chosen:
                 self._forget_parts_of_changed_files(index)
-            n_tasks = len(self.read_plan().tasks)
-            for first in range(0, n_tasks, MOST_TASKS):
-                own = [index for index in chosen if first <= index < first + MOST_TASKS]
+            n_tasks, most = len(self.read_plan().tasks), most_tasks()
+            for first in range(0, n_tasks, most):
+                own = [index for index in chosen if first <= index < first + most]
                 if own:
-                    job = self._submit_array(cluster, first, min(MOST_TASKS, n_tasks - first), own)
-                    said.append(f"submitted {job}: {len(own)} tasks")
-        return "\n".join([*said, f"logs in {self.folder / LOGS}"])
+                    job = self._submit_array(cluster, first, min(most, n_tasks - first), own)
+                    said.append(f"submitted {job}: {counted(len(own), 'task')}")
+        return "\n".join([*said, on_one_line(f"logs in {self.folder / LOGS}")])
 
     def _submit_array(self, cluster: Cluster, first: int, n_tasks: int, chosen: Sequence[int]) -> str:
         """Submit some tasks of an array, keep which job has which, and return the array's id."""
         file = self._write_job_file(cluster, first, n_tasks)
         (self.folder / LOGS).mkdir(exist_ok=True)
-        log = f"{str(self.folder / LOGS).replace('%', '%%')}/%A_%a.log"
+        log = log_pattern(self.folder / LOGS, "%A_%a")
+        before_ns = {index: self._written_ns(index) for index in chosen}
         # the job file finds the project from where it was submitted
         job = submit(submission(file, log, None, [index - first for index in chosen]), PROJECT_ROOT)
-        jobs = self._jobs() | {str(index): f"{job}_{index - first}" for index in chosen}
+        jobs = self._jobs() | {
+            str(index): SubmittedTask(job=f"{job}_{index - first}", written_before_ns=before_ns[index])
+            for index in chosen
+        }
         with atomic_path(self.folder / JOBS) as temporary:
             temporary.write_text(json.dumps(jobs, indent=1), encoding="utf-8")
         return job
@@ -181,38 +211,68 @@ class City:
         if record and changed_files(record):
             shutil.rmtree(folder)
 
-    def _jobs(self) -> dict[str, str]:
-        return read_json(self.folder / JOBS) or {}
+    def _jobs(self) -> dict[str, SubmittedTask]:
+        jobs = read_json(self.folder / JOBS) or {}
+        # an id alone: of a version that kept no more
+        return {
+            index: SubmittedTask(job=kept, written_before_ns=None) if isinstance(kept, str) else kept
+            for index, kept in jobs.items()
+        }
+
+    def _written_ns(self, index: int) -> int | None:
+        """Return when the record of a task's output was written, or None where there is none."""
+        try:
+            return record_path(self.part(index)).stat().st_mtime_ns
+        except OSError:
+            return None
 
     def states(self) -> list[CityTaskState]:
         """Return each task as it is now."""
-        queue = {job.job: job for job in queued_jobs()} if has_slurm() else {}
-        jobs = self._jobs()
-        return [
-            self._state(index, jobs.get(str(index)), queue) for index in range(len(self.read_plan().tasks))
-        ]
+        known = has_slurm()
+        queue, jobs = self._queued() if known else {}, self._jobs()
+        states = []
+        for index in range(len(self.read_plan().tasks)):
+            one = state_in_queue(index, queue[index]) if index in queue else self._state(index, jobs)
+            if one.state is State.FAILED and not known:
+                one = CityTaskState(index, State.PENDING, False, one.job, (UNKNOWN,))
+            states.append(one)
+        return states
 
-    def _state(self, index: int, job: str | None, queue: dict[str, QueuedJob]) -> CityTaskState:
-        queued = queue.get(job) if job else None
-        if queued:
-            waits = queued.state in WAITING
-            detail = (queued.reason,) if waits else ()
-            return CityTaskState(index, State.PENDING if waits else State.RUNNING, True, job, detail)
+    def _queued(self) -> dict[int, QueuedJob]:
+        """Return the jobs that wait or run, by their tasks: those of the folder's job files, whether recorded or not.
+
+        SLURM gives ids again, and may have taken jobs though sbatch failed to say so.
+        """
+        jobs = queued_jobs()
+        first_of = {command: self._first_task(Path(command)) for command in {job.command for job in jobs}}
+        queued = {}
+        for job in jobs:
+            first, number = first_of[job.command], job.job.partition("_")[2]
+            if first is not None and number:
+                queued[first + int(number)] = job
+        return queued
+
+    def _first_task(self, path: Path) -> int | None:
+        """Return the first task of a job file of this folder; None for any other."""
+        named = re.fullmatch(r"job_(\d+)\.slurm", path.name)
+        return int(named[1]) if named and path.parent.resolve() == self.folder.resolve() else None
+
+    def _state(self, index: int, jobs: dict[str, SubmittedTask]) -> CityTaskState:
+        """Return the state of a task that neither waits nor runs."""
+        submitted = jobs.get(str(index))
+        job = submitted["job"] if submitted else None
+        is_its_own = submitted is None or self._written_ns(index) != submitted["written_before_ns"]
         record = intact_record(self.part(index))
-        if record is not None:
-            changed = changed_files(record["made_from"])
-            lines = [
-                f"out of date, since {path} has changed: --slurm classifies it again" for path in changed
-            ]
-            left_out = record.get("files_left_out", [])
-            lines += [f"left out: {reason}" for reason in left_out]
-            return CityTaskState(index, State.DONE, False, job, tuple(lines), bool(changed), bool(left_out))
+        changed = changed_files(record["made_from"]) if record else []
+        if record and (is_its_own or not changed):
+            return state_done(index, job, record, changed)
         if job is None:
             return CityTaskState(index, State.PENDING, False, None, ("not submitted",))
         log = self.folder / LOGS / f"{job}.log"
-        was_whole = read_record(self.part(index)) is not None
+        was_whole = is_its_own and read_record(self.part(index)) is not None
         reason = DAMAGED if was_whole else last_line(str(log)) or NEVER_STARTED
-        return CityTaskState(index, State.FAILED, False, job, (reason, f"log: {log}"))
+        detail = (reason, f"log: {log}", *out_of_date(changed, "--resubmit"))
+        return CityTaskState(index, State.FAILED, False, job, detail)
 
     def summary(self) -> str:
         """Return how many tasks are in each state."""
@@ -229,7 +289,7 @@ class City:
             more = f" and {len(files) - 1} more" if len(files) > 1 else ""
             lines.append(f"{one.state.value:8} {one.job or '-':10} {one.index}: {files[0]}{more}")
             lines += [f"    {line}" for line in one.detail]
-        return "\n".join([*lines, summary_of(states)])
+        return "\n".join([*map(on_one_line, lines), summary_of(states)])
 
     def join(self) -> tuple[str, list[str]]:
         """Join the parts into a Parquet dataset, partitioned by sensor and day (UTC).
@@ -250,13 +310,13 @@ class City:
         if not states:
             raise DatasetError(f"{self.folder} has no tasks: see --slurm")
         if unfinished := [one for one in states if one.state is not State.DONE]:
-            raise DatasetError(
-                f"{len(unfinished)} tasks are not done, the first is {unfinished[0].index}: see --status"
-            )
+            how_many = counted(len(unfinished), "task is", "tasks are")
+            raise DatasetError(f"{how_many} not done, the first is {unfinished[0].index}: see --status")
         if target.exists():
             raise DatasetError(f"{target} is there already: remove it to join again")
         write_dataset([self.part(one.index) for one in states], target)
-        return f"{len(states)} parts are joined: {target}", [line for one in states for line in one.detail]
+        how_many = counted(len(states), "part is", "parts are")
+        return f"{how_many} joined: {target}", [line for one in states for line in one.detail]
 
 
 def require_slurm() -> None:

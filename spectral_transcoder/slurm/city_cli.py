@@ -1,6 +1,7 @@
 """The command line of a city's tasks: classify_thirdo.py with --slurm, --status, --resubmit or --join."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from spectral_transcoder.slurm.city_plan import CityPlan
 from spectral_transcoder.slurm.city_tasks import plan_tasks, shared_by_tasks
 from spectral_transcoder.slurm.cluster import OWN_SETTINGS, Cluster, read_cluster
 from spectral_transcoder.utils.errors import LevelsError, UsageError
+from spectral_transcoder.utils.words import on_one_line
 
 CITY_OPTIONS = (
     "help",
@@ -69,7 +71,7 @@ def join_city(city: City) -> int:
     said, remarks = city.join()
     print(said)
     for remark in remarks:
-        print(remark, file=sys.stderr)
+        print(on_one_line(remark), file=sys.stderr)
     return 1 if remarks else 0
 
 
@@ -90,9 +92,9 @@ def submit_city(
     city.plan(wanted)
     print(city.submit(cluster))
     for remark in [*inputs.overlaps.remarks, *shared_by_tasks(inputs.overlaps, wanted.tasks)]:
-        print(remark, file=sys.stderr)
+        print(on_one_line(remark), file=sys.stderr)
     for reason in inputs.failed.values():
-        print(f"left out: {reason}", file=sys.stderr)
+        print(on_one_line(f"left out: {reason}"), file=sys.stderr)
     return 1 if inputs.failed else 0
 
 
@@ -176,11 +178,17 @@ def option_words(parser: argparse.ArgumentParser, args: argparse.Namespace) -> l
             continue
         values = value if isinstance(value, list) else [] if value is True else [value]
         of_files = action.type is Path or action.dest in PATHS
-        words += [
-            action.option_strings[-1],
-            *(absolute(str(one)) if of_files else str(one) for one in values),
-        ]
+        words += option_as_words(
+            action.option_strings[-1], [absolute(str(one)) if of_files else str(one) for one in values]
+        )
     return words
+
+
+def option_as_words(name: str, values: list[str]) -> list[str]:
+    """Return an option and its values as words; a single value that looks like an option is joined to its name."""
+    if len(values) == 1 and re.match(r"-(?!\d*\.?\d+$)", values[0]):
+        return [f"{name}={values[0]}"]
+    return [name, *values]
 
 
 def absolute(value: str) -> str:

@@ -4,9 +4,27 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from spectral_transcoder.experiments.engine.run_store import State
+from spectral_transcoder.slurm.launcher import WAITING
+from spectral_transcoder.slurm.queue import QueuedJob
+from spectral_transcoder.utils.words import counted
+
+
+class SubmittedTask(TypedDict):
+    """What is recorded of a submitted task.
+
+    Attributes
+    ----------
+    job : str
+        The job's id.
+    written_before_ns : int or None
+        When the record of the output was written that was there already, in nanoseconds since 1970.
+    """
+
+    job: str
+    written_before_ns: int | None
 
 
 @dataclass(frozen=True)
@@ -40,6 +58,25 @@ class CityTaskState:
     left_out: bool = False
 
 
+def state_in_queue(index: int, queued: QueuedJob) -> CityTaskState:
+    """Return the state of a task whose job waits or runs."""
+    waits = queued.state in WAITING
+    detail = (queued.reason,) if waits else ()
+    return CityTaskState(index, State.PENDING if waits else State.RUNNING, True, queued.job, detail)
+
+
+def state_done(index: int, job: str | None, record: dict[str, Any], changed: Sequence[str]) -> CityTaskState:
+    """Return the state of a task that is done, by the record of its output and the files that have changed since."""
+    left_out = record.get("files_left_out", [])
+    detail = [*out_of_date(changed, "--slurm"), *(f"left out: {reason}" for reason in left_out)]
+    return CityTaskState(index, State.DONE, False, job, tuple(detail), bool(changed), bool(left_out))
+
+
+def out_of_date(changed: Sequence[str], option: str) -> list[str]:
+    """Return a line for each file that has changed, with the option of classify_thirdo.py that submits its task."""
+    return [f"out of date, since {path} has changed: {option} classifies it again" for path in changed]
+
+
 def is_wanted(one: CityTaskState, resubmit: bool) -> bool:
     """Whether a task is to be submitted: one that has failed, or else one that is new or out of date."""
     return one.state is State.FAILED if resubmit else one.state is State.PENDING or one.out_of_date
@@ -67,4 +104,4 @@ def summary_of(states: Sequence[CityTaskState]) -> str:
     for name, what in (("out_of_date", "out of date"), ("left_out", "without files that cannot be used")):
         if n := sum(getattr(one, name) for one in states):
             words.append(f"{n} of them {what}")
-    return f"{len(states)} tasks: " + ", ".join(words)
+    return f"{counted(len(states), 'task')}: " + ", ".join(words)

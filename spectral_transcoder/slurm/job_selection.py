@@ -14,10 +14,10 @@ from spectral_transcoder.experiments.engine.plans import STEP, Plan, Setting
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.slurm.cluster import Cluster, project_path
 from spectral_transcoder.slurm.job_files import JOB_FOLDER, REFERENCE_FILE, SUFFIX, JobFile
+from spectral_transcoder.slurm.queue import most_tasks
 from spectral_transcoder.utils.errors import UsageError
 
 REFERENCE = "reference"  # the plan that comes first
-MOST_TASKS = 1001  # of a job array: what SLURM takes where its MaxArraySize was not changed
 
 
 def job_files(
@@ -115,11 +115,12 @@ def arrays(like: JobFile, selectors: tuple[str, ...], at_a_time: int) -> list[Jo
     UsageError
         There are more arrays than chains at a time, and each has one at least.
     """
-    n_files = math.ceil(len(selectors) / MOST_TASKS)
+    most = most_tasks()
+    n_files = math.ceil(len(selectors) / most)
     if 0 < at_a_time < n_files:
         raise UsageError(
             f"--array {at_a_time}: {len(selectors)} chains of settings are {n_files} arrays, since SLURM takes "
-            f"{MOST_TASKS} tasks in each: give {n_files} or more, or select fewer settings"
+            f"{most} tasks in each: give {n_files} or more, or select fewer settings"
         )
     files = []
     for part in range(n_files):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.experiments.transcoding.experiment import FOLDER, build_experiment
 from spectral_transcoder.experiments.transcoding.options import add_options
 from spectral_transcoder.slurm.job_files import JobFile, in_words
-from spectral_transcoder.slurm.queue import QueuedJob, has_slurm, queued_jobs, submission, submit
+from spectral_transcoder.slurm.queue import QueuedJob, has_slurm, log_pattern, queued_jobs, submission, submit
 from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.locks import Lock, exclusive_lock
@@ -36,11 +37,14 @@ class Submission(TypedDict):
         The job's id, and the path of its log.
     run_before : str or None
         The computation that the chain's last step had its record from when the job was submitted.
+    file : str
+        The job file.
     """
 
     job: str
     log: str
     run_before: str | None
+    file: str
 
 
 @dataclass(frozen=True)
@@ -219,7 +223,7 @@ class Launcher:
     def _submit(self, file: JobFile, chains: list[JobChain], after: str | None, dry_run: bool) -> str:
         """Submit some chains of a file, and return the job's id."""
         array = file.array is not None
-        pattern = f"{str(self.folder).replace('%', '%%')}/{file.name}_{'%A_%a' if array else '%j'}.log"
+        pattern = log_pattern(self.folder, f"{file.name}_{'%A_%a' if array else '%j'}")
         command = submission(file, pattern, after, [chain.index for chain in chains] if array else None)
         if dry_run:
             print(in_words(command))
@@ -233,6 +237,7 @@ class Launcher:
                 "job": own,
                 "log": str(log),
                 "run_before": self._last_run(chain.selector),
+                "file": str(file.path),
             }
         with atomic_path(self.folder / "jobs.json") as temporary:
             temporary.write_text(json.dumps(record, indent=1))
@@ -295,13 +300,16 @@ def last_line(log: str) -> str:
         return ""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - LOG_END_BYTES))
-        lines = file.read().decode(errors="replace").split("\n")
+        lines = re.split(
+            r"[\r\n]", file.read().decode(errors="replace")
+        )  # a progress bar returns to its start
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _computes(job: QueuedJob, file: JobFile, index: int, recorded: Submission | None) -> bool:
     """Whether a queued job is that of a chain: recorded, or submitted from the project by hand."""
-    if recorded and job.job == recorded["job"]:
+    # SLURM gives ids again: the job has to be that of the file, too
+    if recorded and (job.job, job.command) == (recorded["job"], recorded.get("file", job.command)):
         return True
     by_hand = job.name == file.name and Path(job.folder).is_relative_to(PROJECT_ROOT)
     return by_hand and (file.array is None or job.job.endswith(f"_{index}"))

@@ -1,7 +1,8 @@
 """Questions to SLURM and orders to it, through its own commands."""
 
-import getpass
+import contextlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -9,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from spectral_transcoder.utils.errors import SpectralTranscoderError
+from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
 
 COMMAND_TIMEOUT_S = 120
+MOST_TASKS = 1001  # of a job array: what SLURM takes where its MaxArraySize was not changed
+# names and folders of a user's other jobs hold anything, line breaks too, but hardly these two
+BETWEEN_JOBS, BETWEEN_FIELDS = "\x1e", "\x1f"
 
 
 class Submittable(Protocol):
@@ -46,6 +50,8 @@ class QueuedJob:
         Its name, as in its header.
     folder : str
         The folder where it was submitted.
+    command : str
+        The job file, as sbatch was given it.
     """
 
     job: str
@@ -53,6 +59,7 @@ class QueuedJob:
     reason: str
     name: str
     folder: str
+    command: str
 
 
 def has_slurm() -> bool:
@@ -62,10 +69,34 @@ def has_slurm() -> bool:
 
 def queued_jobs() -> list[QueuedJob]:
     """Return the user's jobs that wait or run, each task of an array by itself: a list of `QueuedJob`."""
-    listing = _run(
-        "squeue", "--noheader", "--array", f"--user={getpass.getuser()}", "--format=%i|%T|%r|%j|%Z"
-    )
-    return [QueuedJob(*line.strip().split("|", 4)) for line in listing.splitlines() if line.strip()]
+    # by number: squeue answers that an unknown user has no jobs, and LOGNAME may be another's
+    user = f"--user={os.getuid()}"
+    fields = BETWEEN_FIELDS.join(("%i", "%T", "%r", "%j", "%Z", "%o"))
+    listing = _run("squeue", "--noheader", "--array", user, f"--format={BETWEEN_JOBS}{fields}")
+    jobs = (job.removesuffix("\n") for job in listing.split(BETWEEN_JOBS)[1:])
+    return [QueuedJob(*job.split(BETWEEN_FIELDS, 5)) for job in jobs]
+
+
+def most_tasks() -> int:
+    """Return how many tasks a job array may have: `MOST_TASKS`, or fewer where SLURM on this machine says so."""
+    settings = ""
+    with contextlib.suppress(SpectralTranscoderError):  # no SLURM here, or none that answers
+        settings = _run("scontrol", "show", "config")
+    found = re.search(r"^MaxArraySize\s*=\s*([1-9]\d*)", settings, re.MULTILINE)
+    return min(MOST_TASKS, int(found[1])) if found else MOST_TASKS
+
+
+def log_pattern(folder: Path, name: str) -> str:
+    """Return the path of a job's log as sbatch takes it; its name may have SLURM's patterns, its folder has none.
+
+    Raises
+    ------
+    UsageError
+        The folder's path has a backslash, with which SLURM fills in no pattern, or starts no job.
+    """
+    if "\\" in str(folder):
+        raise UsageError(f"{folder}: SLURM writes no logs to a path with a backslash: choose another folder")
+    return f"{str(folder).replace('%', '%%')}/{name}.log"
 
 
 def submission(
@@ -78,7 +109,7 @@ def submission(
     job_file : Submittable
         The file.
     log : str
-        Path of the file that the job prints to, with SLURM's patterns.
+        Path of the file that the job prints to, of `log_pattern`.
     dependency : str, optional
         The id of the job that has to succeed before.
     indices : sequence of int, optional
@@ -99,7 +130,8 @@ def submission(
 
 def submit(command: list[str], folder: Path | None = None) -> str:
     """Submit by the command of `submission` from a folder, by default this process's, and return the job's id."""
-    return _run(*command, folder=folder).strip().partition(";")[0]
+    last_line = _run(*command, folder=folder).strip().rpartition("\n")[2]  # some clusters say more before
+    return last_line.partition(";")[0]
 
 
 def own_job() -> str:
@@ -129,7 +161,13 @@ def _run(*command: str, folder: Path | None = None) -> str:
     """
     try:
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",  # names that are no text
+            timeout=COMMAND_TIMEOUT_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SpectralTranscoderError(f"SLURM does not answer: {error}") from error

@@ -1,4 +1,4 @@
-"""A city of made levels: its options, its tasks computed here, what was asked of SLURM."""
+"""A city of made levels: its options, its tasks computed here, what was asked of SLURM, and what waits there."""
 
 START_S = 1577836800.0 + 86400 - 120  # two minutes before midnight, UTC
 OPTIONS = ("--offset", "-88", "--classifier", "MiniYamNet", "--transcoder", "pinv", "--scores", "classes")
@@ -14,3 +14,11 @@ def run_tasks(city, call_script, status=0):
 def submissions(folder):
     """Return what was asked of sbatch, first to last."""
     return [line for line in (folder / "sbatch.txt").read_text().splitlines() if "--parsable" in line]
+
+
+def write_queue(folder, *jobs):
+    """Let squeue show jobs, each (id, state, reason, job file), beside one whose name has a line break."""
+    jobs = [(*job[:3], "classify_city", "/", job[3]) for job in jobs]
+    shown = [("9", "PENDING", "Priority", "two\nlines|a", "/caf\udce9", "(null)"), *jobs]
+    text = "".join("\x1e" + "\x1f".join(map(str, job)) + "\n" for job in shown)
+    (folder / "queue.txt").write_text(text, encoding="utf-8", errors="surrogateescape")

@@ -93,13 +93,14 @@ def levels(tmp_path):
 
 @pytest.fixture
 def made_slurm(tmp_path, monkeypatch):
-    """Commands `sbatch` and `squeue` that note how they were called, and an empty queue."""
+    """Commands `sbatch`, which notes how it was called, `squeue`, of an empty queue, and `scontrol`, of settings."""
     folder = tmp_path / "bin"
     folder.mkdir()
     (folder / "sbatch").write_text(
         f'#!/bin/sh\necho "$@" >> {tmp_path}/sbatch.txt\npwd >> {tmp_path}/sbatch.txt\necho 77\n'
     )
-    (folder / "squeue").write_text(f"#!/bin/sh\ncat {tmp_path}/queue.txt 2>/dev/null || true\n")
+    for name, file in (("squeue", "queue"), ("scontrol", "settings")):
+        (folder / name).write_text(f"#!/bin/sh\ncat {tmp_path}/{file}.txt 2>/dev/null || true\n")
     for path in folder.iterdir():
         path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")

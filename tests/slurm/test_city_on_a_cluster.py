@@ -38,19 +38,21 @@ def test_a_small_city_on_a_real_cluster(cluster, levels, call_script, tmp_path, 
     running, log = running_task(city)
     slurm("scancel", "--batch", "--signal=TERM", running.job)
     wait_for_empty_queue()
-    assert "3 done" in city.status(), city.status() + (city.folder / "logs" / f"{jobs['0']}.log").read_text()
+    assert "3 done" in city.status(), (
+        city.status() + (city.folder / "logs" / f"{jobs['0']['job']}.log").read_text()
+    )
     assert "requeued" in log.read_text()
     city.join()
     rows = pyarrow.dataset.dataset(city.folder / "dataset", partitioning="hive").to_table().to_pandas()
     assert rows["sensor"].value_counts().to_dict() == {"a": 240, "b": 240, "c": 960}
 
     city.part(1).unlink()
-    assert "1 tasks" in call_script("classify_thirdo.py", "--resubmit", "-o", city.folder)[1]
+    assert "1 task\n" in call_script("classify_thirdo.py", "--resubmit", "-o", city.folder)[1]
     cancelled, _ = running_task(city)
     slurm("scancel", cancelled.job)
     wait_for_empty_queue()
     assert "1 failed" in city.status() and "2 done" in city.status()
-    assert "1 tasks" in call_script("classify_thirdo.py", "--resubmit", "-o", city.folder)[1]
+    assert "1 task\n" in call_script("classify_thirdo.py", "--resubmit", "-o", city.folder)[1]
     wait_for_empty_queue()
     assert "3 done" in city.status(), city.status()
 
