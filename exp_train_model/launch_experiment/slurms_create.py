@@ -14,6 +14,7 @@ import argparse
 from spectral_transcoder.experiments.transcoding.options import add_options, add_selection_options
 from spectral_transcoder.slurm.cluster import add_cluster_options, cluster_of
 from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.words import counted
 
 SELECTION = ("exp_type", "dataset", "classifier", "epoch")
 
@@ -55,7 +56,8 @@ def main() -> None:
     for file in files:
         print(f"{len(file.settings):3} {file.path}")
     n_chains = sum(len(file.settings) for file in files)
-    print(f"{n_chains} chains of settings in {len(files)} job files; launch_exp_slurms.py submits them")
+    chains, in_files = counted(n_chains, "chain"), counted(len(files), "job file")
+    print(f"{chains} of settings in {in_files}; launch_exp_slurms.py submits them")
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ class City:
         text = Template((DATA / "job.slurm").read_text(encoding="utf-8")).substitute(
             header=cluster.header(JOB_NAME, f"0-{n_tasks - 1}"),
             marker=MARKER,
-            what=f"Classify the levels of a city: tasks {first} to {first + n_tasks - 1} under SLURM.",
+            what=f"Classify the levels of a city under SLURM: {counted(n_tasks, 'task')}, the first is {first}.",
             usage=USAGE,
             job=pprint.pformat(job, width=110, sort_dicts=False),
         )

@@ -11,6 +11,7 @@ from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.inputs import Inputs
 from spectral_transcoder.sensors.overlaps import SHOWN_PAIRS, Overlaps
 from spectral_transcoder.sensors.reading import LAST_EPOCH_S, SurveyedFile
+from spectral_transcoder.utils.words import counted
 
 MINUTE_S = 60.0
 
@@ -124,4 +125,4 @@ def shared_by_tasks(overlaps: Overlaps, tasks: Sequence[CityTask]) -> list[str]:
         for (path, longer, sensor), duration_s in list(shared_s.items())[:SHOWN_PAIRS]
     ]
     n_more = len(shared_s) - len(lines)
-    return [*lines, f"so are {n_more} more files"] if n_more else lines
+    return [*lines, f"the same is true of {counted(n_more, 'more file')}"] if n_more else lines

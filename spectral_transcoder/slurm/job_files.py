@@ -13,6 +13,7 @@ from spectral_transcoder.slurm.cluster import Cluster
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.paths import PROJECT_ROOT
+from spectral_transcoder.utils.words import counted
 
 FOLDER = PROJECT_ROOT / "exp_train_model" / "launch_experiment"
 REFERENCE_FILE = FOLDER / "jean_zay_slurm_reference.slurm"
@@ -71,11 +72,11 @@ class JobFile:
         array = None if self.array is None else f"0-{len(self.settings) - 1}{at_a_time}"
         job = {name: value for name, value in asdict(self).items() if name != "path"}
         job = {name: list(value) if isinstance(value, tuple) else value for name, value in job.items()}
-        n_chains = len(self.settings)
+        chains = counted(len(self.settings), "chain")
         return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
             header=cluster.header(self.name, array),
             marker=MARKER,
-            what=f"Compute {n_chains} chain{'s' * (n_chains > 1)} of settings of experiment 1 under SLURM.",
+            what=f"Compute {chains} of settings of experiment 1 under SLURM.",
             usage=USAGE.format(path=self.path.relative_to(PROJECT_ROOT)),
             job=pprint.pformat(job, width=110, sort_dicts=False),
         )

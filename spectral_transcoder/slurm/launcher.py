@@ -21,6 +21,7 @@ from spectral_transcoder.utils.errors import SpectralTranscoderError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.locks import Lock, exclusive_lock
 from spectral_transcoder.utils.paths import PROJECT_ROOT
+from spectral_transcoder.utils.words import counted
 
 WAITING = {"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
 NEVER_STARTED = "never started: it was cancelled, or the reference job failed"
@@ -161,7 +162,7 @@ class Launcher:
                 print("\n".join(f"    {line}" for line in chain.detail.splitlines()))
         counts = Counter(chain.state for chain in chains)
         summary = ", ".join(f"{counts[state]} {state.value}" for state in State)
-        print(f"{len(chains)} chains of settings: {summary}")
+        print(f"{chains_in_words(chains)}: {summary}")
 
     def chains(self) -> list[JobChain]:
         """Return every `JobChain`, as it is now."""
@@ -274,9 +275,14 @@ def print_summary(chains: list[JobChain], submitted: list[JobChain]) -> None:
     left = Counter(chain.state.value for chain in chains)
     left -= Counter(chain.state.value for chain in submitted)
     others = "".join(f", {count} {state}" for state, count in left.items())
-    print(f"{len(chains)} chains of settings: {len(submitted)} submitted{others}")
+    print(f"{chains_in_words(chains)}: {len(submitted)} submitted{others}")
     if left[State.FAILED.value]:
         print("what has failed is submitted again by launch_exp_slurms.py --resubmit")
+
+
+def chains_in_words(chains: list[JobChain]) -> str:
+    """Return how many chains there are."""
+    return counted(len(chains), "chain of settings", "chains of settings")
 
 
 def read_record(folder: Path) -> dict[str, Submission]:

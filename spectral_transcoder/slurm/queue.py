@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Protocol
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
 
 COMMAND_TIMEOUT_S = 120
+ATTEMPTS, PAUSE_S = 3, 5  # of a job's own commands, which fit into the notice that it has
 MOST_TASKS = 1001  # of a job array: what SLURM takes where its MaxArraySize was not changed
 # names and folders of a user's other jobs hold anything, line breaks too, but hardly these two
 BETWEEN_JOBS, BETWEEN_FIELDS = "\x1e", "\x1f"
@@ -142,13 +144,22 @@ def own_job() -> str:
 
 def job_fields(job: str) -> dict[str, str]:
     """Return what SLURM says of a job: {"JobState": "RUNNING", …}."""
-    words = _run("scontrol", "show", "job", "--oneliner", job).split()
+    words = _run_again("scontrol", "show", "job", "--oneliner", job).split()
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 def requeue(job: str) -> None:
     """Put a running job back into the queue; SLURM ends this process soon."""
-    _run("scontrol", "requeue", job)
+    _run_again("scontrol", "requeue", job)
+
+
+def _run_again(*command: str) -> str:
+    """Return what `_run` does; ask again where that fails, since the tasks of an array end at the same time."""
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(SpectralTranscoderError):
+            return _run(*command)
+        time.sleep(PAUSE_S)
+    return _run(*command)
 
 
 def _run(*command: str, folder: Path | None = None) -> str:

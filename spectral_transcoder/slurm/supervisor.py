@@ -72,7 +72,14 @@ def run_until_signal(command: list[str]) -> tuple[int, list[signal.Signals]]:
     while True:
         # not one long wait: a signal that arrives as it begins would be handled only when it ends
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(timeout=LONGEST_WAIT_S), signals
+            status = process.wait(timeout=LONGEST_WAIT_S)
+            break
+    if status < 0 and not signals:  # of itself it can say nothing
+        cli.print_error(
+            f"error: ended by signal {-status} ({signal.strsignal(-status)}); where memory is short, ask for more by "
+            "`sbatch: [--mem=8G]` in the cluster's settings"
+        )
+    return status, signals
 
 
 def progress_made(experiment: Experiment, settings: Iterable[Setting]) -> list[str | int | None]:

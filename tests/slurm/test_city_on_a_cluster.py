@@ -11,7 +11,8 @@ from spectral_transcoder.slurm.city_plan import CityPlan
 from spectral_transcoder.slurm.city_tasks import CityTask
 from spectral_transcoder.slurm.cluster import Cluster
 from tests.helpers.clones import ROOT, slurm, wait_for_empty_queue, wait_until
-from tests.helpers.made_city import OPTIONS
+from tests.helpers.made_city import OPTIONS, START_S
+from tests.helpers.made_levels import epochs_s, street_levels, write_csv
 
 
 @pytest.mark.slow
@@ -20,7 +21,8 @@ def test_a_small_city_on_a_real_cluster(cluster, levels, call_script, tmp_path, 
     """Tasks end, one that is stopped by a signal is requeued and goes on, and the rows are those computed here."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    city = City(tmp_path / "my city")
+    city = City(tmp_path / "my\ncity's $(touch x)")
+    (levels / "b.csv").rename(levels / "b\n`x`'\".csv")
     (tmp_path / "slurm.yaml").write_text(f"time: 00:20:00\nenvironment: {sys.prefix}\n")
     arguments = (
         levels,
@@ -55,6 +57,14 @@ def test_a_small_city_on_a_real_cluster(cluster, levels, call_script, tmp_path, 
     assert "1 task\n" in call_script("classify_thirdo.py", "--resubmit", "-o", city.folder)[1]
     wait_for_empty_queue()
     assert "3 done" in city.status(), city.status()
+
+    write_csv(levels / "a.csv", street_levels(2400), epochs_s(2400, START_S), extra=[("sensor", "a")])
+    assert "1 task\n" in call_script("classify_thirdo.py", "--slurm", *arguments)[1]
+    renewing, _ = running_task(city)
+    slurm("scancel", renewing.job)
+    wait_for_empty_queue()
+    assert f"failed   {renewing.job}" in city.status() and "2 done, 1 failed" in city.status()
+    assert "a.csv has changed: --resubmit classifies it again" in city.status()
 
 
 def running_task(city):

@@ -163,6 +163,15 @@ def test_a_whole_plan_is_as_many_arrays_as_slurm_takes(clone):
     assert "give 6 or more" in clone.create("-s", published, "--array", "5", status=2)
 
 
+def test_arrays_are_as_short_as_the_cluster_wants_them(tmp_path, monkeypatch):
+    (tmp_path / "scontrol").write_text("#!/bin/sh\necho 'MaxArraySize            = 40'\n")
+    (tmp_path / "scontrol").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    like = JobFile(tmp_path, "", (), (), 0, (), None, "")
+    files = arrays(like, tuple(map(str, range(100))), 0)
+    assert [len(file.settings) for file in files] == [33, 33, 34]
+
+
 @pytest.mark.parametrize("n_chains", [1, 1001, 1002, 2003, 5760])
 @pytest.mark.parametrize("at_a_time", [0, 6, 100])
 def test_every_chain_is_in_one_array_that_slurm_takes(n_chains, at_a_time):

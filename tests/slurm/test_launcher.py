@@ -11,7 +11,7 @@ from spectral_transcoder.datasets.chunks import ChunkAnalysis
 from spectral_transcoder.datasets.creation.run import create_dataset
 from spectral_transcoder.experiments.engine.selectors import select
 from spectral_transcoder.slurm.job_files import REFERENCE_FILE, JobFile
-from spectral_transcoder.slurm.launcher import Launcher
+from spectral_transcoder.slurm.launcher import Launcher, last_line
 from tests.helpers.clones import LAUNCH, ROOT, WHERE
 from tests.helpers.made_corpora import write_clip
 
@@ -103,12 +103,31 @@ def test_what_fails_to_renew_what_is_out_of_date_has_failed(launcher, sbatch, re
     assert len(sbatch()) == 5
 
 
+def test_a_job_to_which_slurm_gave_the_id_again_is_another(launcher, sbatch, tmp_path):
+    launcher.launch()
+    launched = launcher.chains()
+    squeue, where = tmp_path / "squeue", "\x1f/elsewhere\x1f"
+    for file, queued in ((tmp_path / "mlp.slurm", True), ("/elsewhere/other.slurm", False)):
+        job = f"\x1e{launched[1].last_job}\x1fRUNNING\x1fNone\x1fx{where}{file}\n"
+        squeue.write_text(f"#!/bin/sh\necho '{job}'\n")
+        assert (launcher.chains()[1].queued is not None) == queued
+
+
+def test_the_last_line_of_a_log_of_a_progress_bar(tmp_path):
+    """A bar returns to its line's start, and a killed task leaves thousands of them."""
+    log = tmp_path / "1.log"
+    log.write_bytes(b"classifier: x\n" + b"".join(b"\r%d%% of it" % share for share in range(100)))
+    assert last_line(str(log)) == "99% of it"
+    log.write_bytes(b"\r5% of it\rerror: no memory\r\n")
+    assert last_line(str(log)) == "error: no memory"
+
+
 def test_the_status_of_one_file(launcher, capsys):
     launcher.status({launcher.files[1].path})
     message = capsys.readouterr().out
     assert MLP in message
     assert ORACLE not in message
-    assert "1 chains of settings: 1 pending" in message
+    assert "1 chain of settings: 1 pending" in message
 
 
 def test_only_job_files_of_the_last_call_are_submitted(sbatch, clone):

@@ -60,6 +60,20 @@ def test_a_task_of_an_array_is_requeued_alone(scontrol, monkeypatch):
     assert asked() == ["requeue", "7_3"]
 
 
+def test_a_slurm_that_is_busy_is_asked_again(scontrol, tmp_path, monkeypatch):
+    """A thousand tasks that began together reach their time limits together."""
+    monkeypatch.setattr("spectral_transcoder.slurm.queue.PAUSE_S", 0)
+    asked = scontrol(RUNNING)
+    script = tmp_path / "scontrol"
+    every_other = f"echo >> {tmp_path}/calls; [ $(($(wc -l < {tmp_path}/calls) % 2)) = 1 ] && exit 1"
+    script.write_text(script.read_text().replace("\n", f"\n{every_other}\n", 1))
+    go_on_later([signal.SIGUSR1], made_progress=True)
+    assert asked() == ["requeue", "7"] and len((tmp_path / "calls").read_text().splitlines()) == 4
+    script.write_text("#!/bin/sh\necho Socket timed out >&2\nexit 1\n")
+    with pytest.raises(SpectralTranscoderError, match="timed out"):
+        go_on_later([signal.SIGUSR1], made_progress=True)
+
+
 def test_a_time_limit_too_short_for_an_epoch_does_not_go_round_for_ever(scontrol):
     asked = scontrol(RUNNING)
     with pytest.raises(SpectralTranscoderError, match="`time` in the cluster"):
@@ -100,3 +114,13 @@ def test_a_command_that_ends_by_itself(monkeypatch):
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def test_a_command_that_is_killed_is_said_to_be(capsys):
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        assert run_until_signal(["/bin/sh", "-c", "kill -KILL $$"]) == (-signal.SIGKILL, [])
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert "error: ended by signal 9 (Killed)" in capsys.readouterr().err
