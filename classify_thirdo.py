@@ -21,6 +21,7 @@ from spectral_transcoder.sensors.standard_input import STDIN, StandardInput
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.memory import give_back_freed_memory
+from spectral_transcoder.utils.words import counted
 
 N_SHOWN = 5  # files of other suffixes in a folder
 
@@ -72,7 +73,7 @@ def classify(args: Namespace) -> int:
         print("\n".join(run_to_file(model, inputs, windowing, written, record)))
     if others := not_looked_at(args.files, args.from_audio):
         shown = ", ".join(map(str, others[:N_SHOWN])) + (", …" if len(others) > N_SHOWN else "")
-        print(f"not looked at, by their suffixes: {len(others)} files, {shown}", file=sys.stderr)
+        print(f"not looked at, by their suffixes: {counted(len(others), 'file')}, {shown}", file=sys.stderr)
     for reason in inputs.failed.values():
         print(f"left out: {reason}", file=sys.stderr)
     return 1 if inputs.failed else 0

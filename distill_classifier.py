@@ -24,6 +24,7 @@ from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.training.recipe import HELD_OUT, Recipe
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.paths import REFERENCE_MODELS
+from spectral_transcoder.utils.words import counted
 
 
 def main() -> int:
@@ -40,7 +41,7 @@ def main() -> int:
     made = Distillation(args.teacher, args.student, weights, args.seconds, recipe, args.output)
     sounds, unreadable = read_sounds(args.folders, made.sr, reading_of(args))
     held_out, left_out = read_sounds(args.evaluate_on, made.sr, reading_of(args))
-    print(f"{len(sounds)} sounds to learn from, {len(held_out)} to evaluate on")
+    print(f"{counted(len(sounds), 'sound')} to learn from, {len(held_out)} to evaluate on")
 
     learned, measured = list(sounds.values()), list(held_out.values())
     card = make_student(made, args.folders, learned, args.evaluate_on, measured)

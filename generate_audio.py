@@ -21,6 +21,7 @@ from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
 from spectral_transcoder.utils.files import refuse_overwriting
 from spectral_transcoder.utils.paths import AUDIO, GENERATED_AUDIO
+from spectral_transcoder.utils.words import counted
 
 
 def main() -> int:
@@ -67,7 +68,7 @@ def main() -> int:
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     if n_done:
-        print(f"\n{n_done} of {len(files)} sounds are in {args.output}")
+        print(f"\n{n_done} of {counted(len(files), 'sound is', 'sounds are')} in {args.output}")
     return 1 if failures else 0
 
 

@@ -19,6 +19,7 @@ from spectral_transcoder.synthetic_city.names import LAYOUT_FOLDERS
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.parallel import available_cores
 from spectral_transcoder.utils.paths import PROJECT_ROOT
+from spectral_transcoder.utils.words import counted
 
 
 def main() -> None:
@@ -43,11 +44,11 @@ def main() -> None:
 
     def report(done: int, total: int) -> None:
         if done % 20 == 0 or done == total:
-            print(f"{done} of {total} clips made", file=sys.stderr)
+            print(f"{done} of {counted(total, 'clip')} made", file=sys.stderr)
 
     clips = make_corpus(args.layout, folder, args.clips, args.seed, args.jobs, report, args.without)
     seconds = sum(clip.scene.duration_s for clip in clips)
-    print(f"{folder}: {len(clips)} clips, {seconds / 60:.1f} min of a synthetic city")
+    print(f"{folder}: {counted(len(clips), 'clip')}, {seconds / 60:.1f} min of a synthetic city")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pathlib import Path
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import EXPORT, GENERATED_AUDIO
+from spectral_transcoder.utils.words import counted
 
 
 def main() -> None:
@@ -59,7 +60,8 @@ def main() -> None:
     path = write_page(report, args.output)
     for reason in left_out:
         print(f"left out: {reason}", file=sys.stderr)
-    print(f"{len(report.runs)} results, {len(report.curves)} trainings, {len(sounds)} sounds: open {path}")
+    contents = ((report.runs, "result"), (report.curves, "training"), (sounds, "sound"))
+    print(f"{', '.join(counted(len(made), noun) for made, noun in contents)}: open {path}")
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -22,6 +22,7 @@ from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import DatasetError, LevelsError, MissingFileError, UsageError
 from spectral_transcoder.utils.files import refuse_overwriting
 from spectral_transcoder.utils.paths import EXPORT
+from spectral_transcoder.utils.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +56,8 @@ def main() -> int:
         places = places if len(unknown) < len(statistics) else None
     page = write_year(statistics, args.output, places)
     for own in statistics.values():
-        print(f"{own.sensor}: {own.summary()['days']:.0f} days, {own.hours['rows'].sum():.0f} rows")
+        days, rows = round(own.summary()["days"]), int(own.hours["rows"].sum())
+        print(f"{own.sensor}: {counted(days, 'day')}, {counted(rows, 'row')}")
     print(f"written: {page}")
     return 1 if left_out else 0
 

@@ -29,6 +29,7 @@ from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import MissingFileError, UsageError
 from spectral_transcoder.utils.parallel import available_cores
 from spectral_transcoder.utils.paths import DATASETS, REFERENCE_MODELS
+from spectral_transcoder.utils.words import counted
 
 N_SHOWN = 20  # unreadable clips that are listed; the manifests have them all
 
@@ -56,7 +57,7 @@ def main() -> int:
     root = args.output_path or args.data_path / DATASETS
     kinds = ", ".join(f"{pipeline.classifier} on {pipeline.transcoder}" for pipeline in pipelines)
     print(
-        f"{corpus.record.name}: {len(corpus.files)} clips, predictions by {kinds}, on {args.device}",
+        f"{corpus.record.name}: {counted(len(corpus.files), 'clip')}, predictions by {kinds}, on {args.device}",
         flush=True,
     )
 
@@ -72,7 +73,8 @@ def report_unreadable(unreadable: dict[str, str]) -> None:
     for reason in list(unreadable.values())[:N_SHOWN]:
         print(f"error: {reason}", file=sys.stderr)
     if unreadable:
-        print(f"error: {len(unreadable)} clips could not be read; the manifests list all", file=sys.stderr)
+        clips = counted(len(unreadable), "clip")
+        print(f"error: {clips} could not be read; the manifests list all", file=sys.stderr)
 
 
 def parse_arguments() -> argparse.Namespace:

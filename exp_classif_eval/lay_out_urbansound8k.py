@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from spectral_transcoder.utils import cli
+from spectral_transcoder.utils.words import counted
 
 
 def main() -> int:
@@ -27,7 +28,7 @@ def main() -> int:
     laid_out = lay_out_urbansound8k(args.folds, args.output)
     for reason in laid_out.left_out.values():
         print(f"error: {reason}", file=sys.stderr)
-    print(", ".join(f"fold {fold}: {count} clips" for fold, count in laid_out.counts.items()))
+    print(", ".join(f"fold {fold}: {counted(count, 'clip')}" for fold, count in laid_out.counts.items()))
     ending = cli.completeness(sum(laid_out.counts.values()), len(laid_out.left_out))
     print(f"{args.output} is {ending}")
     return 1 if laid_out.left_out else 0

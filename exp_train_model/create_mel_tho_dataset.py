@@ -38,6 +38,7 @@ from spectral_transcoder.signal.reading import add_reading_options, reading_of
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.parallel import available_cores
 from spectral_transcoder.utils.paths import DATASETS
+from spectral_transcoder.utils.words import counted
 
 
 def main() -> int:
@@ -52,7 +53,10 @@ def main() -> int:
     corpus = choose_corpus(args).for_levels(third_octaves)
     output_path = args.output_path or args.data_path / DATASETS
     clips = Counter(clip.split for clip in corpus.clips)
-    print(f"{corpus.name}: {len(corpus.clips)} clips, " + ", ".join(f"{s} {clips[s]}" for s in SPLITS))
+    print(
+        f"{corpus.name}: {counted(len(corpus.clips), 'clip')}, "
+        + ", ".join(f"{s} {clips[s]}" for s in SPLITS)
+    )
 
     mel_time = args.dataset_type == "urban" if args.mel_time is None else args.mel_time
     analysis = ChunkAnalysis(third_octaves, mel_time, tuple(args.front_ends), reading_of(args))

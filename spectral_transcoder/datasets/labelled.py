@@ -17,6 +17,7 @@ from spectral_transcoder.models.labels import groupings
 from spectral_transcoder.utils.errors import DatasetError, MissingFileError, UsageError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.paths import PROJECT_ROOT
+from spectral_transcoder.utils.words import counted
 
 AUDIO_FOLDER = "audio"
 SHORTEST_S = 1.0
@@ -158,7 +159,9 @@ def refuse_rows(path: str | Path, table: pd.DataFrame, wrong: pd.Series, expecte
     """Raise DatasetError naming the first clip whose row is wrong, where one is."""
     if wrong.any():
         first = table.loc[wrong, "slice_file_name"].iloc[0]
-        raise DatasetError(f"{path}: {wrong.sum()} rows lack {expected}, the first is that of {first}")
+        raise DatasetError(
+            f"{path}: {counted(wrong.sum(), 'row lacks', 'rows lack')} {expected}, the first is that of {first}"
+        )
 
 
 def read_sonyc_ust(path: str | Path, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

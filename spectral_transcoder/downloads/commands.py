@@ -15,6 +15,7 @@ from spectral_transcoder.downloads.models import ModelFolder
 from spectral_transcoder.downloads.partfile import part_path
 from spectral_transcoder.downloads.progress import TransferProgress, readable_size
 from spectral_transcoder.utils.errors import DownloadError, SpectralTranscoderError
+from spectral_transcoder.utils.words import counted
 
 Folder = ModelFolder | DatasetFolder
 
@@ -59,7 +60,7 @@ def print_list(folders: Sequence[Folder], mirror: sources.Mirror | None = None) 
     known = sum(remote.size or 0 for remote in files)
     unknown = sum(remote.size is None for remote in files)
     print(
-        f"{len(files)} files, {readable_size(known)}"
+        f"{counted(len(files), 'file')}, {readable_size(known)}"
         + (f" and {unknown} of unpublished size" if unknown else "")
     )
 
@@ -73,7 +74,7 @@ def check(folders: Sequence[Folder]) -> int:
         for fault in faults[:FAULTS_SHOWN]:
             print(f"{folder.entry.name}: {fault}")
         if len(faults) > FAULTS_SHOWN:
-            print(f"{folder.entry.name}: and {len(faults) - FAULTS_SHOWN} faults more")
+            print(f"{folder.entry.name}: and {counted(len(faults) - FAULTS_SHOWN, 'fault')} more")
         if not faults:
             print("\n".join(f"whole: {line}" for line in folder.summary()))
     return status

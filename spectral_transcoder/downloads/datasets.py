@@ -14,6 +14,7 @@ from spectral_transcoder.downloads.manifest import ARCHIVE_SUFFIXES, PublishedDa
 from spectral_transcoder.downloads.progress import TransferProgress, readable_size
 from spectral_transcoder.downloads.unpack import unpack
 from spectral_transcoder.utils.errors import DownloadError
+from spectral_transcoder.utils.words import counted
 
 AUDIO_FOLDER = "audio"
 DURATION = "duration"  # the column that the recalculated table adds
@@ -66,7 +67,7 @@ class DatasetFolder:
         }
         write_alone(self.folder / RECORD, [json.dumps(self._unpacked, indent=0).encode()])
         self._remove_unpacked_archive(remote)
-        progress.say(f"unpacked {remote.name}: {len(files)} file{'s' * (len(files) != 1)}")
+        progress.say(f"unpacked {remote.name}: {counted(len(files), 'file')}")
 
     def finish(self) -> None:
         """Delete archives that a killed run left, recompute the durations where needed, count the clips.

@@ -16,6 +16,7 @@ from spectral_transcoder.downloads.partfile import PartFile, WrongChecksum, repl
 from spectral_transcoder.downloads.progress import TransferProgress, readable_size
 from spectral_transcoder.downloads.sources import Location
 from spectral_transcoder.utils.errors import DownloadError, SpectralTranscoderError
+from spectral_transcoder.utils.words import counted
 
 STREAMS_PER_HOST = 2  # Zenodo refuses more
 
@@ -214,7 +215,7 @@ class Downloader:
         if failures >= patience.attempts or (asked_s or 0) > patience.longest_asked_s:
             wish = f", which asks to wait {asked_s:.0f} s" if asked_s else ""
             raise DownloadError(
-                f"{location}: {interruption}{wish}; given up after {failures} attempts, "
+                f"{location}: {interruption}{wish}; given up after {counted(failures, 'attempt')}, "
                 "what has arrived is kept for the next run"
             )
         delay_s = min(patience.longest_delay_s, patience.first_delay_s * 2 ** (failures - 1))

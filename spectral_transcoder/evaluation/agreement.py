@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.words import counted
 
 N_BOOTSTRAP = 2000
 CONFIDENCE = 0.95
@@ -157,7 +158,7 @@ def agreement(
         )
     if len(scores) < FEWEST_RECORDINGS or not (np.isfinite(scores).all() and np.isfinite(times).all()):
         raise UsageError(
-            f"{len(scores)} recordings: expected {FEWEST_RECORDINGS} or more, with finite scores and times"
+            f"{counted(len(scores), 'recording')}: expected {FEWEST_RECORDINGS} or more, with finite scores and times"
         )
     statistics = (pearson, spearman, mean_absolute_error)
     return [

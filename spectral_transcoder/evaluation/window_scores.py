@@ -17,6 +17,7 @@ from spectral_transcoder.models.labels import Grouping
 from spectral_transcoder.models.transcoders import Transcoder
 from spectral_transcoder.signal.level_series import normalising_offset_db, resample_levels
 from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.words import counted
 
 SPECTROGRAM_WINDOW_S = 3  # of classifiers that take whole spectrograms; those of patches take one second
 
@@ -110,7 +111,7 @@ def level_window_scores(
     offset_db = normalising_offset_db(levels_db) if offset_db is None else offset_db
     n_seconds = len(levels_db) // record.frames_per_second
     if n_seconds == 0:
-        raise UsageError(f"{len(levels_db)} frames of levels: expected a second or more")
+        raise UsageError(f"{counted(len(levels_db), 'frame')} of levels: expected a second or more")
     seconds = levels_db[: n_seconds * record.frames_per_second] + offset_db + record.offset_db
     seconds = seconds.reshape(n_seconds, record.frames_per_second, record.n_bands).astype(np.float32)
     return _transcoded_window_scores(pipeline, transcoder, seconds, length)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spectral_transcoder.utils.words import counted
+
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 40
 N_TICKS = 4
@@ -64,7 +66,7 @@ def draw_curve(title: str, losses: dict[str, np.ndarray]) -> Curve:
     levels = np.linspace(low, high, N_TICKS)
     return Curve(
         title,
-        f"{n_epochs} epochs; lowest validation loss {chosen[best]:.4g} in epoch {best + 1}",
+        f"{counted(n_epochs, 'epoch')}; lowest validation loss {chosen[best]:.4g} in epoch {best + 1}",
         lines,
         (x_of(best + 1), y_of(chosen[best])),
         [(x_of(epoch), str(epoch)) for epoch in epochs],

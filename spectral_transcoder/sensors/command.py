@@ -33,6 +33,7 @@ from spectral_transcoder.sensors.standard_input import StandardInput
 from spectral_transcoder.sensors.windows import Windowing
 from spectral_transcoder.signal.reading import reading_of
 from spectral_transcoder.utils.errors import LevelsError, UsageError
+from spectral_transcoder.utils.words import counted
 
 
 def open_inputs(args: argparse.Namespace, files: list[Path]) -> Inputs:
@@ -96,7 +97,8 @@ def choose_calibration(args: argparse.Namespace, model: SensorClassifier) -> Pre
     folder, reading = args.calibrate.parent, reading_of(args)
     made = presence_calibration.calibrate_by_people(model, annotated, folder, window_s, reading, findings)
     path = presence_calibration.save_calibration(made, model, weights=args.weights)
-    print("\n".join([*findings.notes, f"calibrated on {len(annotated.recordings)} recordings: {path}"]))
+    recordings = counted(len(annotated.recordings), "recording")
+    print("\n".join([*findings.notes, f"calibrated on {recordings}: {path}"]))
     return made
 
 
@@ -173,7 +175,7 @@ def follow(args: argparse.Namespace, standard_input: StandardInput | None) -> in
             model, _ = load_models(args, frame_period(period_s))
         windowing = Windowing(args.window_s, args.hop_s, args.offset, model.frames_per_second)
         n_windows = write_rows(live, model, windowing, rows, args.scores == "all", report)
-    report(f"{n_windows} windows")
+    report(counted(n_windows, "window"))
     return 0
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spectral_transcoder.sensors.levels import FRAME_S, LevelBlock
 from spectral_transcoder.utils.errors import LevelsError
+from spectral_transcoder.utils.words import counted
 
 LOUDEST_DB = 200
 CONSTANT_FRAMES = 8  # a second without the slightest change: a stuck sensor, or digital silence
@@ -101,8 +102,9 @@ class Findings:
                 for source, start_s, end_s in finding.ranges[:SHOWN_RANGES]
             ]
             more = finding.n_ranges - len(times)
-            rows = f"{finding.n_rows} rows" if finding.n_rows else f"{finding.n_ranges} of them"
-            lines.append(f"{kind}: {rows}: {'; '.join(times)}" + (f"; and {more} more times" if more else ""))
+            rows = counted(finding.n_rows, "row") if finding.n_rows else f"{finding.n_ranges} of them"
+            further = f"; and {counted(more, 'more time')}" if more else ""
+            lines.append(f"{kind}: {rows}: {'; '.join(times)}{further}")
         return lines
 
     def last_line(self, kind: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from spectral_transcoder.sensors.frame_checks import Findings, utc
 from spectral_transcoder.sensors.levels import LevelBlock
 from spectral_transcoder.sensors.reading import SurveyedFile
+from spectral_transcoder.utils.words import counted
 
 LEAST_DOUBTED_S = 2.0  # a row at midnight that two days have is not worth a remark
 SHOWN_PAIRS = 5
@@ -117,7 +118,7 @@ class Overlaps:
         """Say which files may have measured the same, and what the user can say to it."""
         shorter, longer = (self.files[index].path for index in doubt.pair)
         n_more = len(doubt.files - {*doubt.pair})
-        more = f", and {n_more} more files have some too" if n_more else ""
+        more = f", and {counted(n_more, 'more file has', 'more files have')} some too" if n_more else ""
         rows = f"{shorter} and {longer} have rows of the same {doubt.duration_s:.0f} s"
         if not sensor:
             return (
@@ -214,6 +215,5 @@ class RowsOnce:
             )
         if more := pairs[SHOWN_PAIRS:]:
             duration_s = sum(rows.duration_s for _, rows in more)
-            findings.note(
-                f"{len(more)} more files have {duration_s:.10g} s of others, which are counted once too"
-            )
+            files = counted(len(more), "more file has", "more files have")
+            findings.note(f"{files} {duration_s:.10g} s of others, which are counted once too")

@@ -18,6 +18,7 @@ from spectral_transcoder.sensors.records import readable
 from spectral_transcoder.sensors.resampling import frame_period
 from spectral_transcoder.sensors.weighting import weighting_db
 from spectral_transcoder.utils.errors import LevelsError
+from spectral_transcoder.utils.words import counted
 
 LAST_EPOCH_S = 2.5e11  # the year 9892; later ones cannot be written as dates
 DIGEST_LETTERS = 32
@@ -224,7 +225,7 @@ def survey_file(path: str | Path, options: ReadOptions) -> SurveyedFile:
     every = ", ".join(f"every {1000 * period_s:g} ms" for period_s in periods)
     if not source.description.timed and source.description.period_s is None:
         every += " (assumed: see --period)"
-    notes = [f"{path}: {source.description}, {every}, {n_rows} rows", *remarks]
+    notes = [f"{path}: {source.description}, {every}, {counted(n_rows, 'row')}", *remarks]
     if turned:
         notes.append(f"{path}: the newest row comes first: turned round")
     duration_s = sum(survey.n_rows * clocks[sensor].period_s for sensor, survey in surveys.items())

@@ -19,6 +19,7 @@ from spectral_transcoder.sensors.records import periods_path, record_path
 from spectral_transcoder.sensors.windows import Windowing, window_batches
 from spectral_transcoder.utils.errors import LevelsError
 from spectral_transcoder.utils.memory import give_back_freed_memory
+from spectral_transcoder.utils.words import counted
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def run_to_file(
     output = written.output
     parts, findings = results.Parts(output, record), Findings()
     if parts.done:
-        print(f"going on after {parts.done} parts in {parts.folder}")
+        print(f"going on after {counted(parts.done, 'part')} in {parts.folder}")
     speed = score_parts(model, inputs, windowing, parts, findings, written.keep_scores)
     if parts.done == 0:
         reasons = [*findings.lines(), *inputs.failed.values()]

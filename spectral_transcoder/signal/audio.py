@@ -19,6 +19,7 @@ from spectral_transcoder.signal.sound_lengths.formats import sound_length
 from spectral_transcoder.signal.sound_lengths.length import SoundLength
 from spectral_transcoder.utils.errors import AudioError, MissingFileError, UsageError
 from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.words import counted
 
 AUDIO_SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".oga", ".opus"}
 AUDIO_SUFFIXES -= {".raw"}  # headerless: it says neither rate nor format
@@ -100,7 +101,7 @@ def read_audio(path: str | Path, reading: Reading = AS_USUAL) -> Recording:
     if reading.channel is not None:
         if reading.channel > channels.shape[1]:
             raise AudioError(
-                f"{path} has {channels.shape[1]} channels: there is no channel {reading.channel}"
+                f"{path} has {counted(channels.shape[1], 'channel')}: there is no channel {reading.channel}"
             )
         samples = channels[:, reading.channel - 1]
     else:
@@ -303,9 +304,8 @@ def check_samples(samples: np.ndarray, origin: str | Path = "the signal") -> np.
     """Return `samples` if all are finite, else raise AudioError naming the first that is not."""
     wrong = np.flatnonzero(~np.isfinite(samples))
     if wrong.size:
-        raise AudioError(
-            f"{origin}: {wrong.size} samples are not finite numbers, the first at index {wrong[0]}"
-        )
+        samples_are = counted(wrong.size, "sample is no finite number", "samples are not finite numbers")
+        raise AudioError(f"{origin}: {samples_are}, the first at index {wrong[0]}")
     return samples
 
 

@@ -167,7 +167,7 @@ def test_a_row_that_lacks_something_is_named(tmp_path, row, expected):
     folder = write_urbansound8k(tmp_path / "URBAN-SOUND-8K", {"1-3-0-0.wav": (10, 1.0, 8000, 1)})
     with (folder / "metadata" / "UrbanSound8K_recalculated.csv").open("a") as file:
         file.write(row + "\n")
-    with pytest.raises(DatasetError, match=rf"1 rows lack a {expected}.*9-3-0-0\.wav"):
+    with pytest.raises(DatasetError, match=rf"1 row lacks a {expected}.*9-3-0-0\.wav"):
         open_labelled_corpus("URBAN-SOUND-8K", folder)
 
 

@@ -203,7 +203,7 @@ def test_unreadable_clips_are_listed_and_left_out(tmp_path):
         "--layout", "folder", "--audio_dataset_path", damaged, "--output_path", tmp_path, "--dataset_name", "mine"
     )  # fmt: skip
     assert made.returncode == 1
-    assert "1 clips are shorter than a second" in made.stdout
+    assert "1 clip is shorter than a second and left out" in made.stdout
     assert "4 clips could not be read" in made.stderr
     assert "cut.wav is no whole sound" in made.stderr
     dataset = open_dataset(tmp_path, "mine")

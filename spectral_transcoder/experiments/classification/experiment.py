@@ -19,6 +19,7 @@ from spectral_transcoder.experiments.published import classification_figures
 from spectral_transcoder.models.names import ADDED_CLASSIFIERS, PUBLISHED_CLASSIFIERS
 from spectral_transcoder.training.heads import HEADS
 from spectral_transcoder.utils.files import sha256
+from spectral_transcoder.utils.words import counted
 
 FOLDER = Path("classification_experiments", "classif_exp")
 KINDS = {"model": "heads", "output": "predictions", "metric": "metrics", "score": "scores"}
@@ -145,4 +146,6 @@ def scored_parts(setting: Setting, experiment: Experiment) -> dict[str, str]:
     scores = scores[scores["seed"] == 0]
     parts, clips = ", ".join(scores["part"]), scores["clips"].sum()
     thresholds = "" if parts[0].isdigit() else ", thresholds of F1 chosen on train"
-    return {"scored on": f"{'fold ' if parts[0].isdigit() else ''}{parts} ({clips} clips){thresholds}"}
+    return {
+        "scored on": f"{'fold ' if parts[0].isdigit() else ''}{parts} ({counted(clips, 'clip')}){thresholds}"
+    }

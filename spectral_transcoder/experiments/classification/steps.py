@@ -25,6 +25,7 @@ from spectral_transcoder.models.labels import label_names
 from spectral_transcoder.training.heads import Head, HeadRecipe, train_head
 from spectral_transcoder.utils.errors import DatasetError
 from spectral_transcoder.utils.files import atomic_path
+from spectral_transcoder.utils.words import counted
 
 TRAIN = "train"
 THRESHOLDS = "thresholds"  # of F1, in the files of predictions
@@ -94,7 +95,7 @@ def train(setting: Setting, experiment: Experiment) -> None:
             recipe = recipe_of(setting, data, seed)
             head = train_head(data.outputs[rows], data.corpus.labels[rows], recipe)
             heads[f"{part} {seed}"] = {"recipe": asdict(recipe), "state_dict": head.state_dict()}
-            progress.advance(f"tested on {part}, seed {seed}: {len(rows)} clips")
+            progress.advance(f"tested on {part}, seed {seed}: {counted(len(rows), 'clip')}")
     write_tensors(experiment.file("model", setting, "heads"), heads)
 
 

@@ -16,6 +16,7 @@ from spectral_transcoder.experiments.engine.tables import claim_export, export, 
 from spectral_transcoder.experiments.engine.workers import Workers, interruptible, stop_with_launcher
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.paths import EXPORT
+from spectral_transcoder.utils.words import counted
 
 MISSING = "missing"  # pending, but data or weights are not here
 
@@ -88,7 +89,8 @@ def list_states(experiment: Experiment, settings: Sequence[Setting]) -> None:
         detail = f"\n        {reason}" if reason else _detail(state, record, store.log_path(setting))
         print(f"{word:8}{setting.selector}{detail}")
     words = [*(state.value for state in State), *([MISSING] if counts[MISSING] else [])]
-    print(f"{len(settings)} settings: {', '.join(f'{counts[word]} {word}' for word in words)}")
+    states = ", ".join(f"{counts[word]} {word}" for word in words)
+    print(f"{counted(len(settings), 'setting')}: {states}")
 
 
 def _detail(state: State, record: RunRecord | None, log: Path) -> str:

@@ -19,6 +19,7 @@ from spectral_transcoder.experiments.engine.run_store import RunningElsewhere, R
 from spectral_transcoder.utils.errors import Interrupted, SpectralTranscoderError
 from spectral_transcoder.utils.files import full_disk_reported
 from spectral_transcoder.utils.progress import Progress
+from spectral_transcoder.utils.words import counted
 
 PATIENCE_S = 3.0  # before a second look at what runs elsewhere: the workers of a killed launcher are ending
 
@@ -168,7 +169,7 @@ class Runner:
             for group in self._by_step(settings):
                 self._run_group(group)
         for reason, missing in self.missing.items():
-            print(f"missing: {len(missing)} settings, such as {missing[0].selector}\n  {reason}")
+            print(f"missing: {counted(len(missing), 'setting')}, such as {missing[0].selector}\n  {reason}")
         print(self._summary(len(settings)))
         return 1 if self.counts[Outcome.FAILED] or self._lacks_what_was_named(settings, named or {}) else 0
 
@@ -244,7 +245,7 @@ class Runner:
             parts.append(
                 f"{not_started} not started, since a step before theirs failed, lacks something or runs elsewhere"
             )
-        return f"{total} settings: {', '.join(parts)}"
+        return f"{counted(total, 'setting')}: {', '.join(parts)}"
 
 
 class InThisProcess:

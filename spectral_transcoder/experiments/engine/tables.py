@@ -18,6 +18,7 @@ from spectral_transcoder.experiments.engine.table_pictures import draw_table
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
 from spectral_transcoder.utils.files import atomic_path, refuse_foreign, starts_with
 from spectral_transcoder.utils.plotting import is_own_picture, save
+from spectral_transcoder.utils.words import counted
 
 PLAN = "plan"
 MOST_PICTURE_ROWS = 150
@@ -143,9 +144,8 @@ def current(experiment: Experiment, settings: Collection[Setting]) -> list[Setti
     store = RunStore(experiment)
     kept = [setting for setting in settings if not store.is_outdated(setting)]
     if n_outdated := len(settings) - len(kept):
-        print(
-            f"{n_outdated} results are unfinished or outdated and left out: -c computes them", file=sys.stderr
-        )
+        results = counted(n_outdated, "result is", "results are")
+        print(f"{results} unfinished or outdated and left out, for -c to compute", file=sys.stderr)
     return kept
 
 

@@ -19,6 +19,7 @@ from spectral_transcoder.sensors.readers.description import Description, Rows
 from spectral_transcoder.sensors.readers.hdf5 import open_hdf5
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.utils.errors import LevelsError
+from spectral_transcoder.utils.words import counted
 
 DATASET = "fast_125ms"
 ROWS_PER_BLOCK = 4096
@@ -53,9 +54,8 @@ class FastToEarsNpy:
     def rows(self, findings: Findings) -> Iterator[Rows]:
         """Give its rows, one chunk after the other."""
         if self.n_missing:
-            findings.note(
-                f"{self.path}: it is cut, its last {self.n_missing} rows are missing: what is there is read"
-            )
+            rows_are = counted(self.n_missing, "row is", "rows are")
+            findings.note(f"{self.path}: it is cut, its last {rows_are} missing: what is there is read")
         for start in range(0, len(self.frames), ROWS_PER_BLOCK):
             yield Rows("", None, np.array(self.frames[start : start + ROWS_PER_BLOCK], dtype=np.float32))
 

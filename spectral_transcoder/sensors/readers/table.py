@@ -19,6 +19,7 @@ from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.readers.text import TableHead, shorten
 from spectral_transcoder.sensors.readers.times import TimeLayout, TimeReader, find_layout
 from spectral_transcoder.utils.errors import LevelsError
+from spectral_transcoder.utils.words import counted
 
 FEWEST_ROWS = 100  # from which a file is refused for its share of bad ones
 MOST_BAD_SHARE = 0.5
@@ -311,7 +312,7 @@ class BadRows:
     refused: int = field(default=0)
 
     def __str__(self) -> str:
-        return f"{self.count} rows are no levels, the first: {self.first}"
+        return f"{counted(self.count, 'row is', 'rows are')} no levels, the first: {self.first}"
 
     def add(self, count: int, first: str) -> None:
         """Count more of them."""
@@ -333,7 +334,7 @@ class BadRows:
             self.count += 1
         else:
             text = shorten(row.text or "")
-            self.add(1, f"{row.actual_columns} columns instead of {len(self.names)}, {text!r}")
+            self.add(1, f"{counted(row.actual_columns, 'column')} instead of {len(self.names)}, {text!r}")
         return "skip"
 
     def to_numbers(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spectral_transcoder.sensors.readers.description import EPOCH_UNITS
 from spectral_transcoder.utils.errors import LevelsError, UsageError
+from spectral_transcoder.utils.words import counted
 
 ISO = "ISO 8601"
 DAY_FIRST, MONTH_FIRST = "day first", "month first"
@@ -253,7 +254,8 @@ class TimeReader:
         ]
         if self.unclear and not self.repeated:
             texts.append(
-                f"{self.unclear} rows lie in an hour that daylight saving repeats: they are taken as of the first"
+                f"{counted(self.unclear, 'row lies', 'rows lie')} in an hour that daylight saving repeats: taken as of "
+                "the first"
             )
         return texts
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from spectral_transcoder.utils.words import counted
+
 
 @dataclass(frozen=True)
 class SoundLength:
@@ -46,4 +48,5 @@ def fault_within_frame(size: int, start: int, frame_bytes: int) -> SoundLength:
     """Return a fault where the samples end within a frame, or within a block."""
     if frame_bytes <= 0 or size < start or (size - start) % frame_bytes == 0:
         return SoundLength()
-    return SoundLength(f"its last {(size - start) % frame_bytes} bytes are no whole frame of {frame_bytes}")
+    left = counted((size - start) % frame_bytes, "byte is", "bytes are")
+    return SoundLength(f"its last {left} no whole frame of {frame_bytes}")

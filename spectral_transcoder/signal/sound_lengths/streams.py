@@ -4,6 +4,7 @@ from typing import BinaryIO
 
 from spectral_transcoder.signal.sound_lengths.length import SoundLength
 from spectral_transcoder.signal.sound_lengths.mpeg_frames import find_frames
+from spectral_transcoder.utils.words import counted
 
 OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 END_OF_STREAM = 4
@@ -20,7 +21,7 @@ def survey_mpeg(file: BinaryIO, size: int) -> SoundLength:
         )
         return SoundLength(f"{fault}: write it anew with ffmpeg", usable=False)
     if frames.missing_bytes:
-        return SoundLength(f"its last frame lacks {frames.missing_bytes} bytes")
+        return SoundLength(f"its last frame lacks {counted(frames.missing_bytes, 'byte')}")
     return SoundLength(estimated=not frames.counted)
 
 

@@ -90,7 +90,7 @@ def test_results_depend_on_the_channel_and_on_what_is_accepted(run, recordings, 
     noise = np.random.default_rng(1).normal(0, 0.1, 3 * SR)
     soundfile.write(recordings / "a.wav", np.stack([noise, -noise], 1), SR)
     said = run(SCRIPT, "-s", f"sound/{SELECT}", "-c", "-p", "--channel", "2", status=1)
-    assert "b.wav has 1 channels: there is no channel 2" in said
+    assert "b.wav has 1 channel: there is no channel 2" in said
     for name in NAMES[1:]:
         other = np.random.default_rng(2).normal(0, 0.1, 3 * SR)
         soundfile.write(recordings / name, np.stack([noise * np.linspace(0, 1, 3 * SR), other], 1), SR)

@@ -204,7 +204,7 @@ def test_results_of_other_weights_or_data_are_outdated_and_those_looked_at_elsew
     write_random_classifier(tmp_path / "other", "YamNetMobile", seed=1)
     with pytest.raises(SpectralTranscoderError, match="no results"):
         run("-d", models_path=tmp_path / "other")
-    assert "1 results are unfinished or outdated" in capsys.readouterr().err
+    assert "1 result is unfinished or outdated" in capsys.readouterr().err
     assert "2 computed" in run("-c", models_path=tmp_path / "other")[1].out
 
 

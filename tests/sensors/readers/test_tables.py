@@ -157,7 +157,7 @@ def test_most_rows_that_are_no_rows_are_called_that(tmp_path):
     broken = [line if row % 5 == 0 else "ERROR sensor" for row, line in enumerate(lines)]
     (tmp_path / "a.csv").write_text("\n".join(broken))
     with pytest.raises(
-        LevelsError, match="rows are no levels, the first: 1 columns instead of 30, 'ERROR sensor'"
+        LevelsError, match="rows are no levels, the first: 1 column instead of 30, 'ERROR sensor'"
     ):
         read(tmp_path / "a.csv")
 
@@ -328,9 +328,7 @@ def test_the_cell_that_is_no_number_is_shown(tmp_path):
     lines[6] = lines[6].rpartition(",")[0] + ",NULL"
     path.write_text("\n".join(lines))
     _, levels, findings = read(path)
-    assert "1 rows are no levels, the first: 'oops' in column '12500' is no number" in "\n".join(
-        findings.notes
-    )
+    assert "1 row is no levels, the first: 'oops' in column '12500' is no number" in "\n".join(findings.notes)
     assert len(levels) == 95 and np.isnan(levels[4, 28])
     assert "12500 Hz 1.05 %" in "\n".join(findings.notes)
 
