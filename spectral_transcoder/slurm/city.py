@@ -228,15 +228,11 @@ class City:
 
     def states(self) -> list[CityTaskState]:
         """Return each task as it is now."""
-        known = has_slurm()
-        queue, jobs = self._queued() if known else {}, self._jobs()
-        states = []
-        for index in range(len(self.read_plan().tasks)):
-            one = state_in_queue(index, queue[index]) if index in queue else self._state(index, jobs)
-            if one.state is State.FAILED and not known:
-                one = CityTaskState(index, State.PENDING, False, one.job, (UNKNOWN,))
-            states.append(one)
-        return states
+        queue, jobs = self._queued() if has_slurm() else {}, self._jobs()
+        return [
+            state_in_queue(index, queue[index]) if index in queue else self._state(index, jobs)
+            for index in range(len(self.read_plan().tasks))
+        ]
 
     def _queued(self) -> dict[int, QueuedJob]:
         """Return the jobs that wait or run, by their tasks: those of the folder's job files, whether recorded or not.
@@ -270,9 +266,11 @@ class City:
             return CityTaskState(index, State.PENDING, False, None, ("not submitted",))
         log = self.folder / LOGS / f"{job}.log"
         was_whole = is_its_own and read_record(self.part(index)) is not None
+        if not was_whole and not has_slurm():
+            return CityTaskState(index, State.PENDING, False, job, (UNKNOWN,))
         reason = DAMAGED if was_whole else last_line(str(log)) or NEVER_STARTED
-        detail = (reason, f"log: {log}", *out_of_date(changed, "--resubmit"))
-        return CityTaskState(index, State.FAILED, False, job, detail)
+        detail = (reason, f"log: {log}", *out_of_date(changed))
+        return CityTaskState(index, State.FAILED, False, job, detail, bool(changed))
 
     def summary(self) -> str:
         """Return how many tasks are in each state."""

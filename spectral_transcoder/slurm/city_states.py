@@ -44,7 +44,7 @@ class CityTaskState:
     detail : tuple of str
         Why it waits, the last line of its log, or what its rows lack.
     out_of_date : bool
-        Whether it is done, and one of its files has changed since.
+        Whether it has an output, and one of its files has changed since.
     left_out : bool
         Whether it is done without a file that could not be used.
     """
@@ -68,13 +68,13 @@ def state_in_queue(index: int, queued: QueuedJob) -> CityTaskState:
 def state_done(index: int, job: str | None, record: dict[str, Any], changed: Sequence[str]) -> CityTaskState:
     """Return the state of a task that is done, by the record of its output and the files that have changed since."""
     left_out = record.get("files_left_out", [])
-    detail = [*out_of_date(changed, "--slurm"), *(f"left out: {reason}" for reason in left_out)]
+    detail = [*out_of_date(changed), *(f"left out: {reason}" for reason in left_out)]
     return CityTaskState(index, State.DONE, False, job, tuple(detail), bool(changed), bool(left_out))
 
 
-def out_of_date(changed: Sequence[str], option: str) -> list[str]:
-    """Return a line for each file that has changed, with the option of classify_thirdo.py that submits its task."""
-    return [f"out of date, since {path} has changed: {option} classifies it again" for path in changed]
+def out_of_date(changed: Sequence[str]) -> list[str]:
+    """Return a line for each file that has changed since an output was made."""
+    return [f"out of date, since {path} has changed: --slurm classifies it again" for path in changed]
 
 
 def is_wanted(one: CityTaskState, resubmit: bool) -> bool:
@@ -98,7 +98,7 @@ def _changed(files: Sequence[tuple[str, int, int]]) -> Iterator[str]:
 
 
 def summary_of(states: Sequence[CityTaskState]) -> str:
-    """Return how many tasks are in each state, and how many of those that are done lack something."""
+    """Return how many tasks are in each state, and how many of those that have an output lack something."""
     counts = Counter(one.state for one in states)
     words = [f"{counts[state]} {state.value}" for state in State]
     for name, what in (("out_of_date", "out of date"), ("left_out", "without files that cannot be used")):

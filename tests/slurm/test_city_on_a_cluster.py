@@ -64,7 +64,7 @@ def test_a_small_city_on_a_real_cluster(cluster, levels, call_script, tmp_path, 
     slurm("scancel", renewing.job)
     wait_for_empty_queue()
     assert f"failed   {renewing.job}" in city.status() and "2 done, 1 failed" in city.status()
-    assert "a.csv has changed: --resubmit classifies it again" in city.status()
+    assert "a.csv has changed: --slurm classifies it again" in city.status()
 
 
 def running_task(city):

@@ -108,7 +108,7 @@ def test_a_job_to_which_slurm_gave_the_id_again_is_another(launcher, sbatch, tmp
     launched = launcher.chains()
     squeue, where = tmp_path / "squeue", "\x1f/elsewhere\x1f"
     for file, queued in ((tmp_path / "mlp.slurm", True), ("/elsewhere/other.slurm", False)):
-        job = f"\x1e{launched[1].last_job}\x1fRUNNING\x1fNone\x1fx{where}{file}\n"
+        job = f"\x1e{launched[1].last_job}\x1fRUNNING\x1fNone\x1fx{where}{file}"
         squeue.write_text(f"#!/bin/sh\necho '{job}'\n")
         assert (launcher.chains()[1].queued is not None) == queued
 
