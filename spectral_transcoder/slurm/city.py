@@ -173,7 +173,7 @@ class City:
         """
         require_slurm()
         self.read_plan()
-        said = []
+        said: list[str] = []
         with sole_writer(self.folder):
             chosen = [one.index for one in self.states() if not one.queued and is_wanted(one, resubmit)]
             if not chosen:
@@ -183,9 +183,13 @@ class City:
             n_tasks, most = len(self.read_plan().tasks), most_tasks()
             for first in range(0, n_tasks, most):
                 own = [index for index in chosen if first <= index < first + most]
-                if own:
+                if not own:
+                    continue
+                try:
                     job = self._submit_array(cluster, first, min(most, n_tasks - first), own)
-                    said.append(f"submitted {job}: {counted(len(own), 'task')}")
+                except SpectralTranscoderError as error:
+                    raise SpectralTranscoderError("; ".join([*said, str(error)])) from error
+                said.append(f"submitted {job}: {counted(len(own), 'task')}")
         return "\n".join([*said, on_one_line(f"logs in {self.folder / LOGS}")])
 
     def _submit_array(self, cluster: Cluster, first: int, n_tasks: int, chosen: Sequence[int]) -> str:
@@ -302,8 +306,14 @@ class City:
         Raises
         ------
         DatasetError
-            Tasks that are not done, a damaged part, or a dataset that is there already.
+            Tasks that are not done, a damaged part, a dataset that is there already, or one that another process is
+            joining, or submitting tasks for.
         """
+        self.read_plan()
+        with sole_writer(self.folder):
+            return self._join()
+
+    def _join(self) -> tuple[str, list[str]]:
         states, target = self.states(), self.folder / DATASET
         if not states:
             raise DatasetError(f"{self.folder} has no tasks: see --slurm")

@@ -80,7 +80,7 @@ def test_arrays_that_slurm_refuses_are_submitted_later(made_slurm):
     )
     city = City(made_slurm / "city")
     city.plan(CityPlan([], [CityTask((f"/{index}",), None, 1) for index in range(1100)]))
-    with pytest.raises(SpectralTranscoderError, match="too many jobs"):
+    with pytest.raises(SpectralTranscoderError, match=r"^submitted 77: 1001 tasks; too many jobs"):
         city.submit(Cluster())
     file = city.folder / "job_000000.slurm"
     write_queue(made_slurm, *((f"77_{index}", "PENDING", "Priority", file) for index in range(1001)))

@@ -13,6 +13,7 @@ import pytest
 from spectral_transcoder.slurm.city import City
 from spectral_transcoder.slurm.city_dataset import write_dataset
 from spectral_transcoder.utils.errors import DatasetError
+from spectral_transcoder.utils.locks import sole_writer
 from tests.helpers.made_city import OPTIONS, run_tasks
 
 
@@ -37,6 +38,8 @@ def test_parts_are_joined_by_sensor_and_day(made_slurm, levels, call_script):
     np.testing.assert_allclose(rows[rows["sensor"] == "c"]["birds_score"], expected, atol=1e-6)
     with pytest.raises(DatasetError, match="already"):
         city.join()
+    with sole_writer(city.folder), pytest.raises(DatasetError, match="another process"):
+        city.join()  # which would remove what the other has written so far
 
     status, out, err = call_script(
         "plot_presence.py", city.folder / "dataset", "--output", made_slurm / "year"
