@@ -81,20 +81,31 @@ def growing_file(path: Path, stop: Stop, whole_life: bool) -> Iterator[bytes]:
                 if rest := file.read():  # written after the last look, before it was moved
                     yield rest
                     continue  # by now what took its place may be gone
+                try:
+                    another = path.open("rb")
+                except FileNotFoundError:  # as it may be since the last look
+                    time.sleep(POLL_S)
+                    continue
                 file.close()
-                file = path.open("rb")
+                file = another
                 yield b""
     finally:
         file.close()
 
 
 def is_replaced(path: Path, file: IO[bytes]) -> bool:
-    """Whether a path has another file than the one that is open, or one that was cut below what was read."""
+    """Whether a path has another file than the one that is open, or one that was cut below what was read.
+
+    As long as another one is empty, the first may still be written to: whoever rotates logs makes the next file, and
+    then tells the writer.
+    """
     try:
         there = path.stat()
     except OSError:  # moved away: what takes its place is waited for
         return False
-    return not os.path.samestat(there, os.fstat(file.fileno())) or there.st_size < file.tell()
+    if os.path.samestat(there, os.fstat(file.fileno())):
+        return there.st_size < file.tell()
+    return there.st_size > 0
 
 
 def follow_bytes(

@@ -56,6 +56,36 @@ def test_what_takes_the_place_may_be_gone_when_the_rest_is_read(tmp_path):
     assert [*found, *chunks] == [b"one\n", b"rest\n", b"", b"3\n"]
 
 
+def test_the_old_file_is_read_on_until_the_next_has_bytes(tmp_path):
+    """The next is made first, and the writer is told afterwards: until then it adds to the old one."""
+    growing, stop = tmp_path / "today.csv", Stop()
+    growing.write_bytes(b"one\n")
+    chunks = follow_bytes(growing, stop)
+    found = [next(chunks)]
+    growing.rename(tmp_path / "yesterday.csv")
+    growing.touch()
+    threading.Timer(5, setattr, [stop, "asked", True]).start()  # where it waits for the next in vain
+    threading.Timer(0.3, (tmp_path / "yesterday.csv").write_bytes, [b"one\ntwo\n"]).start()
+    found.append(next(chunks))
+    growing.write_bytes(b"3\n")
+    found += [next(chunks), next(chunks)]
+    stop.asked = True
+    assert [*found, *chunks] == [b"one\n", b"two\n", b"", b"3\n"]
+
+
+def test_what_takes_the_place_may_be_gone_when_it_is_opened(tmp_path):
+    growing, stop = tmp_path / "today.csv", Stop()
+    growing.write_bytes(b"one\n")
+    chunks = follow_bytes(growing, stop)
+    found = [next(chunks)]
+    growing.rename(tmp_path / "yesterday.csv")
+    threading.Timer(0.3, growing.write_bytes, [b"2\n"]).start()
+    with patch.object(live_source, "is_replaced", lambda path, file: True):
+        found += [next(chunks), next(chunks)]
+    stop.asked = True
+    assert [*found, *chunks] == [b"one\n", b"", b"2\n"]
+
+
 def late(old):
     """Return `is_replaced`, after whose answer the old file gets a last line."""
 
