@@ -13,7 +13,6 @@ with the levels; and a picture. A killed run goes on where it stopped. Where the
 (calibrate_presence.py, or --calibrate), rows have the probability of each source too. A day takes 8 minutes of a core.
 """
 
-import sys
 from argparse import Namespace
 
 from spectral_transcoder.sensors.command_line import make_parser, read_options
@@ -21,6 +20,7 @@ from spectral_transcoder.sensors.standard_input import STDIN, StandardInput
 from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.memory import give_back_freed_memory
+from spectral_transcoder.utils.names import readable
 from spectral_transcoder.utils.words import counted
 
 N_SHOWN = 5  # files of other suffixes in a folder
@@ -67,15 +67,15 @@ def classify(args: Namespace) -> int:
     windowing = Windowing(args.window_s, args.hop_s, args.offset, model.frames_per_second)
     record = make_record(args, files, model, which)
     if is_whole(args.output, record):
-        print(f"{args.output} is there already, made from the same files and options")
+        print(readable(f"{args.output} is there already, made from the same files and options"))
     else:
         written = Written(args.output, args.scores == "all", args.per)
         print("\n".join(run_to_file(model, inputs, windowing, written, record)))
     if others := not_looked_at(args.files, args.from_audio):
         shown = ", ".join(map(str, others[:N_SHOWN])) + (", …" if len(others) > N_SHOWN else "")
-        print(f"not looked at, by their suffixes: {counted(len(others), 'file')}, {shown}", file=sys.stderr)
+        cli.print_error(f"not looked at, by their suffixes: {counted(len(others), 'file')}, {shown}")
     for reason in inputs.failed.values():
-        print(f"left out: {reason}", file=sys.stderr)
+        cli.print_error(f"left out: {reason}")
     return 1 if inputs.failed else 0
 
 

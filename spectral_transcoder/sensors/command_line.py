@@ -120,7 +120,7 @@ def add_city_options(group: argparse._ArgumentGroup) -> None:
 def read_options(args: argparse.Namespace) -> "ReadOptions":
     """Return what the command line says of files that do not say it."""
     from spectral_transcoder.sensors.readers.options import ReadOptions
-    from spectral_transcoder.sensors.records import readable
+    from spectral_transcoder.utils.names import readable
 
     return ReadOptions(
         sensor=readable(args.sensor),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spectral_transcoder.sensors.levels import FRAME_S, LevelBlock
 from spectral_transcoder.utils.errors import LevelsError
+from spectral_transcoder.utils.names import readable
 from spectral_transcoder.utils.words import counted
 
 LOUDEST_DB = 200
@@ -65,7 +66,8 @@ class Findings:
         return self.kinds[CLIPPED].n_rows / self.n_frames if CLIPPED in self.kinds else 0.0
 
     def note(self, text: str) -> None:
-        """Add a remark, once."""
+        """Add a remark of one line, once."""
+        text = readable(text)
         if text not in self.notes:
             self.notes.append(text)
 

@@ -30,9 +30,9 @@ from spectral_transcoder.sensors.readers.text import (
 )
 from spectral_transcoder.sensors.readers.times import TimeReader
 from spectral_transcoder.sensors.reading import has_date
-from spectral_transcoder.sensors.records import readable
 from spectral_transcoder.sensors.weighting import weighting_db
 from spectral_transcoder.utils.errors import LevelsError
+from spectral_transcoder.utils.names import readable
 
 ROWS_FOR_A_PERIOD = 9
 LONG_ROWS_FOR_A_PERIOD = 3  # of half a second and more
@@ -212,7 +212,7 @@ class LiveLevels:
             if times is None or not len(times):
                 continue
             plain = (levels - weighting_db(description.weighting)).astype(np.float32)
-            name = sensor or named_sensor(self.source, self.options)
+            name = readable(sensor) or named_sensor(self.source, self.options)
             path = readable(self._table.path)
             yield LevelBlock(name, path, times, plain, description.present, self.period_s)
 

@@ -14,9 +14,9 @@ from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import FRAME_S, THIRD_OCTAVES, LevelBlock
 from spectral_transcoder.sensors.live_source import in_words, named_sensor
 from spectral_transcoder.sensors.readers.options import ReadOptions
-from spectral_transcoder.sensors.records import readable
 from spectral_transcoder.sensors.standard_input import PAUSE_S, STDIN, StandardInput
 from spectral_transcoder.utils.errors import AudioError
+from spectral_transcoder.utils.names import readable
 
 MOST_HEADER_BYTES = 1 << 16
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE

@@ -14,10 +14,10 @@ from spectral_transcoder.sensors.levels import MISSING_BAND_DBFS, N_BANDS, NOMIN
 from spectral_transcoder.sensors.readers.description import END, LevelsFile, Rows
 from spectral_transcoder.sensors.readers.formats import find_files, open_levels
 from spectral_transcoder.sensors.readers.options import ReadOptions
-from spectral_transcoder.sensors.records import readable
 from spectral_transcoder.sensors.resampling import frame_period
 from spectral_transcoder.sensors.weighting import weighting_db
 from spectral_transcoder.utils.errors import LevelsError
+from spectral_transcoder.utils.names import readable
 from spectral_transcoder.utils.words import counted
 
 LAST_EPOCH_S = 2.5e11  # the year 9892; later ones cannot be written as dates
@@ -97,7 +97,7 @@ class SurveyedFile:
         """Return the name of a sensor of the file: as it says, as the user says, or else its own."""
         # without a time of its own, a file is a recording of its own
         own = "" if self.source.description.timed else readable(self.path.stem)
-        return sensor or self.options.sensor_of(self.path) or own
+        return readable(sensor) or self.options.sensor_of(self.path) or own
 
     def blocks(self, findings: Findings) -> Iterator[LevelBlock]:
         """Give its rows in the sensor's own dB; rows with wrong times are left out and reported."""

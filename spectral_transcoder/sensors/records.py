@@ -12,11 +12,6 @@ SUFFIXES = (".csv", ".h5", ".hdf5", ".parquet")
 PARTS = ".parts"
 
 
-def readable(name: str | Path) -> str:
-    """Return a file's name as text that can be written anywhere: bytes that are no text become `\\xe9`."""
-    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def record_path(output: Path) -> Path:
     """Return where the record of an output lies: day.parquet.json."""
     return output.with_name(output.name + ".json")

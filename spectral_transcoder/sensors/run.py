@@ -19,6 +19,7 @@ from spectral_transcoder.sensors.records import periods_path, record_path
 from spectral_transcoder.sensors.windows import Windowing, window_batches
 from spectral_transcoder.utils.errors import LevelsError
 from spectral_transcoder.utils.memory import give_back_freed_memory
+from spectral_transcoder.utils.names import readable
 from spectral_transcoder.utils.words import counted
 
 
@@ -77,7 +78,7 @@ def run_to_file(
     output = written.output
     parts, findings = results.Parts(output, record), Findings()
     if parts.done:
-        print(f"going on after {counted(parts.done, 'part')} in {parts.folder}")
+        print(readable(f"going on after {counted(parts.done, 'part')} in {parts.folder}"))
     speed = score_parts(model, inputs, windowing, parts, findings, written.keep_scores)
     if parts.done == 0:
         reasons = [*findings.lines(), *inputs.failed.values()]
@@ -87,12 +88,13 @@ def run_to_file(
     give_back_freed_memory()
     pictures = plot_results(parts, model.classes, output.with_suffix(".png"))
     pictures += [write_periods(parts, period, output) for period in written.periods]
-    left_out = [str(reason) for reason in inputs.failed.values()]
+    left_out = [readable(reason) for reason in inputs.failed.values()]
     parts.close({"offset_db": windowing.offset_db, "files_left_out": left_out, **findings.to_dict()})
     lines = findings.lines()
     if speed:
         lines.append(f"{speed:.0f} s of sensor data per second of compute")
-    return [*lines, f"written: {output}, {record_path(output)}, {', '.join(map(str, pictures))}"]
+    written_files = ", ".join(map(str, [output, record_path(output), *pictures]))
+    return [*lines, readable(f"written: {written_files}")]
 
 
 def write_periods(parts: results.Parts, period: str, output: Path) -> Path:

@@ -7,8 +7,8 @@ import numpy as np
 
 from spectral_transcoder.sensors.frame_checks import Findings
 from spectral_transcoder.sensors.levels import FRAME_S, THIRD_OCTAVES, LevelBlock
-from spectral_transcoder.sensors.records import readable
 from spectral_transcoder.signal.audio import AS_USUAL, Reading, read_audio, resample
+from spectral_transcoder.utils.names import readable
 
 ROWS_PER_BLOCK = 4096
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol, TextIO
 
 from spectral_transcoder.utils.errors import SpectralTranscoderError, UsageError
+from spectral_transcoder.utils.names import readable
 from spectral_transcoder.utils.paths import DATA_PATH, PRETRAINED_MODELS
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -169,7 +170,11 @@ def run(main: Callable[[], int | None]) -> None:
 
 
 def print_error(line: str) -> None:
-    """Print on standard error, on a line of its own where a progress bar has not ended its line."""
+    """Print on standard error, on a line of its own where a progress bar has not ended its line.
+
+    Names of files in it may hold ends of lines, which are written as `\\n`.
+    """
+    line = readable(line)
     tqdm = sys.modules.get("tqdm")  # there is no bar of a package that nothing has imported
     if tqdm is None:
         print(line, file=sys.stderr)

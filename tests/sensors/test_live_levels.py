@@ -130,6 +130,13 @@ def test_a_file_of_a_name_that_is_no_text(tmp_path):
     assert {block.file for block in blocks} == {f"{tmp_path}/caf\\xe9.csv"}
 
 
+def test_a_sensor_whose_name_has_characters_that_are_not_shown(tmp_path):
+    path = write_csv(tmp_path / "a.csv", street_levels(20), epochs_s(20), extra=[("sensor", "north\t\x1b")])
+    batches, _ = follow(path.read_bytes().splitlines(keepends=True))
+    assert {block.sensor for block in read_levels(path)} == {"north\\t\\x1b"}
+    assert {name for batch, _ in batches for name in batch.sensor} == {"north\\t\\x1b"}
+
+
 @pytest.mark.parametrize(
     ("start", "words"),
     [

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
 import soundfile
@@ -216,3 +217,35 @@ def test_channels_that_cancel_and_cut_sounds_are_reported(classify, tmp_path):
     assert (
         status == 0 and "truncated, and was read all the same" in said and "channels cancel when" not in said
     )
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_names_with_ends_of_lines_and_tabs_stay_within_their_rows_and_lines(classify, tmp_path, suffix):
+    """Of a folder, a file, a file that cannot be used, one that is not looked at, and the output."""
+    folder = tmp_path / "north\nstreet"
+    folder.mkdir()
+    street(folder / "a\tday\r\n\u2028.csv")
+    (folder / "da\nmaged.csv").write_text("epoch,20\n1,2\n")
+    (folder / "no\ntes.dat").write_text("mine")
+    output = tmp_path / f"o\nut{suffix}"
+    status, printed, said = classify(folder, "--sensor_from", "folder", "-o", output)
+    name = f"{tmp_path}/north\\nstreet/a\\tday\\r\\n\\u2028.csv"
+    assert status == 1
+    starts = {line.partition(":")[0] for line in printed.splitlines()}
+    assert {name, "written"} <= starts and not starts & {"street/a\tday", "ut.csv", "ut.parquet"}
+    last = [line.replace(str(tmp_path), "") for line in said.splitlines()[-2:]]
+    assert last[0].startswith("not looked at") and "no\\ntes.dat" in last[0]
+    assert last[1].startswith("left out: /north\\nstreet/da\\nmaged.csv: ")
+    _, again, _ = classify(folder, "--sensor_from", "folder", "-o", output)
+    assert "o\\nut" + suffix + " is there already" in again
+    table = (pyarrow.csv.read_csv if suffix == ".csv" else pyarrow.parquet.read_table)(output)
+    assert set(table["file"].to_pylist()) == {name}
+    assert set(table["sensor"].to_pylist()) == {"north\\nstreet"}
+    if suffix == ".csv":
+        assert len(output.read_text().splitlines()) == 1 + table.num_rows
+
+
+def test_an_error_with_such_a_name_is_one_line(classify, tmp_path):
+    (tmp_path / "da\nmaged.csv").write_text("epoch,20\n1,2\n")
+    status, _, said = classify(tmp_path / "da\nmaged.csv", "-o", tmp_path / "out.csv")
+    assert status == 1 and "da\\nmaged.csv" in said and len(said.splitlines()) == 1

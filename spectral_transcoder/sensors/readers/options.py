@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from spectral_transcoder.sensors.records import readable
 from spectral_transcoder.sensors.weighting import WEIGHTINGS
 from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.names import readable
 
 SHORTEST_S, LONGEST_S = 0.01, 1.0
 TOLERANCE = 0.01  # of a period
