@@ -48,6 +48,8 @@ class LevelBlock:
         Seconds from one row to the next where no row is missing.
     series : int
         Another number where the sensor's clock was set back: times of two series may not follow each other.
+    rotation : int
+        How many files that were followed it took the place of.
     """
 
     sensor: str
@@ -57,6 +59,7 @@ class LevelBlock:
     present: NDArray[np.bool_]
     period_s: float = FRAME_S
     series: int = 0
+    rotation: int = 0
 
     def __len__(self) -> int:
         return len(self.epoch_s)

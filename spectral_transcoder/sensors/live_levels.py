@@ -74,6 +74,7 @@ class LiveLevels:
     _last_s: dict[str, float] = field(default_factory=dict)
     _behind: dict[str, int] = field(default_factory=dict)
     _series: dict[str, int] = field(default_factory=dict)
+    _n_before: int = 0  # files that the one that is read took the place of
     _ended: bool = False  # whether the table's end mark has come
 
     def open(self, chunks: Iterator[bytes]) -> bool:
@@ -181,6 +182,7 @@ class LiveLevels:
     def _another_file(self) -> Iterator[LevelBlock]:
         """Give the first rows of a file that took the place of the one before."""
         self.finish()
+        self._n_before += 1
         period_s = self.period_s
         self.findings.note(
             f"{self._table.path}: cut or replaced by another file, which is read from its beginning"
@@ -214,7 +216,9 @@ class LiveLevels:
             plain = (levels - weighting_db(description.weighting)).astype(np.float32)
             name = readable(sensor) or named_sensor(self.source, self.options)
             path = readable(self._table.path)
-            yield LevelBlock(name, path, times, plain, description.present, self.period_s)
+            yield LevelBlock(
+                name, path, times, plain, description.present, self.period_s, rotation=self._n_before
+            )
 
     def _before_end(self, lines: bytes) -> bytes:
         """Return those of some whole lines that come before the mark of the table's end, if it has one."""

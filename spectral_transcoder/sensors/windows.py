@@ -3,8 +3,8 @@
     rows [r, 29] ──runs without a gap, resampling──▶ frames [n, 29] ──▶ seconds [S, F, 29] ──window_s, hop_s──▶ windows
 
 F is 8 for frames of 125 ms, 1 for frames of 1 s. A run starts at the first row after a gap; its frames
-F·k … F·k+F-1 make second k (docs/method.md, section 1). No window straddles a gap: the last one of a run is padded
-with silence up to a whole second, and marked.
+F·k … F·k+F-1 make second k (docs/method.md, section 1). No window straddles a gap, or two files: the last one of a run
+is padded with silence up to a whole second, and marked.
 """
 
 import dataclasses
@@ -165,6 +165,7 @@ class Timeline:
         self.skip = 0  # frames between two windows that no window holds (hop longer than window)
         self.covered = False  # whether a window of the run reaches beyond the next one's start
         self.end_s: float | None = None  # when the last row ended
+        self.rotation = 0  # of the last rows
 
     def push(self, block: LevelBlock) -> list[WindowBatch]:
         """Take a block and return the windows that it completes."""
@@ -173,6 +174,9 @@ class Timeline:
             return []
         self.resampler = self.resampler or Resampler(block.period_s, self.windowing.frame_s)
         batches = []
+        if block.rotation != self.rotation:  # a run that begins with this file cuts the same windows
+            self.rotation = block.rotation
+            batches += self._close_run()
         gap_s = GAP_FROM_PERIODS * block.period_s
         starts = np.flatnonzero(np.diff(block.epoch_s) > gap_s) + 1
         for start, end in zip([0, *starts], [*starts, len(block)], strict=True):
