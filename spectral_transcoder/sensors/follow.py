@@ -47,12 +47,12 @@ def write_rows(
     """
     n_windows, reported = 0, Reported(live.findings, report)
     for batch in live_windows(live.blocks(), windowing, live.findings):
+        if live.findings.n_frames >= FRAMES_BEFORE_CHECK and isinstance(live, LiveLevels):
+            refuse_wrong_offset(live.findings, windowing.offset_db)  # before rows take the place of others
         table = results.to_table(model.score(batch), windowing.offset_db, keep_scores)
         output.write(table)
         n_windows += len(batch)
         reported.update()
-        if live.findings.n_frames >= FRAMES_BEFORE_CHECK and isinstance(live, LiveLevels):
-            refuse_wrong_offset(live.findings, windowing.offset_db)
     live.finish()
     reported.update()
     return n_windows

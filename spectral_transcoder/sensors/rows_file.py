@@ -1,7 +1,6 @@
 """The csv of what is still being written: rows are added to those that are there, or take their place."""
 
 import contextlib
-import csv
 import io
 import os
 import sys
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 
 from spectral_transcoder.sensors.records import check_output, record_path, write_json
+from spectral_transcoder.sensors.replaced_rows import replaced_from
 from spectral_transcoder.sensors.standard_input import STDIN
 from spectral_transcoder.utils.errors import UsageError
+from spectral_transcoder.utils.locks import Lock, take_lock
 
 PIECE_BYTES = 1 << 16
 
@@ -29,15 +29,19 @@ class RowsFile:
     ----------
     file : binary file
         Where they go; it is flushed after each.
+    path : Path or None
+        Where that lies; None for standard output.
+    source : str
+        What is followed: the first rows of a file replace those that they take the place of.
     header : bytes
         The header of the rows that are there already; empty where there are none.
-    replaces : bool
-        Whether the first row that is written replaces those that begin at its time or later.
     """
 
     file: IO[bytes]
+    path: Path | None = None
+    source: str = STDIN
     header: bytes = b""
-    replaces: bool = False
+    _begun: bool = False
 
     def write(self, table: pa.Table) -> None:
         """Add rows.
@@ -50,15 +54,31 @@ class RowsFile:
         text = io.BytesIO()
         pyarrow.csv.write_csv(table, text)
         header, end, rows = text.getvalue().partition(b"\n")
+        if self.path is not None:
+            self._go_to_end(self.path)
+        if self.header and header != self.header:
+            raise UsageError("the output holds rows of other columns: choose another output")
+        if self.path is not None and not self._begun:
+            write_record(self.path, self.source)
+            if self.header and self.source != STDIN:
+                self.file.truncate(self.file.seek(replaced_from(self.file, table)))
+        self._begun = True
         if not self.header:
             rows, self.header = header + end + rows, header
-        if header != self.header:
-            raise UsageError("the output holds rows of other columns: choose another output")
-        if self.replaces:
-            self.replaces = False
-            cut_from(self.file, pc.min(table["epoch_s"]).as_py(), table["file"][0].as_py())
         self.file.write(rows)
         self.file.flush()
+
+    def _go_to_end(self, path: Path) -> None:
+        """Go to the end of what lies at the path by now: others may have moved, saved anew or emptied it."""
+        try:
+            is_there = os.path.samestat(path.stat(), os.fstat(self.file.fileno()))
+        except FileNotFoundError:
+            is_there = False
+        if not is_there:
+            self.file.close()
+            self.file, self.header = open_whole_lines(path)
+        elif self.file.seek(0, os.SEEK_END) == 0:
+            self.header = b""
 
 
 @contextlib.contextmanager
@@ -71,7 +91,7 @@ def open_rows(output: Path | None, source: str) -> Iterator[RowsFile]:
     Raises
     ------
     UsageError
-        Another format than csv, the source itself, or a file that is not ours.
+        Another format than csv, the source itself, a file that is not ours, or one that another run adds rows to.
     """
     if output is None:
         yield RowsFile(sys.stdout.buffer)
@@ -79,39 +99,37 @@ def open_rows(output: Path | None, source: str) -> Iterator[RowsFile]:
     if output.suffix.lower() != ".csv":
         raise UsageError(f"output {output}: expected a .csv with --follow, since it grows row by row")
     check_output(output, [Path(source)])
+    if not output.exists():  # what is there keeps its record until a row is added
+        write_record(output, source)
+    file, header = open_whole_lines(output)
+    rows = RowsFile(file, output, source, header)
+    try:
+        yield rows
+    finally:
+        rows.file.close()
+
+
+def write_record(output: Path, source: str) -> None:
+    """Write what the rows of an output are made from, by which it is known to be ours."""
     write_json(record_path(output), {"made_from": {"followed": source}})
-    output.touch()
-    with output.open("r+b") as file:
-        header = file.readline()
-        cut_to_whole_lines(file)
-        there = header.endswith(b"\n")
-        yield RowsFile(file, header.rstrip(b"\n") if there else b"", there and source != STDIN)
 
 
-def cut_from(file: IO[bytes], epoch_s: float, source: str) -> None:
-    """Cut a csv of windows before the first one that begins at a time or later, and go there.
+def open_whole_lines(output: Path) -> tuple[IO[bytes], bytes]:
+    """Open a csv, which is made where none is, at the end of its last whole line; return it and its header.
 
     Raises
     ------
     UsageError
-        Rows of another source than this would be lost.
+        Another run adds rows to it.
     """
-    file.seek(0)
-    names = next(csv.reader([file.readline().decode()]))
-    time_column, source_column = names.index("epoch_s"), names.index("file")
-    position, end = file.tell(), None
-    for line in file:
-        cells = next(csv.reader([line.decode("utf-8", "replace")]), [])
-        if end is None and len(cells) > time_column and float(cells[time_column]) >= epoch_s:
-            end = position
-        if end is not None and len(cells) > source_column and cells[source_column] != source:
-            raise UsageError(
-                f"the output holds rows of {cells[source_column]}, which those of {source} of the same time would "
-                "replace: give the source by the same path, or choose another output"
-            )
-        position += len(line)
-    file.seek(position if end is None else end)
-    file.truncate()
+    output.touch()
+    file = output.open("r+b")
+    if take_lock(file, by_process=False) is Lock.THEIRS:
+        file.close()
+        raise UsageError(f"another run adds rows to {output}: end that one, or choose another output")
+    header = file.readline()
+    cut_to_whole_lines(file)
+    return file, header.rstrip(b"\n") if header.endswith(b"\n") else b""
 
 
 def cut_to_whole_lines(file: IO[bytes]) -> None:

@@ -11,6 +11,7 @@ from spectral_transcoder.sensors.live_source import Stop, follow_bytes
 from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.rows_file import open_rows
 from spectral_transcoder.sensors.windows import Windowing
+from spectral_transcoder.utils.errors import UsageError
 from tests.helpers.made_levels import START_S, csv_lines, epochs_s, street_levels
 
 
@@ -36,7 +37,7 @@ def counted(chunks, stop, n_rows, change):
     """Give chunks until they had so many rows, then `change` the file and go on, or stop."""
     n_seen = 0
     for chunk in chunks:
-        n_seen += chunk.count(b",") // 29 - chunk.count(b"epoch")
+        n_seen += chunk.count(b"\n") - chunk.count(b"epoch")
         yield chunk
         if change is not None and n_seen >= change[0]:
             change[1]()
@@ -79,3 +80,44 @@ def test_a_level_is_in_one_window_where_files_changed_in_its_middle(follow, writ
     assert follow(20) == expected
     write((START_S + 3.5, 24))
     assert follow(24) == [*expected[:-1], (START_S + 5.5, 1)]
+
+
+EARLY, LATER = seconds(30, 2), seconds(START_S + 100, 4)
+
+
+def test_a_clock_that_was_not_set_at_first_takes_no_earlier_row(follow, write):
+    """Rows of 1970, then true ones: those of the file before stay, those of this one are there once."""
+    write((START_S, 32))
+    yesterday = follow(32)
+    write((30, 16), (START_S + 100, 32), seed=1)
+    assert follow(48) == [*yesterday, *EARLY, *LATER]
+    assert follow(48) == [*yesterday, *EARLY, *LATER]
+    write((30, 16), (START_S + 200, 32), seed=2)  # the same times of 1970, measured another day
+    expected = [*yesterday, *EARLY, *LATER, *EARLY, *seconds(START_S + 200, 4)]
+    assert follow(48) == expected
+    assert follow(48, Windowing(1, 1, -80)) == expected  # by another offset
+    write((START_S + 300, 16))
+    assert follow(16) == [*expected, *seconds(START_S + 300, 2)]
+
+
+def test_other_windows_of_a_file_whose_clock_was_set_are_added(follow, write):
+    """Nothing says that they are of the same file."""
+    write((30, 16), (START_S + 100, 32))
+    assert follow(48) == [*EARLY, *LATER]
+    longer = [(30, 2), (START_S + 100, 2), (START_S + 102, 2)]
+    assert follow(48, Windowing(2, 2, -88)) == [*EARLY, *LATER, *longer]
+
+
+def test_other_windows_of_a_file_replace_its_rows(follow, write):
+    write((START_S, 32))
+    assert follow(32) == seconds(START_S, 4)
+    assert follow(32, Windowing(2, 2, -88)) == [(START_S, 2), (START_S + 2, 2)]
+
+
+def test_a_wrong_offset_replaces_no_row(follow, write, tmp_path):
+    write((START_S, 160))
+    rows = follow(160)
+    with pytest.raises(UsageError, match="louder than full scale"):
+        follow(160, Windowing(1, 1, 88))
+    table = pyarrow.csv.read_csv(tmp_path / "windows.csv")
+    assert table["epoch_s"].to_pylist() == [epoch_s for epoch_s, _ in rows]

@@ -46,6 +46,68 @@ def test_rows_of_another_source_are_not_replaced(tmp_path):
     assert epochs_in(output) == [1, 2, 3, 4, 5]
 
 
+def test_an_unset_clock_takes_no_row_of_another_source(tmp_path):
+    """Its rows of 1970 are earlier than those, and are added all the same."""
+    output = tmp_path / "rows.csv"
+    add(output, [1.6e9, 1.6e9 + 1], "monday.csv")
+    add(output, [30, 31, 1.6e9 + 100], "tuesday.csv")
+    assert epochs_in(output) == [1.6e9, 1.6e9 + 1, 30, 31, 1.6e9 + 100]
+
+
+def test_lines_that_are_no_rows_are_passed_over(tmp_path):
+    """As an editor, or a power failure, may leave them."""
+    output = tmp_path / "rows.csv"
+    add(output, [1, 2])
+    with output.open("ab") as file:
+        file.write(b'\n"a \n"","today.csv",\0\0\n')
+    add(output, [2, 3])
+    assert epochs_in(output) == [1, 2, 3]
+
+
+def test_a_second_run_on_the_same_output_is_refused(tmp_path):
+    """It would cut rows beneath the first one, which goes on behind them."""
+    output = tmp_path / "rows.csv"
+    with open_rows(output, "-") as rows:
+        rows.write(pa.table({"sensor": [""], "file": ["-"], "epoch_s": [1.0]}))
+        with pytest.raises(UsageError, match="another run adds rows to"):
+            add(output, [0])
+        rows.write(pa.table({"sensor": [""], "file": ["-"], "epoch_s": [2.0]}))
+    assert epochs_in(output) == [1, 2]
+
+
+@pytest.mark.parametrize("way", ["deleted", "moved", "saved anew", "emptied"])
+def test_rows_go_to_what_lies_at_the_path_by_now(tmp_path, way):
+    """Logs are rotated, and editors replace a file by what they save."""
+    output, other = tmp_path / "rows.csv", tmp_path / "other.csv"
+    with open_rows(output, "-") as rows:
+        table = pa.table({"sensor": [""], "file": ["-"], "epoch_s": [1.0]})
+        rows.write(table)
+        if way == "deleted":
+            output.unlink()
+        elif way == "moved":
+            output.rename(other)
+        elif way == "emptied":
+            output.write_bytes(b"")
+        else:
+            other.write_bytes(output.read_bytes())
+            other.replace(output)
+        rows.write(table.set_column(2, "epoch_s", [[2.0]]))
+        rows.write(table.set_column(2, "epoch_s", [[3.0]]))
+    assert epochs_in(output) == ([1, 2, 3] if way == "saved anew" else [2, 3])
+    assert way != "moved" or epochs_in(other) == [1]
+
+
+def test_a_run_that_is_refused_leaves_the_record_as_it_was(tmp_path):
+    """Of a run over files, say, whose output would not count as whole without it."""
+    output, record = tmp_path / "rows.csv", tmp_path / "rows.csv.json"
+    add(output, [1])
+    record.write_text('{"made_from": {"files": ["day.csv"]}, "notes": ["a gap"]}')
+    written = record.read_text()
+    with pytest.raises(UsageError, match="rows of other columns"):
+        add(output, [2], traffic=[0.5])
+    assert record.read_text() == written
+
+
 def test_a_run_without_a_row_changes_none(tmp_path):
     output = tmp_path / "rows.csv"
     add(output, [1, 2])
