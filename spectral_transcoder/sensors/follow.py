@@ -46,6 +46,8 @@ def write_rows(
         How many windows were written.
     """
     n_windows, reported = 0, Reported(live.findings, report)
+    if isinstance(live, LiveLevels):
+        output.first_s = live.first_s
     for batch in live_windows(live.blocks(), windowing, live.findings):
         if live.findings.n_frames >= FRAMES_BEFORE_CHECK and isinstance(live, LiveLevels):
             refuse_wrong_offset(live.findings, windowing.offset_db)  # before rows take the place of others

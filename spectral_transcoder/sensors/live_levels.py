@@ -64,12 +64,15 @@ class LiveLevels:
         Where what was understood and what is wrong is reported.
     period_s : float
         Seconds between its rows, once `open` has returned.
+    first_s : float
+        When the earliest of the sensors' first rows begins, in seconds since 1970, once `open` has returned.
     """
 
     source: str | Path
     options: ReadOptions
     findings: Findings
     period_s: float = FRAME_S
+    first_s: float = np.inf
     _waiting: list[LevelBlock] = field(default_factory=list)
     _last_s: dict[str, float] = field(default_factory=dict)
     _behind: dict[str, int] = field(default_factory=dict)
@@ -127,10 +130,9 @@ class LiveLevels:
         body = lines.split(b"\n", table.head.skipped_lines)[-1]
         blocks = list(self._blocks(body))
         surveys: dict[str, ClockSurvey] = {}
-        for block in blocks:
-            dated = block.select(has_date(block.epoch_s))
-            if len(dated):
-                surveys.setdefault(block.sensor, ClockSurvey()).add(dated.epoch_s, dated.levels_db)
+        dated = [known for block in blocks if len(known := block.select(has_date(block.epoch_s)))]
+        for block in dated:
+            surveys.setdefault(block.sensor, ClockSurvey()).add(block.epoch_s, block.levels_db)
         stated = self.options.period_s or table.description.period_s
         if not surveys:
             return None
@@ -142,6 +144,7 @@ class LiveLevels:
         self.period_s = read_clock(longest, stated, self.options.period_s, str(table.path)).period_s
         self._head = {line.strip() for line in lines.split(b"\n")[: table.head.skipped_lines]} - {b""}
         self._waiting = blocks
+        self.first_s = min(float(self._from_its_beginning(block).epoch_s[0]) for block in dated)
         self._text = self._text[len(lines) :]
         every = f"every {1000 * self.period_s:g} ms"
         self.findings.note(f"{table.path}: {table.description}, {every}")

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from spectral_transcoder.sensors.records import check_output, record_path, write_json
-from spectral_transcoder.sensors.replaced_rows import replaced_from
+from spectral_transcoder.sensors.replaced_rows import ReplacedRows, find_replaced
 from spectral_transcoder.sensors.standard_input import STDIN
 from spectral_transcoder.utils.errors import UsageError
 from spectral_transcoder.utils.locks import Lock, take_lock
@@ -35,13 +36,17 @@ class RowsFile:
         What is followed: the first rows of a file replace those that they take the place of.
     header : bytes
         The header of the rows that are there already; empty where there are none.
+    first_s : float
+        When the source begins, in seconds since 1970: windows of one sensor may come before earlier ones of others.
     """
 
     file: IO[bytes]
     path: Path | None = None
     source: str = STDIN
     header: bytes = b""
+    first_s: float = math.inf
     _begun: bool = False
+    _replaced: ReplacedRows | None = None  # rows that stay until the new ones have come as far
 
     def write(self, table: pa.Table) -> None:
         """Add rows.
@@ -59,14 +64,24 @@ class RowsFile:
         if self.header and header != self.header:
             raise UsageError("the output holds rows of other columns: choose another output")
         if self.path is not None and not self._begun:
-            write_record(self.path, self.source)
             if self.header and self.source != STDIN:
-                self.file.truncate(self.file.seek(replaced_from(self.file, table)))
+                self._replaced = find_replaced(self.file, table, self.first_s)
+                self.file.seek(0, os.SEEK_END)
+            write_record(self.path, self.source)
         self._begun = True
         if not self.header:
             rows, self.header = header + end + rows, header
         self.file.write(rows)
+        if self._replaced and self._replaced.are_reached_by(table):
+            replaced, self._replaced = self._replaced, None
+            replaced.cut_out(self.file)
         self.file.flush()
+
+    def close(self) -> None:
+        """End with the rows that were there, where the new ones have not come as far."""
+        if self._replaced:
+            self._replaced.keep(self.file)
+        self.file.close()
 
     def _go_to_end(self, path: Path) -> None:
         """Go to the end of what lies at the path by now: others may have moved, saved anew or emptied it."""
@@ -75,10 +90,11 @@ class RowsFile:
         except FileNotFoundError:
             is_there = False
         if not is_there:
+            self._replaced = None
             self.file.close()
-            self.file, self.header = open_whole_lines(path)
+            self.file, self.header = open_whole_lines(path, self.source)
         elif self.file.seek(0, os.SEEK_END) == 0:
-            self.header = b""
+            self.header, self._replaced = b"", None
 
 
 @contextlib.contextmanager
@@ -99,14 +115,12 @@ def open_rows(output: Path | None, source: str) -> Iterator[RowsFile]:
     if output.suffix.lower() != ".csv":
         raise UsageError(f"output {output}: expected a .csv with --follow, since it grows row by row")
     check_output(output, [Path(source)])
-    if not output.exists():  # what is there keeps its record until a row is added
-        write_record(output, source)
-    file, header = open_whole_lines(output)
+    file, header = open_whole_lines(output, source)
     rows = RowsFile(file, output, source, header)
     try:
         yield rows
     finally:
-        rows.file.close()
+        rows.close()
 
 
 def write_record(output: Path, source: str) -> None:
@@ -114,7 +128,7 @@ def write_record(output: Path, source: str) -> None:
     write_json(record_path(output), {"made_from": {"followed": source}})
 
 
-def open_whole_lines(output: Path) -> tuple[IO[bytes], bytes]:
+def open_whole_lines(output: Path, source: str) -> tuple[IO[bytes], bytes]:
     """Open a csv, which is made where none is, at the end of its last whole line; return it and its header.
 
     Raises
@@ -122,7 +136,9 @@ def open_whole_lines(output: Path) -> tuple[IO[bytes], bytes]:
     UsageError
         Another run adds rows to it.
     """
-    output.touch()
+    if not output.exists():  # what is there keeps its record until a row is added
+        write_record(output, source)
+        output.touch()
     file = output.open("r+b")
     if take_lock(file, by_process=False) is Lock.THEIRS:
         file.close()

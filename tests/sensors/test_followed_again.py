@@ -12,7 +12,7 @@ from spectral_transcoder.sensors.readers.options import ReadOptions
 from spectral_transcoder.sensors.rows_file import open_rows
 from spectral_transcoder.sensors.windows import Windowing
 from spectral_transcoder.utils.errors import UsageError
-from tests.helpers.made_levels import START_S, csv_lines, epochs_s, street_levels
+from tests.helpers.made_levels import START_S, csv_lines, epochs_s, street_levels, write_csv
 
 
 @pytest.fixture
@@ -121,3 +121,25 @@ def test_a_wrong_offset_replaces_no_row(follow, write, tmp_path):
         follow(160, Windowing(1, 1, 88))
     table = pyarrow.csv.read_csv(tmp_path / "windows.csv")
     assert table["epoch_s"].to_pylist() == [epoch_s for epoch_s, _ in rows]
+
+
+def test_each_sensor_of_a_file_is_there_once(follow, tmp_path):
+    """One is switched on later, and comes first where all rows are read at once."""
+    sent = []
+    for sensor, n_rows, start_s in (("north", 48, START_S), ("east", 32, START_S + 2)):
+        path = tmp_path / "levels.csv"
+        write_csv(path, street_levels(n_rows), epochs_s(n_rows, start_s), extra=[("sensor", sensor)])
+        head, *rows = path.read_bytes().splitlines(keepends=True)
+        sent.append(rows)
+    north, east = sent
+    both = [row for pair in zip(north[16:], east, strict=True) for row in pair]
+    growing = tmp_path / "today.csv"
+    growing.write_bytes(head + b"".join(north[:16]))
+
+    def grow():
+        with growing.open("ab") as file:
+            file.write(b"".join(both))
+
+    expected = sorted([*seconds(START_S, 6), *seconds(START_S + 2, 4)])
+    assert sorted(follow(80, change=(16, grow))) == expected
+    assert sorted(follow(80)) == expected

@@ -3,23 +3,28 @@
 import pyarrow as pa
 import pytest
 
-from spectral_transcoder.sensors import rows_file
+from spectral_transcoder.sensors import replaced_rows, rows_file
 from spectral_transcoder.sensors.rows_file import open_rows
 from spectral_transcoder.utils.errors import UsageError
+
+
+def window(epoch_s, source="today.csv", **columns):
+    """Return the table of a window of a second."""
+    row = {"sensor": ['a "b", c'], "file": [source], "epoch_s": [float(epoch_s)], "duration_s": [1.0]}
+    return pa.table(row | columns)
 
 
 def add(output, epochs, source="today.csv", **columns):
     """Add a row for each time, as a run of its own would."""
     with open_rows(output, source) as rows:
         for epoch_s in epochs:
-            row = {"sensor": ['a "b", c'], "file": [source], "epoch_s": [float(epoch_s)]}
-            rows.write(pa.table(row | columns))
+            rows.write(window(epoch_s, source, **columns))
 
 
 def epochs_in(output):
     header, *rows = output.read_text().splitlines()
-    assert header == '"sensor","file","epoch_s"'
-    return [float(row.rpartition(",")[2]) for row in rows]
+    assert header == '"sensor","file","epoch_s","duration_s"'
+    return [float(row.split(",")[-2]) for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -68,10 +73,10 @@ def test_a_second_run_on_the_same_output_is_refused(tmp_path):
     """It would cut rows beneath the first one, which goes on behind them."""
     output = tmp_path / "rows.csv"
     with open_rows(output, "-") as rows:
-        rows.write(pa.table({"sensor": [""], "file": ["-"], "epoch_s": [1.0]}))
+        rows.write(window(1, "-"))
         with pytest.raises(UsageError, match="another run adds rows to"):
             add(output, [0])
-        rows.write(pa.table({"sensor": [""], "file": ["-"], "epoch_s": [2.0]}))
+        rows.write(window(2, "-"))
     assert epochs_in(output) == [1, 2]
 
 
@@ -80,8 +85,7 @@ def test_rows_go_to_what_lies_at_the_path_by_now(tmp_path, way):
     """Logs are rotated, and editors replace a file by what they save."""
     output, other = tmp_path / "rows.csv", tmp_path / "other.csv"
     with open_rows(output, "-") as rows:
-        table = pa.table({"sensor": [""], "file": ["-"], "epoch_s": [1.0]})
-        rows.write(table)
+        rows.write(window(1, "-"))
         if way == "deleted":
             output.unlink()
         elif way == "moved":
@@ -91,8 +95,8 @@ def test_rows_go_to_what_lies_at_the_path_by_now(tmp_path, way):
         else:
             other.write_bytes(output.read_bytes())
             other.replace(output)
-        rows.write(table.set_column(2, "epoch_s", [[2.0]]))
-        rows.write(table.set_column(2, "epoch_s", [[3.0]]))
+        rows.write(window(2, "-"))
+        rows.write(window(3, "-"))
     assert epochs_in(output) == ([1, 2, 3] if way == "saved anew" else [2, 3])
     assert way != "moved" or epochs_in(other) == [1]
 
@@ -105,7 +109,30 @@ def test_a_run_that_is_refused_leaves_the_record_as_it_was(tmp_path):
     written = record.read_text()
     with pytest.raises(UsageError, match="rows of other columns"):
         add(output, [2], traffic=[0.5])
+    with pytest.raises(UsageError, match="would replace"):
+        add(output, [1], "other.csv")
     assert record.read_text() == written
+
+
+def test_rows_stay_until_those_that_replace_them_have_come_as_far(tmp_path, monkeypatch):
+    """A run that ends before leaves them; one that is killed leaves both."""
+    monkeypatch.setattr(replaced_rows, "PIECE_BYTES", 7)
+    output = tmp_path / "rows.csv"
+    add(output, [0, 1, 2, 3])
+    add(output, [1, 2])
+    assert epochs_in(output) == [0, 1, 2, 3]
+    with open_rows(output, "today.csv") as rows:
+        rows.write(window(1))
+        killed = output.read_bytes()
+        rows.write(window(2))
+        rows.write(window(3))
+        assert epochs_in(output) == [0, 1, 2, 3]
+        rows.write(window(4))
+    assert epochs_in(output) == [0, 1, 2, 3, 4]
+    output.write_bytes(killed)
+    assert epochs_in(output) == [0, 1, 2, 3, 1]
+    add(output, [1, 2, 3, 4])
+    assert epochs_in(output) == [0, 1, 2, 3, 4]
 
 
 def test_a_run_without_a_row_changes_none(tmp_path):
