@@ -54,13 +54,14 @@ def classify(args: Namespace) -> int:
     """Survey the files, load the models, find the offset, and score what no run before has scored."""
     from spectral_transcoder.sensors.command import find_offset, load_models, make_record, open_inputs
     from spectral_transcoder.sensors.readers.formats import find_files, not_looked_at
-    from spectral_transcoder.sensors.records import check_output
+    from spectral_transcoder.sensors.records import check_output, refuse_followed
     from spectral_transcoder.sensors.results import is_whole
     from spectral_transcoder.sensors.run import Written, run_to_file
     from spectral_transcoder.sensors.windows import Windowing
 
     files = find_files(args.files, args.from_audio)
     check_output(args.output, files, args.per)
+    refuse_followed(args.output)
     inputs = open_inputs(args, files)
     model, which = load_models(args, inputs.frame_s, inputs.duration_s)
     args.offset = find_offset(args, inputs)

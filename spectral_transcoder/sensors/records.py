@@ -72,6 +72,21 @@ def write_json(path: Path, values: Any) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+def refuse_followed(output: Path) -> None:
+    """Refuse to replace rows that were followed: what came on standard input, or in a file by now replaced, is gone.
+
+    Raises
+    ------
+    UsageError
+        The output holds such rows.
+    """
+    record = read_record(output) if output.is_file() and output.stat().st_size else None
+    if record is not None and "followed" in record["made_from"]:
+        raise UsageError(
+            f"{output} holds rows that were followed and may not come again: choose another output, or remove it"
+        )
+
+
 def check_output(output: Path, inputs: Iterable[Path], periods: Iterable[str] = ()) -> None:
     """Refuse an output of no known format, one that is an input, and one that is not ours to replace.
 

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
@@ -14,6 +15,7 @@ import soundfile
 from tqdm import TqdmWarning
 
 from spectral_transcoder.sensors.figure import safe
+from spectral_transcoder.sensors.rows_file import open_rows
 from tests.helpers.made_levels import epochs_s, street_levels, write_csv
 
 pytestmark = pytest.mark.shared
@@ -54,6 +56,19 @@ def test_a_file_that_is_not_ours_is_not_replaced(classify, tmp_path):
     assert (tmp_path / "notes.csv").read_text() == "mine" and (
         tmp_path / "photo.png"
     ).read_text() == "mine too"
+
+
+def test_rows_that_were_followed_are_not_replaced(classify, tmp_path):
+    """Those of standard input come once; an output without a row, of a run that was refused say, is replaced."""
+    street(tmp_path / "day.csv")
+    output = tmp_path / "out.csv"
+    with open_rows(output, "-") as rows:
+        rows.write(pa.table({"sensor": [""], "epoch_s": [1.0]}))
+    written = output.read_bytes()
+    status, _, said = classify(tmp_path / "day.csv", "-o", output)
+    assert status == 2 and "out.csv holds rows that were followed" in said and output.read_bytes() == written
+    output.write_bytes(b"")
+    assert classify(tmp_path / "day.csv", "-o", output)[0] == 0
 
 
 def test_a_link_to_nowhere_is_not_replaced(classify, tmp_path):
