@@ -93,20 +93,19 @@ def find_replaced(file: IO[bytes], table: pa.Table, begin_s: float) -> ReplacedR
     by_time = same = None
     clock_set = False
     for position, cells in rows_in(file, time):
-        if by_time is None and float(cells[time]) >= first_s:
+        at_s = float(cells[time])
+        if by_time is None and at_s >= first_s:
             by_time = position
         if by_time is not None:
-            clock_set |= abs(float(cells[time]) - before_s) > CLOCK_SET_S
-            before_s = float(cells[time])
-        if is_same(cells, first, names):
+            clock_set |= abs(at_s - before_s) > CLOCK_SET_S
+            before_s = at_s
+        if at_s == float(first[time]) and is_same(cells, first, names):
             same = position
     begin = same if clock_set else by_time
     if begin is None:
         return None
     last_s = first_s
-    for position, cells in rows_in(file, time):
-        if position < begin:
-            continue
+    for _, cells in rows_in(file, time, begin):
         last_s = max(last_s, float(cells[time]))
         if cells[source] != first[source]:
             raise UsageError(
@@ -124,10 +123,19 @@ def first_cells(table: pa.Table) -> list[str]:
     return list(csv.reader(text.getvalue().decode().splitlines()))[1]
 
 
-def rows_in(file: IO[bytes], time: int) -> Iterator[tuple[int, list[str]]]:
-    """Give where each row of a csv begins, and its cells; lines without a number in the column `time` are no rows."""
-    file.seek(0)
-    position = len(file.readline())
+def rows_in(file: IO[bytes], time: int, begin: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """Give where each row of a csv begins, and its cells; lines without a number in the column `time` are no rows.
+
+    Parameters
+    ----------
+    file : binary file
+        The csv.
+    time : int
+        The column of times, by its position.
+    begin : int
+        Where the first of these rows begins, in bytes; 0 for the header.
+    """
+    position = file.seek(begin)
     for line in file:
         cells = next(csv.reader([line.decode("utf-8", "replace")]), [])
         if len(cells) > time and is_number(cells[time]):
