@@ -50,8 +50,9 @@ from spectral_transcoder.slurm.queue import (
 from spectral_transcoder.utils.errors import DatasetError, SpectralTranscoderError, UsageError
 from spectral_transcoder.utils.files import atomic_path
 from spectral_transcoder.utils.locks import sole_writer
+from spectral_transcoder.utils.names import readable
 from spectral_transcoder.utils.paths import PROJECT_ROOT
-from spectral_transcoder.utils.words import counted, on_one_line
+from spectral_transcoder.utils.words import counted
 
 JOB_NAME = "classify_city"
 JOBS, PARTS, LOGS, DATASET = "jobs.json", "parts", "logs", "dataset"
@@ -190,7 +191,7 @@ class City:
                 except SpectralTranscoderError as error:
                     raise SpectralTranscoderError("; ".join([*said, str(error)])) from error
                 said.append(f"submitted {job}: {counted(len(own), 'task')}")
-        return "\n".join([*said, on_one_line(f"logs in {self.folder / LOGS}")])
+        return "\n".join([*said, readable(f"logs in {self.folder / LOGS}")])
 
     def _submit_array(self, cluster: Cluster, first: int, n_tasks: int, chosen: Sequence[int]) -> str:
         """Submit some tasks of an array, keep which job has which, and return the array's id."""
@@ -291,7 +292,7 @@ class City:
             more = f" and {len(files) - 1} more" if len(files) > 1 else ""
             lines.append(f"{one.state.value:8} {one.job or '-':10} {one.index}: {files[0]}{more}")
             lines += [f"    {line}" for line in one.detail]
-        return "\n".join([*map(on_one_line, lines), summary_of(states)])
+        return "\n".join([*map(readable, lines), summary_of(states)])
 
     def join(self) -> tuple[str, list[str]]:
         """Join the parts into a Parquet dataset, partitioned by sensor and day (UTC).

@@ -13,7 +13,7 @@ from spectral_transcoder.slurm.city_plan import CityPlan
 from spectral_transcoder.slurm.city_tasks import plan_tasks, shared_by_tasks
 from spectral_transcoder.slurm.cluster import OWN_SETTINGS, Cluster, read_cluster
 from spectral_transcoder.utils.errors import LevelsError, UsageError
-from spectral_transcoder.utils.words import on_one_line
+from spectral_transcoder.utils.names import readable
 
 CITY_OPTIONS = (
     "help",
@@ -71,7 +71,7 @@ def join_city(city: City) -> int:
     said, remarks = city.join()
     print(said)
     for remark in remarks:
-        print(on_one_line(remark), file=sys.stderr)
+        print(readable(remark), file=sys.stderr)
     return 1 if remarks else 0
 
 
@@ -92,9 +92,9 @@ def submit_city(
     city.plan(wanted)
     print(city.submit(cluster))
     for remark in [*inputs.overlaps.remarks, *shared_by_tasks(inputs.overlaps, wanted.tasks)]:
-        print(on_one_line(remark), file=sys.stderr)
+        print(readable(remark), file=sys.stderr)
     for reason in inputs.failed.values():
-        print(on_one_line(f"left out: {reason}"), file=sys.stderr)
+        print(readable(f"left out: {reason}"), file=sys.stderr)
     return 1 if inputs.failed else 0
 
 
