@@ -87,7 +87,7 @@ def test_a_file_that_ends_within_a_frame_is_refused_or_read_as_far_as_it_goes(tm
     end = starts[len(starts) // 2]
     for lacking in (1, 200, 400):
         path.write_bytes(before + mp3[: end - lacking])
-        with pytest.raises(AudioError, match=rf"a\.mp3 .*lacks {lacking} bytes.*--accept_truncated"):
+        with pytest.raises(AudioError, match=rf"a\.mp3 .*lacks {lacking} bytes?\b.*--accept_truncated"):
             read_audio(path)
         recording = read_audio(path, Reading(accept_truncated=True))
         assert 0.4 < recording.duration_s / 2 < 0.6
@@ -113,5 +113,5 @@ def test_frames_of_several_rates_that_nobody_counted_are_refused(tmp_path, accep
     with pytest.raises(AudioError, match=r"a\.mp3 .*several bit rates.*ffmpeg$"):
         read_audio(path, Reading(accept_truncated=accept_truncated))
     path.write_bytes(whole[:-100])
-    with pytest.raises(AudioError, match=r"lacks \d+ bytes"):
+    with pytest.raises(AudioError, match=r"lacks \d+ bytes?"):
         read_audio(path)
