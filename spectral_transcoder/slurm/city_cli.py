@@ -12,8 +12,8 @@ from spectral_transcoder.slurm.city import City, require_slurm
 from spectral_transcoder.slurm.city_plan import CityPlan
 from spectral_transcoder.slurm.city_tasks import plan_tasks, shared_by_tasks
 from spectral_transcoder.slurm.cluster import OWN_SETTINGS, Cluster, read_cluster
+from spectral_transcoder.utils import cli
 from spectral_transcoder.utils.errors import LevelsError, UsageError
-from spectral_transcoder.utils.names import readable
 
 CITY_OPTIONS = (
     "help",
@@ -71,7 +71,7 @@ def join_city(city: City) -> int:
     said, remarks = city.join()
     print(said)
     for remark in remarks:
-        print(readable(remark), file=sys.stderr)
+        cli.print_error(remark)
     return 1 if remarks else 0
 
 
@@ -92,9 +92,9 @@ def submit_city(
     city.plan(wanted)
     print(city.submit(cluster))
     for remark in [*inputs.overlaps.remarks, *shared_by_tasks(inputs.overlaps, wanted.tasks)]:
-        print(readable(remark), file=sys.stderr)
+        cli.print_error(remark)
     for reason in inputs.failed.values():
-        print(readable(f"left out: {reason}"), file=sys.stderr)
+        cli.print_error(f"left out: {reason}")
     return 1 if inputs.failed else 0
 
 
